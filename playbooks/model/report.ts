@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { Finding } from './finding.ts';
+import { UnitId } from './request.ts';
+
+export const ReportTarget = z.object({
+  host: z.string(),
+  pid: z.number().int(),
+  startTime: z.string(),
+  command: z.string(),
+  /** `CPython 3.11.2`, or the executable's name. */
+  runtime: z.string(),
+});
+export type ReportTarget = z.infer<typeof ReportTarget>;
+
+/** One line of the evidence list; the bytes travel apart from it. */
+export const EvidenceEntry = z.object({
+  id: z.string(),
+  probe: UnitId,
+  command: z.string(),
+  exit: z.number().int().nullable(),
+  seconds: z.number(),
+  bytes: z.number().int(),
+  truncated: z.boolean(),
+});
+export type EvidenceEntry = z.infer<typeof EvidenceEntry>;
+
+/** What the answer is made of: all that a person is told, in every output form. */
+export const Report = z.object({
+  id: z.string(),
+  target: ReportTarget,
+  playbook: UnitId,
+  /** ISO 8601, UTC. */
+  startedAt: z.string(),
+  seconds: z.number(),
+  /** Best first; those under 0.5 are hints. Empty or the one cause `healthy` for a healthy process. */
+  findings: z.array(Finding),
+  ruledOut: z.array(z.object({ cause: UnitId, why: z.string() })),
+  cannotTell: z.array(z.object({ cause: UnitId, why: z.string() })),
+  caveats: z.array(z.string()),
+  impact: z.object({
+    /** The longest time that a step is known to have kept the target from running, in ms; 0 when nothing stopped it. */
+    longestStallMs: z.number(),
+    steps: z.array(z.object({ probe: UnitId, impact: z.string(), seconds: z.number() })),
+  }),
+  evidence: z.array(EvidenceEntry),
+});
+export type Report = z.infer<typeof Report>;

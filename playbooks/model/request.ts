@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { Impact } from './impact.ts';
+
+/** Names a host of the inventory (or `local`); never an option, a path or an address with shell characters. */
+export const HostName = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+    'a host name has only letters, digits, dots, dashes and underscores',
+  );
+export type HostName = z.infer<typeof HostName>;
+
+/** A process id as Linux knows it: 1 to 2^22 (proc(5), /proc/sys/kernel/pid_max). */
+export const Pid = z.number().int().min(1).max(4_194_304);
+export type Pid = z.infer<typeof Pid>;
+
+/** Id of a playbook, probe or cause: lower-case words joined by dashes. */
+export const UnitId = z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+export type UnitId = z.infer<typeof UnitId>;
+
+/** Where a request came from, and where its answer goes. */
+export const Origin = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('terminal') }),
+  z.object({
+    kind: z.literal('slack'),
+    team: z.string(),
+    channel: z.string(),
+    user: z.string(),
+    /** The first message of the thread, which shows progress and later the report. */
+    threadTs: z.string(),
+    /** `follow-up` when a reply in the thread asked, `command` when the slash command did. */
+    via: z.enum(['command', 'follow-up']),
+  }),
+]);
+export type Origin = z.infer<typeof Origin>;
+
+/** Who asks for what. The one payload that goes from the bot to a worker. */
+export const Request = z.object({
+  id: z.string().min(8).max(64),
+  host: HostName,
+  pid: Pid,
+  playbook: UnitId,
+  /** How long the sampling and tracing phases look, in seconds. Absent: the playbook's own. */
+  windowSeconds: z.number().min(0.5).max(60).optional(),
+  /** Impacts that need nobody's further yes for this request. */
+  allow: z.array(Impact),
+  origin: Origin,
+  /** When it was asked, milliseconds since 1970. */
+  requestedAt: z.number(),
+});
+export type Request = z.infer<typeof Request>;
