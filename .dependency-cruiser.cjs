@@ -1,0 +1,78 @@
+/** Who may import whom. The picture that these walls hold is in ARCHITECTURE.md. */
+const only = (name, packages, where, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { pathNot: where },
+  to: { path: `(^|node_modules/)(${packages})(/|$)`, dependencyTypesNot: ['type-only'] },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'model-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^playbooks/model/' },
+      to: { path: '^(bot|workers|infra|straceback|playbooks/(?!model/))' },
+    },
+    {
+      name: 'playbooks-are-pure',
+      severity: 'error',
+      from: { path: '^playbooks/' },
+      to: {
+        path: '^(bot|workers|infra|straceback)|^(node:)?(net|http|https|http2|tls|dgram|dns|child_process|worker_threads)$',
+      },
+    },
+    {
+      name: 'infra-knows-only-the-model',
+      severity: 'error',
+      from: { path: '^infra/', pathNot: '^infra/sandbox/' },
+      to: { path: '^(bot|workers|straceback|playbooks/(?!model/))' },
+    },
+    {
+      name: 'bot-never-imports-workers',
+      severity: 'error',
+      from: { path: '^bot/' },
+      to: { path: '^(workers|straceback)' },
+    },
+    {
+      name: 'workers-never-import-bot',
+      severity: 'error',
+      from: { path: '^workers/' },
+      to: { path: '^(bot|straceback)' },
+    },
+    {
+      name: 'sandbox-is-outside',
+      severity: 'error',
+      from: { path: '^(bot|workers|playbooks)/' },
+      to: { path: '^infra/sandbox/' },
+    },
+    { name: 'product-never-imports-tests', severity: 'error', from: { pathNot: '^tests/' }, to: { path: '^tests/' } },
+    only('only-bot-imports-bolt', '@slack/bolt', '^(bot|tests)/', 'Slack is known in one room.'),
+    only('only-ssh-imports-node-ssh', 'node-ssh|ssh2', '^(workers/ssh|tests)/', 'SSH is known in one room.'),
+    only(
+      'only-summarize-imports-openai',
+      'openai',
+      '^(workers/stages/summarize|tests/)',
+      'The model is known in one stage.',
+    ),
+    only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

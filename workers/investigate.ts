@@ -1,0 +1,68 @@
+import type { Cause, Impact, Playbook, Probe, Progress, Report, Request } from '../playbooks/model/index.ts';
+import { LookFailed } from '../playbooks/model/index.ts';
+import { beginLook } from './look.ts';
+import type { HostShell } from './ssh/shell.ts';
+import { type RedactedEvidence, redactEvidence, redactor, redactReport } from './stages/redact.ts';
+import { summarize } from './stages/summarize.ts';
+
+/** What a look needs from its surroundings. */
+export interface Tools {
+  readonly probes: ReadonlyMap<string, Probe>;
+  readonly causes: ReadonlyMap<string, Cause>;
+  readonly playbooks: ReadonlyMap<string, Playbook>;
+  /** Opens the one shell of this look; throws LookFailed with a sentence for a person. */
+  readonly openShell: (host: string) => Promise<HostShell>;
+  /** Folder on that host for files that outlive the look. */
+  readonly keepFolder: (host: string) => string;
+  readonly progress: (progress: Progress) => void;
+  /** Steps with an impact are written down before they start, so that a redelivery does not run them again. */
+  readonly journal: {
+    readonly started: (probe: string, impacts: readonly Impact[]) => Promise<void>;
+    readonly earlier: () => Promise<readonly string[]>;
+  };
+  /** Ends the look early; what was learnt so far is lost. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What leaves the worker: a report and the evidence it rests on, both without secrets. */
+export interface Investigation {
+  readonly report: Report;
+  readonly files: readonly RedactedEvidence[];
+}
+
+/**
+ * One look at one process: plan, collect, observe, judge, phase by phase, until the evidence is conclusive; then
+ * redact and summarize. Throws LookFailed when there is nothing to report.
+ */
+export const investigate = async (request: Request, tools: Tools): Promise<Investigation> => {
+  const playbook = tools.playbooks.get(request.playbook);
+  if (playbook === undefined) {
+    throw new LookFailed(
+      'unknown-playbook',
+      `There is no playbook called ${request.playbook}; there are ${[...tools.playbooks.keys()].join(', ')}.`,
+    );
+  }
+  const startedAt = tools.now();
+  const startedBefore = new Set(await tools.journal.earlier());
+  const shell = await tools.openShell(request.host);
+  const cancel = () => void shell.close();
+  tools.signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore);
+    let judgement = await look.identify();
+    for (const phase of [1, 2, 3, 4, 5] as const) {
+      await look.run(phase, judgement.wanted);
+      if (tools.signal.aborted) throw new LookFailed('cancelled', 'The look was cancelled.');
+      judgement = look.judge();
+    }
+    await look.lastCheck();
+    const redact = redactor();
+    const report = summarize({ ...look.outcome(), judgement, startedAt, endedAt: tools.now() });
+    return { report: redactReport(report, redact), files: redactEvidence(look.outcome().evidence, redact) };
+  } finally {
+    tools.signal.removeEventListener('abort', cancel);
+    await shell.close();
+  }
+};

@@ -1,0 +1,156 @@
+import {
+  type Evidence,
+  type KnownHost,
+  LookFailed,
+  type Observation,
+  type Phase,
+  type Playbook,
+  type Probe,
+  type Request,
+  type StepContext,
+  type Target,
+} from '../playbooks/model/index.ts';
+import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
+import type { Tools } from './investigate.ts';
+import type { HostShell } from './ssh/shell.ts';
+import { collectStep, evidenceIds } from './stages/collect.ts';
+import { type Judgement, judge, lookAt } from './stages/judge.ts';
+import { observe } from './stages/observe.ts';
+import { type PlannedStep, plan, refusal } from './stages/plan.ts';
+import { failureOf, PHASE_WORDS, percentOf } from './words.ts';
+
+/** The state of one look between its phases: what was collected, what was read out of it, and who the target is. */
+export const beginLook = (
+  request: Request,
+  playbook: Playbook,
+  tools: Tools,
+  shell: HostShell,
+  startedAt: number,
+  startedBefore: ReadonlySet<string>,
+) => {
+  const steps = plan(playbook, tools.probes);
+  const ids = evidenceIds();
+  const evidence: Evidence[] = [];
+  const observations = new Map<string, Observation<unknown>>();
+  const caveats: string[] = [];
+  const probesOfPlaybook = new Set([identify.id, ...playbook.steps.map((step) => step.probe)]);
+  let target: Target = { host: request.host, pid: request.pid, startTime: '0' };
+  let known: KnownHost | null = null;
+  let process: IdentifyData | null = null;
+
+  const contextOf = (step: PlannedStep): StepContext => ({
+    target,
+    windowSeconds: request.windowSeconds ?? playbook.windowSeconds,
+    known,
+    options: step.options,
+    keepFolder: tools.keepFolder(request.host),
+  });
+
+  const runStep = async (step: PlannedStep, guarded: boolean): Promise<void> => {
+    const no = refusal(step, { allow: request.allow, known, startedBefore });
+    if (no !== null) {
+      observations.set(step.probe.id, no);
+      return;
+    }
+    if (step.probe.impacts.some((impact) => impact !== 'none')) {
+      await tools.journal.started(step.probe.id, step.probe.impacts);
+    }
+    const context = contextOf(step);
+    const collected = await collectStep(shell, step, context, ids, guarded);
+    evidence.push(collected);
+    observations.set(step.probe.id, observe(step, collected, context));
+  };
+
+  const tell = (phase: Phase, running: readonly PlannedStep[]) =>
+    tools.progress({
+      requestId: request.id,
+      doing: PHASE_WORDS[phase],
+      probes: running.map((step) => step.probe.id),
+      percent: percentOf(phase),
+      seconds: (tools.now() - startedAt) / 1000,
+    });
+
+  const judgeNow = (): Judgement => judge({ target, evidence, observations }, tools.causes, probesOfPlaybook);
+
+  return {
+    /** Who is it? Runs alone and first: everything later depends on the start time that it reads. */
+    identify: async (): Promise<Judgement> => {
+      const step = { probe: identify as Probe, options: {}, always: true };
+      tell(1, [step]);
+      await runStep(step, false);
+      const seen = lookAt({ target, evidence, observations }).see(identify);
+      if (!seen.seen) throw failureOf(request, seen, evidence.at(-1));
+      process = seen.data;
+      const bornAt = (evidence.at(-1)?.startedAt ?? startedAt) - process.ageSeconds * 1000;
+      if (bornAt > request.requestedAt + 2000) {
+        throw new LookFailed(
+          'process-replaced',
+          `Process ${request.pid} on ${request.host} started after you asked: the one you meant has ended and its pid was reused by ${process.command.slice(0, 80)}. Ask again with the pid you want.`,
+        );
+      }
+      target = { ...target, startTime: process.startTime };
+      known = {
+        python: process.host.python,
+        tools: process.host.tools,
+        runtime: process.runtime,
+        threads: process.threads,
+        rssKib: process.memory.rssKib,
+        root: process.host.uid === 0,
+      };
+      return judgeNow();
+    },
+    /** Runs the steps of a phase side by side: those that always run, and those that some cause wants. */
+    run: async (phase: Phase, wanted: ReadonlySet<string>): Promise<void> => {
+      const running: PlannedStep[] = [];
+      for (const step of steps.get(phase) ?? []) {
+        if (step.probe.id === identify.id) continue;
+        if (step.always || wanted.has(step.probe.id)) running.push(step);
+        else
+          observations.set(step.probe.id, {
+            seen: false,
+            reason: 'not-needed',
+            why: `${step.probe.id} was not needed`,
+          });
+      }
+      if (running.length === 0) return;
+      tell(phase, running);
+      await Promise.all(running.map((step) => runStep(step, true)));
+      const lost = running
+        .map((step) => observations.get(step.probe.id))
+        .find((each) => each?.seen === false && each.reason === 'connection-lost');
+      if (lost !== undefined) {
+        throw new LookFailed(
+          'connection-lost',
+          `The connection to ${request.host} was lost while looking (${PHASE_WORDS[phase].toLowerCase()}). What was running there ends by itself; ask again when the host can be reached.`,
+        );
+      }
+    },
+    judge: judgeNow,
+    /** Whether it is still the same process, so that the report does not speak of one that has gone. */
+    lastCheck: async (): Promise<void> => {
+      const end = await shell.run({
+        id: 'last-check',
+        argv: ['true'],
+        scripts: [],
+        seconds: 5,
+        bytes: 16,
+        endWith: 'TERM',
+        ptraces: false,
+        target,
+      });
+      if (end.end === 'target-gone')
+        caveats.push('The process ended, or its pid was reused, while it was being looked at.');
+      if (startedBefore.size > 0) {
+        caveats.push(
+          `An earlier run of this look was interrupted after it had started ${[...startedBefore].join(', ')}; those steps were not run again.`,
+        );
+      }
+    },
+    outcome: () => {
+      if (process === null)
+        throw new LookFailed('internal', 'The process was not identified before the report was made.');
+      const look = lookAt({ target, evidence, observations });
+      return { request, playbook, process, look, probes: tools.probes, evidence, observations, caveats };
+    },
+  };
+};

@@ -1,0 +1,134 @@
+import {
+  type Evidence,
+  type EvidenceEntry,
+  formatImpacts,
+  type Look,
+  type Observation,
+  type Playbook,
+  type Probe,
+  type Report,
+  type Request,
+  type UnseenReason,
+} from '../../playbooks/model/index.ts';
+import { gcore } from '../../playbooks/probes/gcore.ts';
+import type { IdentifyData } from '../../playbooks/probes/identify.ts';
+import { pyBt } from '../../playbooks/probes/py-bt.ts';
+import type { Judgement } from './judge.ts';
+
+/** All that a report is made of. */
+export interface Outcome {
+  readonly request: Request;
+  readonly playbook: Playbook;
+  readonly process: IdentifyData;
+  readonly look: Look;
+  readonly probes: ReadonlyMap<string, Probe>;
+  readonly evidence: readonly Evidence[];
+  readonly observations: ReadonlyMap<string, Observation<unknown>>;
+  readonly judgement: Judgement;
+  /** Caveats that arose on the way (the process ended, an earlier run was interrupted). */
+  readonly caveats: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+const WORTH_SAYING: ReadonlySet<UnseenReason> = new Set([
+  'not-allowed',
+  'missing-tool',
+  'no-permission',
+  'timed-out',
+  'failed',
+  'not-parsable',
+  'target-gone',
+  'connection-lost',
+  'interrupted',
+]);
+
+const entry = (evidence: Evidence): EvidenceEntry => ({
+  id: evidence.id,
+  probe: evidence.probe,
+  command: evidence.command,
+  exit: evidence.exit,
+  seconds: round(evidence.seconds),
+  bytes: evidence.stdout.length,
+  truncated: evidence.dropped > 0,
+});
+
+const round = (seconds: number): number => Math.round(seconds * 1000) / 1000;
+
+/**
+ * How long a step kept the target from running, in ms: what the step itself measured, else, for one that stops the
+ * process, the whole step, which is an upper bound.
+ */
+const stallOf = (evidence: Evidence, probe: Probe | undefined, look: Look): number => {
+  if (probe?.impacts.includes('stops') !== true) return 0;
+  for (const known of [pyBt, gcore]) {
+    if (known.id !== probe.id) continue;
+    const seen = look.see<{ stoppedMs: number | null }>(known);
+    if (seen.seen && seen.data.stoppedMs !== null) return seen.data.stoppedMs;
+  }
+  return evidence.seconds * 1000;
+};
+
+const runtimeOf = (process: IdentifyData): string => {
+  const { runtime } = process;
+  if (runtime.kind === 'python') return runtime.version === null ? 'CPython' : `CPython ${runtime.version}`;
+  return process.exe?.path.split('/').at(-1) ?? process.comm;
+};
+
+/** Facts about the process that a reader has to keep in mind (see the list in the causes' page). */
+const standingCaveats = (process: IdentifyData): string[] => {
+  const caveats: string[] = [];
+  if (process.exe?.deleted === true) {
+    caveats.push(
+      'The executable was replaced or deleted on disk since the process started; files on disk may differ from the code that runs.',
+    );
+  }
+  if (process.container) caveats.push('The process runs in a container or chroot; its paths are as seen from inside.');
+  if (process.tracer !== null) {
+    caveats.push(
+      `The process is being traced by pid ${process.tracer.pid}${process.tracer.command === null ? '' : ` (${process.tracer.command})`}.`,
+    );
+  }
+  return caveats;
+};
+
+/** Puts the report together, without a model. Findings, quotes and reasons are the judge's; nothing is added to them. */
+export const summarize = (outcome: Outcome): Report => {
+  const { request, playbook, process, look, probes, evidence, observations, judgement } = outcome;
+  const unseen = [...observations.values()].flatMap((each) =>
+    !each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : [],
+  );
+  const partly = [...observations.values()].flatMap((each) => (each.seen ? each.partly.map(sentence) : []));
+  return {
+    id: request.id,
+    target: {
+      host: look.target.host,
+      pid: look.target.pid,
+      startTime: look.target.startTime,
+      command: process.command,
+      runtime: runtimeOf(process),
+    },
+    playbook: playbook.id,
+    startedAt: new Date(outcome.startedAt).toISOString(),
+    seconds: round((outcome.endedAt - outcome.startedAt) / 1000),
+    findings: [...judgement.findings],
+    ruledOut: [...judgement.ruledOut],
+    cannotTell: [...judgement.cannotTell],
+    caveats: [...new Set([...outcome.caveats, ...standingCaveats(process), ...unseen, ...partly])],
+    impact: {
+      longestStallMs: Math.round(Math.max(0, ...evidence.map((each) => stallOf(each, probes.get(each.probe), look)))),
+      steps: evidence.map((each) => ({
+        probe: each.probe,
+        impact: formatImpacts(probes.get(each.probe)?.impacts ?? ['none']),
+        seconds: round(each.seconds),
+      })),
+    },
+    evidence: evidence.map(entry),
+  };
+};
+
+const sentence = (text: string): string => {
+  const trimmed = text.trim();
+  return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
+};

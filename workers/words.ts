@@ -1,0 +1,60 @@
+import {
+  type Evidence,
+  evidenceErrorText,
+  LookFailed,
+  type Observation,
+  type Phase,
+  type Request,
+} from '../playbooks/model/index.ts';
+
+/** What each phase does, for the progress line. */
+export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
+  1: 'Identifying the process',
+  2: 'Sampling threads and stacks',
+  3: 'Tracing system calls',
+  4: 'Reading stacks from the stopped process',
+  5: 'Writing a core',
+};
+
+/** How far a look is when a phase begins. */
+export const percentOf = (phase: Phase): number => ({ 1: 5, 2: 20, 3: 60, 4: 80, 5: 90 })[phase];
+
+/** Why there is nothing to report, when the process could not even be identified. */
+export const failureOf = (
+  request: Request,
+  unseen: Extract<Observation<unknown>, { seen: false }>,
+  evidence: Evidence | undefined,
+): LookFailed => {
+  const where = `process ${request.pid} on ${request.host}`;
+  switch (unseen.reason) {
+    case 'target-gone':
+      return new LookFailed(
+        'no-such-process',
+        `There is no ${where}: it has ended or never was. Check the pid (${unseen.why}).`,
+      );
+    case 'not-applicable':
+      return new LookFailed('kernel-thread', `I cannot look at ${where}: ${unseen.why}.`);
+    case 'no-permission':
+      return new LookFailed(
+        'no-permission',
+        `I may not read ${where}: ${unseen.why}. Log in as root or as the process's user, or allow sudo -n.`,
+      );
+    case 'connection-lost':
+      return new LookFailed(
+        'connection-lost',
+        `The connection to ${request.host} was lost before ${where} could be read. Ask again when the host can be reached.`,
+      );
+    case 'timed-out':
+      return new LookFailed(
+        'unreachable',
+        `${request.host} did not answer in time when asked about process ${request.pid}; it may be overloaded. Ask again.`,
+      );
+    default: {
+      const said = evidence === undefined ? '' : evidenceErrorText(evidence).trim().split('\n')[0]?.slice(0, 160);
+      return new LookFailed(
+        'internal',
+        `I could not read ${where}: ${unseen.why}${said ? ` (the host said: ${said})` : ''}.`,
+      );
+    }
+  }
+};
