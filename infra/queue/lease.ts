@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+
+/**
+ * Renews a lease that is still ours. One that is gone (Redis lost it in a restart) is taken again, unless somebody
+ * else has: then it is lost.
+ */
+const RENEW = `local held = redis.call('GET', KEYS[1])
+if held == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if held == false then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end
+return 0`;
+/** Gives a lease back only if it is still ours: whoever took over after it ran out is left alone. */
+const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+
+const Holder = z.object({ token: z.string(), doing: z.string() });
+
+/** How somebody asks to be the only one. */
+export interface LeaseOptions {
+  readonly name: string;
+  /** What the holder does, for those who wait. */
+  readonly doing: string;
+  /** How long the lease outlives a holder that died, ms. It is renewed three times in this while the holder lives. */
+  readonly leaseMs: number;
+  /** How long to wait for another holder, ms. */
+  readonly waitMs: number;
+  /** Ends the waiting early. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when another holder is found; says what it does. */
+  readonly onWait?: ((doing: string) => void) | undefined;
+}
+
+/** Somebody else held the lease for the whole wait. */
+export class LeaseTaken extends Error {
+  readonly doing: string;
+  constructor(doing: string) {
+    super(`held by another: ${doing}`);
+    this.name = 'LeaseTaken';
+    this.doing = doing;
+  }
+}
+
+const POLL_MS = 300;
+
+const doingOf = (value: string | null): string => {
+  try {
+    return Holder.parse(JSON.parse(value ?? '')).doing;
+  } catch {
+    return 'another one';
+  }
+};
+
+const acquire = async (redis: Redis, options: LeaseOptions, value: string): Promise<void> => {
+  const { name, leaseMs, waitMs, signal, onWait } = options;
+  const until = Date.now() + waitMs;
+  let told = false;
+  for (;;) {
+    if ((await redis.set(name, value, 'PX', leaseMs, 'NX')) === 'OK') return;
+    const current = await redis.get(name);
+    // A SET whose reply was lost with the connection is sent again and finds its own value.
+    if (current === value) return;
+    const left = until - Date.now();
+    if (current !== null) {
+      if (!told) onWait?.(doingOf(current));
+      told = true;
+      if (left <= 0) throw new LeaseTaken(doingOf(current));
+    }
+    await sleep(Math.min(POLL_MS, Math.max(1, left)), undefined, signal === undefined ? {} : { signal });
+  }
+};
+
+/**
+ * Runs `fn` as the only holder of the lease over all processes on one Redis. The signal is aborted as soon as the
+ * lease is known to be lost, after which somebody else may hold it. Throws LeaseTaken when it is not free in time,
+ * an AbortError when `signal` ends the waiting, Redis's error when Redis is away, else what `fn` throws.
+ */
+export const withLease = async <T>(
+  redis: Redis,
+  options: LeaseOptions,
+  fn: (lost: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const { name, leaseMs } = options;
+  const value = JSON.stringify({ token: randomUUID(), doing: options.doing } satisfies z.infer<typeof Holder>);
+  await acquire(redis, options, value);
+  const lost = new AbortController();
+  let heldUntil = Date.now() + leaseMs;
+  const renew = async () => {
+    const asked = Date.now();
+    try {
+      if ((await redis.eval(RENEW, 1, name, value, leaseMs)) === 1) heldUntil = asked + leaseMs;
+      else lost.abort();
+    } catch {
+      // Redis is away for the moment; the watch below decides.
+    }
+  };
+  const renewing = setInterval(() => void renew(), leaseMs / 3);
+  const watching = setInterval(() => {
+    if (Date.now() > heldUntil) lost.abort();
+  }, leaseMs / 6);
+  try {
+    return await fn(lost.signal);
+  } finally {
+    clearInterval(renewing);
+    clearInterval(watching);
+    // Without Redis the lease runs out by itself.
+    await redis.eval(RELEASE, 1, name, value).catch(() => undefined);
+  }
+};

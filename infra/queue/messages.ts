@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { Failure, Origin, Progress, Report, Request } from '../../playbooks/model/index.ts';
+
+/** Where an opened thread will be, before it has its first message. */
+export const Asker = z.object({
+  team: z.string(),
+  channel: z.string(),
+  user: z.string(),
+  via: z.enum(['command', 'follow-up']),
+  /** Where the asker can still be told privately that the thread could not be opened (slash commands, 30 minutes). */
+  responseUrl: z.url().optional(),
+});
+export type Asker = z.infer<typeof Asker>;
+
+/** A command that has been understood and acknowledged; its thread is opened next, then its look is queued. */
+export const Opening = z.object({ request: Request.omit({ origin: true }), asker: Asker });
+export type Opening = z.infer<typeof Opening>;
+
+/** Progress as it travels: with the request, so that its reader needs no memory. */
+export const ProgressMessage = z.object({ progress: Progress, request: Request });
+export type ProgressMessage = z.infer<typeof ProgressMessage>;
+
+/** How a look ended. */
+export const Outcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('report'), report: Report }),
+  z.object({ kind: z.literal('failure'), failure: Failure }),
+]);
+export type Outcome = z.infer<typeof Outcome>;
+
+/** One file of raw evidence; the bytes are kept apart for a day under `stored`. */
+export const StoredFile = z.object({
+  name: z.string(),
+  evidenceId: z.string(),
+  /** Bytes of the whole, before anything was cut. */
+  bytes: z.number().int().min(0),
+  truncated: z.boolean(),
+  /** Where the bytes are kept; empty when they could not be. */
+  stored: z.string(),
+});
+export type StoredFile = z.infer<typeof StoredFile>;
+
+/** The end of a look, on its way to the thread that asked. */
+export const Answer = z.object({
+  requestId: z.string(),
+  request: Request,
+  outcome: Outcome,
+  files: z.array(StoredFile),
+});
+export type Answer = z.infer<typeof Answer>;
+
+/** A payload that nobody could read, on its way to the thread that it came from. */
+export const Refusal = z.object({ requestId: z.string(), origin: Origin, failure: Failure });
+export type Refusal = z.infer<typeof Refusal>;
+
+/** What the answers queue carries. */
+export const AnswerMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('answer'), answer: Answer }),
+  z.object({ kind: z.literal('refusal'), refusal: Refusal }),
+]);
+export type AnswerMessage = z.infer<typeof AnswerMessage>;
+
+/** What a step left in the journal of its request. */
+export const JournalEntry = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('began'), delivery: z.string() }),
+  z.object({ kind: z.literal('step'), delivery: z.string(), probe: z.string(), impacts: z.array(z.string()) }),
+]);
+export type JournalEntry = z.infer<typeof JournalEntry>;
+
+/** The little that is needed to tell a thread that its payload could not be read. */
+const Traceable = z.union([
+  z.object({ id: z.string(), origin: Origin }),
+  z.object({ request: z.object({ id: z.string(), origin: Origin }) }).transform(({ request }) => request),
+  z
+    .object({ answer: z.object({ request: z.object({ id: z.string(), origin: Origin }) }) })
+    .transform(({ answer }) => answer.request),
+  z.object({ refusal: z.object({ requestId: z.string(), origin: Origin }) }).transform(({ refusal }) => ({
+    id: refusal.requestId,
+    origin: refusal.origin,
+  })),
+]);
+
+/** Id and origin of a payload that does not parse as a whole, or null when not even those can be read. */
+export const whereFrom = (payload: unknown): { id: string; origin: Origin } | null =>
+  Traceable.safeParse(payload).data ?? null;
+
+/** The first few problems of a payload, in one line for the log: `host: a host name has only letters…`. */
+export const problems = (error: z.ZodError): string =>
+  error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`)
+    .join('; ');

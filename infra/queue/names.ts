@@ -1,0 +1,23 @@
+/**
+ * Every key is under this prefix. The braces are a Redis Cluster hash tag: all keys are in one slot, which the
+ * scripts that touch several keys need.
+ */
+export const PREFIX = '{straceback}';
+
+/** Commands that wait for their thread to be opened. Bot to bot. */
+export const OPENINGS = 'openings';
+/** Requests that wait for a worker. Bot to worker. */
+export const LOOKS = 'looks';
+/** Answers that wait to be posted. Worker to bot. */
+export const ANSWERS = 'answers';
+
+/** A key of ours beside BullMQ's own. Parts are encoded, so that none can reach into another's name. */
+export const key = (...parts: readonly (string | number)[]): string =>
+  [PREFIX, 'own', ...parts.map((part) => encodeURIComponent(String(part)))].join(':');
+
+/**
+ * BullMQ's job id for a request: the same request is the same job. A bare number or a colon is refused by BullMQ,
+ * therefore the word in front and the encoding.
+ */
+export const jobId = (kind: 'opening' | 'look' | 'answer', requestId: string): string =>
+  `${kind}-${encodeURIComponent(requestId)}`;

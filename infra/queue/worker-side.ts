@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { type Job, Queue, Worker } from 'bullmq';
+import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
+import type { Log } from '../log.ts';
+import { closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
+import { type EvidenceFile, storeFiles } from './evidence-store.ts';
+import { announceWorker } from './heartbeat.ts';
+import { type Journal, openJournal } from './journal.ts';
+import { type AnswerMessage, type Outcome, problems, whereFrom } from './messages.ts';
+import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
+import { targetLock, type WithTargetLock } from './target-lock.ts';
+import { type Throttle, throttle } from './throttle.ts';
+
+/** What a look gets besides its request. */
+export interface LookTools {
+  /** Tells the thread what is being done. Sent at most twice a second, the newest wins; never throws. */
+  readonly progress: (progress: Progress) => void;
+  readonly journal: Journal;
+  /** Aborted when the look must end: the worker closes, or another worker has taken the request over. */
+  readonly signal: AbortSignal;
+  readonly withTargetLock: WithTargetLock;
+}
+
+/** What a look ends with. */
+export interface LookResult {
+  readonly outcome: Outcome;
+  readonly files: readonly EvidenceFile[];
+}
+
+export type LookHandler = (request: Request, tools: LookTools) => Promise<LookResult>;
+
+export interface WorkerQueueOptions {
+  readonly redisUrl: string;
+  /** Looks at once in this process. */
+  readonly concurrency: number;
+  readonly log: Log;
+  /** How long a dead worker's request stays unnoticed, ms. Default 30,000. Shorter in tests. */
+  readonly leaseMs?: number;
+  /** How often requests of dead workers are looked for, ms. Default 5,000. */
+  readonly stalledCheckMs?: number;
+  /** How long `close` lets running looks go on before their signal is aborted, ms. Default 25,000. */
+  readonly graceMs?: number;
+}
+
+export interface WorkerQueue {
+  /** Starts to take requests. Called once. */
+  readonly work: (handler: LookHandler) => void;
+  readonly withTargetLock: WithTargetLock;
+  /** Takes no more requests, waits for running looks (bounded, then aborts them), and ends the connections. */
+  readonly close: () => Promise<void>;
+}
+
+/** A request that has been begun this often without an end (its workers died) is given up with an answer. */
+const MAX_DELIVERIES = 3;
+const PROGRESS_EVERY_MS = 500;
+/** How long aborted looks get to put their answers before the connections are cut. */
+const ABORT_MS = 10_000;
+
+const INTERRUPTED: Failure = {
+  code: 'interrupted',
+  sentence:
+    `The look was given up after ${MAX_DELIVERIES} workers ended in the middle of it. ` +
+    'See the workers’ logs before asking again.',
+};
+
+/** Answers are kept for a while after they were posted, so that a late second answer is known to be one. */
+const KEEP = {
+  attempts: 3_000,
+  backoff: { type: 'custom' },
+  removeOnComplete: { age: 24 * 3600, count: 2_000 },
+  removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
+};
+
+const SHUTDOWN = new LookFailed('interrupted', 'The worker was stopped in the middle of the look. Ask again.');
+const TAKEN_OVER = new LookFailed('interrupted', 'Another worker has taken the look over.');
+
+const failureOf = (error: unknown, requestId: string): Failure =>
+  error instanceof LookFailed
+    ? error.toFailure()
+    : {
+        code: 'internal',
+        sentence: `The look failed through an error of Straceback’s own; the worker’s log has it under ${requestId}.`,
+      };
+
+/**
+ * Opens the worker's side: takes requests from Redis and puts their answers back. A request whose worker dies is
+ * delivered again, at most three times; whatever happens, exactly one answer is put for each request, durably,
+ * before the request is done.
+ */
+export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
+  const { redisUrl, log, graceMs = 25_000 } = options;
+  const redis = openPatient(redisUrl, log);
+  const journalRedis = openPatient(redisUrl, log, 10_000);
+  const answers = new Queue<AnswerMessage>(ANSWERS, { connection: redis, prefix: PREFIX });
+  watchErrors(answers, 'answers', log);
+  const withTargetLock = targetLock(journalRedis);
+  const running = new Map<string, AbortController>();
+  let worker: Worker | null = null;
+  let heartbeat: { stop: () => Promise<void> } | null = null;
+
+  const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
+    await answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) });
+  };
+
+  const deliver = async (job: Job, handler: LookHandler): Promise<void> => {
+    const parsed = Request.safeParse(job.data);
+    if (!parsed.success) {
+      await refuse(job, parsed.error);
+      return;
+    }
+    const request = parsed.data;
+    if ((await answers.getJob(jobId('answer', request.id))) !== undefined) {
+      log.info({ requestId: request.id }, 'request was answered by an earlier delivery');
+      return;
+    }
+    const abort = new AbortController();
+    const id = job.id ?? request.id;
+    running.set(id, abort);
+    const progress = throttle(PROGRESS_EVERY_MS, (latest: Progress) =>
+      job.updateProgress({ progress: latest, request }),
+    );
+    try {
+      const result = await look(request, handler, { signal: abort.signal, progress });
+      const files = await storeFiles(journalRedis, request.id, result.files, log);
+      const answer = { requestId: request.id, request, outcome: result.outcome, files };
+      await put(request.id, { kind: 'answer', answer });
+    } finally {
+      progress.stop();
+      running.delete(id);
+    }
+  };
+
+  const look = async (
+    request: Request,
+    handler: LookHandler,
+    { signal, progress }: { signal: AbortSignal; progress: Throttle<Progress> },
+  ): Promise<LookResult> => {
+    try {
+      const journal = await openJournal(redis, journalRedis, request.id);
+      if (journal.deliveries > MAX_DELIVERIES) {
+        log.error({ requestId: request.id, deliveries: journal.deliveries }, 'request given up');
+        return { outcome: { kind: 'failure', failure: INTERRUPTED }, files: [] };
+      }
+      return await handler(request, { journal, signal, withTargetLock, progress: progress.call });
+    } catch (error) {
+      // The delivery that took over gives the answer.
+      if (signal.reason === TAKEN_OVER) throw error;
+      if (!(error instanceof LookFailed))
+        log.error({ requestId: request.id, error: inspectError(error) }, 'look failed');
+      return { outcome: { kind: 'failure', failure: failureOf(error, request.id) }, files: [] };
+    }
+  };
+
+  /**
+   * A lock that cannot be renewed means that the request will be delivered to another worker, so that this one must
+   * end. Not if Redis came back without its data: then nobody else knows of the request, and this look answers it.
+   */
+  const takenOver = async (id: string): Promise<void> => {
+    if (worker !== null && (await redis.exists(worker.toKey(id))) === 1) running.get(id)?.abort(TAKEN_OVER);
+  };
+
+  const refuse = async (job: Job, error: Parameters<typeof problems>[0]): Promise<void> => {
+    const from = whereFrom(job.data);
+    log.error({ job: job.id, problems: problems(error) }, 'request refused: it does not parse');
+    if (from === null) return;
+    const failure: Failure = {
+      code: 'bad-request',
+      sentence: `The worker could not read the request (${problems(error)}). Are bot and worker the same version?`,
+    };
+    await put(from.id, { kind: 'refusal', refusal: { requestId: from.id, origin: from.origin, failure } });
+  };
+
+  return {
+    withTargetLock,
+    work: (handler) => {
+      const leaseMs = options.leaseMs ?? 30_000;
+      worker = new Worker(LOOKS, (job: Job) => deliver(job, handler), {
+        connection: patientOptions(redisUrl),
+        prefix: PREFIX,
+        concurrency: options.concurrency,
+        lockDuration: leaseMs,
+        stalledInterval: options.stalledCheckMs ?? 5_000,
+        // The journal counts deliveries, because a job that BullMQ gives up has no answer.
+        maxStalledCount: 1_000,
+        removeOnComplete: { age: 24 * 3600, count: 2_000 },
+        removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
+      });
+      watchErrors(worker, 'looks', log);
+      worker.on('lockRenewalFailed', (ids) => void Promise.all(ids.map(takenOver)).catch(() => undefined));
+      worker.on('failed', (job, error) => log.error({ job: job?.id, error: error.message }, 'delivery failed'));
+      heartbeat = announceWorker(redis, { id: randomUUID(), host: hostname(), concurrency: options.concurrency });
+    },
+    close: async () => {
+      await heartbeat?.stop();
+      const closing = worker?.close() ?? Promise.resolve();
+      if (!(await endsWithin(closing, graceMs))) {
+        for (const abort of running.values()) abort.abort(SHUTDOWN);
+        if (!(await endsWithin(closing, ABORT_MS))) log.error({ looks: running.size }, 'looks did not end, cut off');
+      }
+      await answers.close();
+      await Promise.all([closeRedis(redis), closeRedis(journalRedis)]);
+    },
+  };
+};
+
+const inspectError = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+const endsWithin = async (ending: Promise<void>, ms: number): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([ending.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
