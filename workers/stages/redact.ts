@@ -33,7 +33,7 @@ const PATTERNS: readonly RegExp[] = [
 ];
 
 /** Values that say nothing and hide much when replaced: `password=None`, `token=0x7f…` in C frames. */
-const HARMLESS = /^(?:["']?(?:none|null|true|false|nil|yes|no)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;
+const HARMLESS = /^(?:["']?(?:none|null|true|false|nil|yes|no|bearer|basic|digest|token)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;
 
 /** A new redactor, with its own placeholders. */
 export const redactor = (): Redactor => {
@@ -51,7 +51,7 @@ export const redactor = (): Redactor => {
     PATTERNS.reduce(
       (output, pattern) =>
         output.replace(pattern, (whole: string, keep: string, secret: string) =>
-          HARMLESS.test(secret) || /^\[redacted-\d+\]/.test(secret) ? whole : keep + placeholder(secret),
+          HARMLESS.test(secret) || /^\[redacted-\d+/.test(secret) ? whole : keep + placeholder(secret),
         ),
       input,
     );
@@ -63,6 +63,8 @@ export interface RedactedEvidence {
   readonly id: string;
   readonly probe: string;
   readonly text: string;
+  /** The host cut the output; what is missing was never here. */
+  readonly truncated: boolean;
 }
 
 /**
@@ -70,13 +72,14 @@ export interface RedactedEvidence {
  */
 export const redactEvidence = (all: readonly Evidence[], redact: Redactor): RedactedEvidence[] => {
   const decoder = new TextDecoder('utf-8', { fatal: false });
-  return all.map(({ id, probe, stdout, stderr }) => {
+  return all.map(({ id, probe, stdout, stderr, dropped }) => {
+    const truncated = dropped > 0;
     try {
       const errors = decoder.decode(stderr);
       const whole = decoder.decode(stdout) + (errors.trim() === '' ? '' : `\n--- standard error ---\n${errors}`);
-      return { id, probe, text: whole.split('\n').map(redact.text).join('\n') };
+      return { id, probe, truncated, text: whole.split('\n').map(redact.text).join('\n') };
     } catch {
-      return { id, probe, text: `[withheld: ${id} could not be checked for secrets]\n` };
+      return { id, probe, truncated, text: `[withheld: ${id} could not be checked for secrets]\n` };
     }
   });
 };
