@@ -11,7 +11,7 @@ export interface Redactor {
 }
 
 /** Names whose values are secrets, in `key=value`, `key: value`, `--key value` and JSON alike. */
-const KEY = String.raw`[A-Za-z0-9_.-]{0,40}(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth(?:orization)?|cookie|session[_-]?id|dsn)[A-Za-z0-9_.-]{0,20}`;
+const KEY = `[A-Za-z0-9_.-]{0,40}(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth(?:orization)?|cookie|session[_-]?id|dsn)[A-Za-z0-9_.-]{0,20}`;
 const VALUE = String.raw`"(?:[^"\\\n]|\\.){1,4096}"|'(?:[^'\\\n]|\\.){1,4096}'|[^\s"',;&)\]}<>]{1,4096}`;
 
 /** Each pattern's first group is what stays, its last is what goes. */
@@ -22,7 +22,7 @@ const PATTERNS: readonly RegExp[] = [
   /(\bbearer\s{1,4})([A-Za-z0-9._~+/=-]{8,4096})/gi,
   /(\b(?:set-)?cookie["']?\s{0,4}[:=]\s{0,4}["']?)([^\n"'\\]{4,4096})/gi,
   new RegExp(String.raw`((?<![A-Za-z0-9_.-])${KEY}["']?\s{0,4}[=:]\s{0,4})(${VALUE})`, 'gi'),
-  new RegExp(String.raw`((?<![A-Za-z0-9_.-])--?${KEY}[ =])(${VALUE})`, 'gi'),
+  new RegExp(`((?<![A-Za-z0-9_.-])--?${KEY}[ =])(${VALUE})`, 'gi'),
   /()(\bxox[abeprs]-[A-Za-z0-9-]{8,256}|\bxapp-[A-Za-z0-9-]{8,256})/g,
   /()(\bAKIA[0-9A-Z]{16}\b|\bASIA[0-9A-Z]{16}\b)/g,
   /()(\bgh[pousr]_[A-Za-z0-9]{20,255}\b|\bgithub_pat_[A-Za-z0-9_]{20,255}\b|\bglpat-[A-Za-z0-9_-]{20,64}\b)/g,
@@ -33,7 +33,11 @@ const PATTERNS: readonly RegExp[] = [
 ];
 
 /** Values that say nothing and hide much when replaced: `password=None`, `token=0x7f…` in C frames. */
-const HARMLESS = /^(?:["']?(?:none|null|true|false|nil|yes|no|bearer|basic|digest|token)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;
+const HARMLESS =
+  /^(?:["']?(?:none|null|true|false|nil|yes|no|bearer|basic|digest|token)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;
+
+/** `token.py:1024` is a place in a file, not a key and its value. */
+const isLineNumber = (keep: string, value: string): boolean => /\.\w{1,4}:$/.test(keep) && /^\d+$/.test(value);
 
 /** A new redactor, with its own placeholders. */
 export const redactor = (): Redactor => {
@@ -51,7 +55,9 @@ export const redactor = (): Redactor => {
     PATTERNS.reduce(
       (output, pattern) =>
         output.replace(pattern, (whole: string, keep: string, secret: string) =>
-          HARMLESS.test(secret) || /^\[redacted-\d+/.test(secret) ? whole : keep + placeholder(secret),
+          HARMLESS.test(secret) || isLineNumber(keep, secret) || /^\[redacted-\d+/.test(secret)
+            ? whole
+            : keep + placeholder(secret),
         ),
       input,
     );
