@@ -1,0 +1,194 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir, userInfo } from 'node:os';
+import path from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { HARMLESS_BY_DEFAULT, HostName, Impact } from '../playbooks/model/index.ts';
+import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
+
+/** The configuration cannot be used; `message` names every fault with file and line. */
+export class BadConfig extends Error {
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.name = 'BadConfig';
+  }
+}
+
+const Slack = z.strictObject({
+  /** `socket` needs no address that Slack can reach; `http` is for sites that have one. */
+  mode: z.enum(['socket', 'http']).default('socket'),
+  /** Where HTTP mode listens. */
+  port: z.number().int().min(1).max(65_535).default(3000),
+});
+
+const HostDefaults = z.strictObject({
+  user: z.string().min(1).optional(),
+  port: z.number().int().min(1).max(65_535).optional(),
+  identityFile: z.string().min(1).optional(),
+  agent: z.string().min(1).optional(),
+  knownHostsFile: z.string().min(1).optional(),
+  jump: HostName.optional(),
+  sudo: z.enum(['auto', 'never']).optional(),
+  keepFolder: z.string().min(1).optional(),
+});
+
+/** A pattern of host names (`web-*`) that are reached by their DNS name with these settings. */
+const HostRule = HostDefaults.extend({
+  match: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[A-Za-z0-9*][A-Za-z0-9.*_-]*$/, 'has only letters, digits, dots, dashes and *'),
+});
+
+/** What straceback.yaml may hold. Secrets are not among it: they come from the environment. */
+const ConfigFile = z.strictObject({
+  slack: Slack.prefault({}),
+  hosts: z.array(z.record(z.string(), z.unknown())).default([]),
+  hostRules: z.array(HostRule).default([]),
+  hostDefaults: HostDefaults.prefault({}),
+  /** Folder with the site's own playbooks. */
+  playbooks: z.string().min(1).optional(),
+  policy: z.strictObject({ allow: z.array(Impact).default([...HARMLESS_BY_DEFAULT]) }).prefault({}),
+  worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
+  /** Folder on this machine for Redis data when REDIS_URL is not set. */
+  dataFolder: z.string().min(1).default('.straceback'),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
+});
+
+/** The whole configuration, file and environment together. */
+export interface Config {
+  readonly slack: z.infer<typeof Slack> & {
+    readonly botToken: string | undefined;
+    readonly appToken: string | undefined;
+    readonly signingSecret: string | undefined;
+    readonly apiUrl: string | undefined;
+  };
+  /** Undefined: `up` starts its own. */
+  readonly redisUrl: string | undefined;
+  readonly hosts: HostLookup;
+  /** Names in the inventory, for people who mistype one. */
+  readonly hostNames: readonly string[];
+  readonly playbooksFolder: string | undefined;
+  readonly policy: { readonly allow: readonly Impact[] };
+  readonly worker: { readonly concurrency: number };
+  readonly dataFolder: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Keys that ssh(1) tries by itself, in its order. */
+const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
+
+/** What applies to every host when nothing else is said: this user, this agent or key, this user's known_hosts. */
+const personalDefaults = (env: Environment): z.infer<typeof HostDefaults> => {
+  const folder = path.join(env.HOME ?? homedir(), '.ssh');
+  const identityFile = DEFAULT_KEYS.map((name) => path.join(folder, name)).find((file) => existsSync(file));
+  return {
+    user: env.USER ?? userInfo().username,
+    knownHostsFile: path.join(folder, 'known_hosts'),
+    ...(identityFile === undefined ? {} : { identityFile }),
+    ...(env.SSH_AUTH_SOCK === undefined || env.SSH_AUTH_SOCK === '' ? {} : { agent: env.SSH_AUTH_SOCK }),
+  };
+};
+
+const globMatch = (pattern: string, name: string): boolean =>
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.]/g, '\\.'))
+      .join('.*')}$`,
+  ).test(name);
+
+const withoutUndefined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+
+/** How to reach a host that no inventory has, as a terminal user asks for it: `--user`, `--port` and so on. */
+export const hostFromCommandLine = (
+  name: string,
+  reach: z.infer<typeof HostDefaults>,
+  env: Environment = process.env,
+): HostSettings => {
+  const settings = { ...personalDefaults(env), ...withoutUndefined(reach) };
+  if (reach.identityFile !== undefined) delete settings.agent;
+  const parsed = HostList.safeParse([{ name, ...settings }]);
+  if (!parsed.success) throw new BadConfig(parsed.error.issues.map((issue) => `${name}: ${issue.message}`));
+  const [host] = parsed.data;
+  if (host === undefined) throw new BadConfig([`${name}: no settings`]);
+  return host;
+};
+
+const readYaml = (file: string): { value: unknown; lineOf: (at: readonly PropertyKey[]) => number } => {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new BadConfig([`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`]);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  if (document.errors.length > 0) {
+    throw new BadConfig(
+      document.errors.map((error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`),
+    );
+  }
+  const lineOf = (at: readonly PropertyKey[]): number => {
+    for (let length = at.length; length >= 0; length--) {
+      const node: unknown = document.getIn(at.slice(0, length), true);
+      const range = node !== null && typeof node === 'object' && 'range' in node ? node.range : undefined;
+      if (Array.isArray(range) && typeof range[0] === 'number') return lines.linePos(range[0]).line;
+    }
+    return 1;
+  };
+  return { value: document.toJS() ?? {}, lineOf };
+};
+
+/**
+ * Reads the configuration: the file named by `file`, else by STRACEBACK_CONFIG, else ./straceback.yaml when it is
+ * there; tokens and addresses of services from the environment. Throws BadConfig with every fault at once.
+ */
+export const readConfig = (file?: string, env: Environment = process.env): Config => {
+  const named = file ?? env.STRACEBACK_CONFIG;
+  const from = named ?? (existsSync('straceback.yaml') ? 'straceback.yaml' : undefined);
+  const source = from === undefined ? { value: {}, lineOf: () => 1 } : readYaml(from);
+  const say = (issue: { path: readonly PropertyKey[]; message: string }) =>
+    `${from ?? 'configuration'}:${source.lineOf(issue.path)}: ${issue.path.join('.') || 'file'}: ${issue.message}`;
+  const parsed = ConfigFile.safeParse(source.value);
+  if (!parsed.success) throw new BadConfig(parsed.error.issues.map(say));
+  const { data } = parsed;
+  const base = from === undefined ? '.' : path.dirname(from);
+  const personal = personalDefaults(env);
+  const complete = (own: Record<string, unknown>): Record<string, unknown> =>
+    own.transport === 'local' ? own : { ...personal, ...withoutUndefined(data.hostDefaults), ...own };
+  const hosts = HostList.safeParse(data.hosts.map(complete));
+  if (!hosts.success) {
+    throw new BadConfig(
+      hosts.error.issues.map((issue) => say({ path: ['hosts', ...issue.path], message: issue.message })),
+    );
+  }
+  const listed = hostLookup(hosts.data);
+  const byRule: HostLookup = (name) => {
+    const rule = data.hostRules.find((each) => globMatch(each.match, name));
+    if (rule === undefined) return undefined;
+    const { match: _match, ...settings } = rule;
+    return hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...withoutUndefined(settings) }, env);
+  };
+  return {
+    slack: {
+      ...data.slack,
+      botToken: env.SLACK_BOT_TOKEN,
+      appToken: env.SLACK_APP_TOKEN,
+      signingSecret: env.SLACK_SIGNING_SECRET,
+      apiUrl: env.SLACK_API_URL,
+    },
+    redisUrl: env.REDIS_URL,
+    hosts: (name) => listed(name) ?? byRule(name),
+    hostNames: ['local', ...hosts.data.map((host) => host.name)],
+    playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
+    policy: data.policy,
+    worker: data.worker,
+    dataFolder: path.resolve(base, data.dataFolder),
+    logLevel: data.log.level,
+  };
+};

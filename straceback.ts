@@ -1,0 +1,202 @@
+#!/usr/bin/env node
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { startBot } from './bot/bot.ts';
+import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
+import { openLog } from './infra/log.ts';
+import { openBotQueue } from './infra/queue/bot-side.ts';
+import { startRedis } from './infra/queue/redis-server.ts';
+import { BadPlaybooks } from './playbooks/catalog.ts';
+import { LookFailed } from './playbooks/model/index.ts';
+import { doctorText, examineHost } from './workers/doctor.ts';
+import { loadKnowledge } from './workers/knowledge.ts';
+import { keepFolderOf, shellOpener } from './workers/reach.ts';
+import {
+  type Reach,
+  readDiagnoseArguments,
+  readDoctorArguments,
+  USAGE,
+  UsageError,
+} from './workers/terminal/arguments.ts';
+import { diagnoseOnTerminal } from './workers/terminal/diagnose.ts';
+import { startWorker } from './workers/worker.ts';
+
+const HELP = `Straceback, a process doctor that lives in a chat channel.
+
+  straceback bot [--config FILE]       the chat side: Slack and the queue
+  straceback worker [--config FILE]    the host side: takes looks from the queue
+  straceback up [--config FILE]        both on one machine; starts its own Redis when REDIS_URL is not set
+  ${USAGE.diagnose}
+  ${USAGE.doctor}
+  straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
+
+Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
+`;
+
+type Hosts = Config['hosts'];
+
+/** Hosts as a terminal user reaches them: by the options given, else by the inventory, else as ssh(1) would by name. */
+const terminalHosts = (config: Config, reach: Reach): Hosts => {
+  const given = Object.values(reach).some((value) => value !== undefined);
+  return (name) => {
+    if (name === 'local') return config.hosts(name);
+    return (given ? undefined : config.hosts(name)) ?? hostFromCommandLine(name, reach);
+  };
+};
+
+/** Aborted by Ctrl-C or a polite kill; a second one ends the program at once. */
+const stopSignal = (): AbortSignal => {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      controller.abort();
+      process.once(signal, () => process.exit(130));
+    });
+  }
+  return controller.signal;
+};
+
+const diagnose = async (words: readonly string[]): Promise<number> => {
+  const asked = readDiagnoseArguments(words);
+  const config = readConfig(asked.config);
+  const hosts = terminalHosts(config, asked.reach);
+  const opener = shellOpener(hosts);
+  try {
+    const knowledge = await loadKnowledge(config.playbooksFolder);
+    return await diagnoseOnTerminal(
+      asked,
+      { knowledge, openShell: opener.openShell, keepFolder: keepFolderOf(hosts) },
+      {
+        out: (text) => void process.stdout.write(text),
+        err: (text) => void process.stderr.write(text),
+        interactive: process.stderr.isTTY === true,
+        signal: stopSignal(),
+      },
+    );
+  } finally {
+    await opener.close();
+  }
+};
+
+const doctor = async (words: readonly string[]): Promise<number> => {
+  const asked = readDoctorArguments(words);
+  const opener = shellOpener(terminalHosts(readConfig(asked.config), asked.reach));
+  try {
+    const shell = await opener.openShell(asked.host);
+    try {
+      const found = await examineHost(asked.host, shell);
+      process.stdout.write(asked.json ? `${JSON.stringify(found, null, 2)}\n` : doctorText(found));
+      return 0;
+    } finally {
+      await shell.close();
+    }
+  } finally {
+    await opener.close();
+  }
+};
+
+/** Runs bot, worker or both until a signal says stop. */
+const serve = async (
+  words: readonly string[],
+  sides: { bot: boolean; worker: boolean; ownRedis: boolean },
+): Promise<number> => {
+  const [option, file, ...rest] = words;
+  if (
+    (option !== undefined && option !== '--config') ||
+    (option === '--config' && file === undefined) ||
+    rest.length > 0
+  ) {
+    throw new UsageError(`"${words.join(' ')}" is not understood; only --config FILE is. ${HELP}`);
+  }
+  const config = readConfig(file);
+  const log = openLog(config.logLevel);
+  const stopped = stopSignal();
+  const knowledge = await loadKnowledge(config.playbooksFolder);
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    let { redisUrl } = config;
+    if (redisUrl === undefined) {
+      if (!sides.ownRedis)
+        throw new BadConfig(['REDIS_URL is not set: give the address of the Redis that bot and workers share']);
+      const folder = path.join(config.dataFolder, 'redis');
+      await mkdir(folder, { recursive: true });
+      const redis = await startRedis({ folder });
+      closers.unshift(redis.close);
+      redisUrl = redis.url;
+    }
+    if (sides.worker) {
+      const worker = startWorker({ config, redisUrl, knowledge, log });
+      closers.unshift(worker.close);
+    }
+    if (sides.bot) {
+      const queue = await openBotQueue({ redisUrl, log });
+      closers.unshift(queue.close);
+      const bot = await startBot({
+        slack: config.slack,
+        queue,
+        hosts: { names: config.hostNames, known: (name) => config.hosts(name) !== undefined },
+        playbooks: [...knowledge.playbooks.values()].map(({ id, title, description, steps }) => ({
+          id,
+          title,
+          description,
+          impacts: [...new Set(steps.flatMap((step) => knowledge.probes.get(step.probe)?.impacts ?? []))],
+        })),
+        policy: config.policy,
+        log,
+      });
+      closers.unshift(bot.close);
+    }
+    log.info({ bot: sides.bot, worker: sides.worker }, 'straceback is up');
+    if (!stopped.aborted) await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));
+    log.info({}, 'stopping');
+    return 0;
+  } finally {
+    for (const close of closers) await close();
+  }
+};
+
+const sandbox = async (words: readonly string[]): Promise<number> => {
+  // Loaded only when asked for: it is for newcomers and brings a local Slack with it.
+  const { runSandbox } = await import('./infra/sandbox/sandbox.ts');
+  return runSandbox({ once: words.includes('--once'), entry: process.argv[1] ?? '', signal: stopSignal() });
+};
+
+const main = async ([command = 'help', ...words]: readonly string[]): Promise<number> => {
+  switch (command) {
+    case 'diagnose':
+      return diagnose(words);
+    case 'doctor':
+      return doctor(words);
+    case 'bot':
+      return serve(words, { bot: true, worker: false, ownRedis: false });
+    case 'worker':
+      return serve(words, { bot: false, worker: true, ownRedis: false });
+    case 'up':
+      return serve(words, { bot: true, worker: true, ownRedis: true });
+    case 'sandbox':
+      return sandbox(words);
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP);
+      return 0;
+    default:
+      throw new UsageError(`There is no command "${command.replace(/\p{C}/gu, '?').slice(0, 40)}".\n${HELP}`);
+  }
+};
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const known =
+      error instanceof UsageError ||
+      error instanceof BadConfig ||
+      error instanceof BadPlaybooks ||
+      error instanceof LookFailed;
+    const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
+    process.stderr.write(`straceback: ${text}\n`);
+    process.exitCode = error instanceof LookFailed ? 3 : known ? 2 : 1;
+  },
+);

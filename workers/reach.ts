@@ -1,0 +1,27 @@
+import type { HostLookup } from '../infra/hosts.ts';
+import { LookFailed } from '../playbooks/model/index.ts';
+import { type HostShell, openShell } from './ssh/shell.ts';
+
+/** Opens shells by host name over one set of warm connections. */
+export interface ShellOpener {
+  /** Throws LookFailed when the name is not in the inventory or the host cannot be reached. */
+  readonly openShell: (host: string) => Promise<HostShell>;
+  readonly close: () => Promise<void>;
+}
+
+const settingsOf = (hosts: HostLookup, name: string) => {
+  const settings = hosts(name);
+  if (settings === undefined) {
+    throw new LookFailed(
+      'unknown-host',
+      `I know no host called ${name}. Add it to the inventory (hosts or hostRules in the configuration), or check the name.`,
+    );
+  }
+  return settings;
+};
+
+/** Where files that outlive a look are kept on a host. */
+export const keepFolderOf =
+  (hosts: HostLookup) =>
+  (name: string): string =>
+    settingsOf(hosts, name).keepFolder;

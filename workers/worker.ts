@@ -1,0 +1,91 @@
+import type { Config } from '../infra/config.ts';
+import type { Log } from '../infra/log.ts';
+import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
+import { LookFailed, type Request } from '../playbooks/model/index.ts';
+import { investigate } from './investigate.ts';
+import type { Knowledge } from './knowledge.ts';
+import { keepFolderOf, shellOpener } from './reach.ts';
+
+/** A worker that takes looks from the queue until it is closed. */
+export interface RunningWorker {
+  readonly close: () => Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly redisUrl: string;
+  readonly knowledge: Knowledge;
+  readonly log: Log;
+}
+
+/** Starts to consume requests, `concurrency` at once, one at a time for each process. */
+export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions): RunningWorker => {
+  const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log });
+  const { openShell, close: closeConnections } = shellOpener(config.hosts);
+  const keepFolder = keepFolderOf(config.hosts);
+
+  const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
+    const { report, files } = await investigate(request, {
+      ...knowledge,
+      openShell,
+      keepFolder,
+      progress: tools.progress,
+      journal: tools.journal,
+      signal: AbortSignal.any([tools.signal, lost]),
+      now: Date.now,
+    });
+    const encoder = new TextEncoder();
+    return {
+      outcome: { kind: 'report', report },
+      files: files.map((file) => ({
+        name: `${file.id}-${file.probe}.txt`,
+        evidenceId: file.id,
+        content: encoder.encode(file.text),
+        truncated: file.truncated,
+      })),
+    };
+  };
+
+  const handle = async (request: Request, tools: LookTools): Promise<LookResult> => {
+    const began = Date.now();
+    try {
+      const result = await tools.withTargetLock(
+        {
+          host: request.host,
+          pid: request.pid,
+          doing: `a ${request.playbook} look`,
+          signal: tools.signal,
+          onWait: (doing) =>
+            tools.progress({
+              requestId: request.id,
+              doing: `Waiting: ${doing} is running on this process`,
+              probes: [],
+              percent: 0,
+              seconds: (Date.now() - began) / 1000,
+            }),
+        },
+        (lost) => look(request, tools, lost),
+      );
+      log.info({ request: request.id, host: request.host, pid: request.pid, ms: Date.now() - began }, 'look done');
+      return result;
+    } catch (error) {
+      if (!(error instanceof LookFailed)) {
+        log.error(
+          { request: request.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          'look broke',
+        );
+        throw error;
+      }
+      log.info({ request: request.id, host: request.host, pid: request.pid, code: error.code }, 'look failed');
+      return { outcome: { kind: 'failure', failure: error.toFailure() }, files: [] };
+    }
+  };
+
+  queue.work(handle);
+  return {
+    close: async () => {
+      await queue.close();
+      await closeConnections();
+    },
+  };
+};
