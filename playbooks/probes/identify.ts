@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { LineNumber } from '../model/index.ts';
+import { defineProbe, evidenceText, LineNumber } from '../model/index.ts';
+import { parseIdentify } from './identify.parse.ts';
 
 const Relative = z.object({
   pid: z.number().int(),
@@ -84,3 +85,24 @@ export const IdentifyData = z.object({
   }),
 });
 export type IdentifyData = z.infer<typeof IdentifyData>;
+
+/**
+ * Who the process is, who its relatives are, and what the host has to look with. It runs first and alone, so it must
+ * be quick and need nothing (about 35 ms here). Facts are those of proc(5).
+ */
+export const identify = defineProbe<IdentifyData>({
+  id: 'identify',
+  title: 'Process, relatives, host and tools',
+  phase: 1,
+  impacts: ['none'],
+  ptraces: false,
+  needs: { privilege: 'none' },
+  limits: { seconds: () => 10, bytes: 1_000_000, endWith: 'TERM' },
+  options: z.strictObject({}),
+  data: IdentifyData,
+  command: ({ target }) => ({
+    argv: ['sh', '{script:identify.sh}', String(target.pid)],
+    scripts: ['identify.sh'],
+  }),
+  parse: (evidence, { target }) => parseIdentify(evidenceText(evidence), target.pid),
+});
