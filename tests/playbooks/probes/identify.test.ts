@@ -298,7 +298,7 @@ describe('identify on recorded hosts', () => {
     const pid = Number(/-(\d+)\.txt$/.exec(name)?.[1]);
     const parsed = parse(name, pid);
     if (parsed.ok) IdentifyData.parse(parsed.data);
-    const golden = join(fixtureFolder('identify'), name.replace(/txt$/, .golden'));
+    const golden = join(fixtureFolder('identify'), name.replace(/txt$/, 'golden'));
     await expect(`${JSON.stringify(parsed, null, 2)}\n`).toMatchFileSnapshot(golden);
   });
 
