@@ -178,7 +178,7 @@ const nameOf = (facts: Facts): string | undefined => found(/^\d+ "(.*)"$/, facts
 /** Why this is no process to diagnose, or null when it is one. */
 const whyNot = (facts: Facts, pid: number): Parsed<never> | null => {
   const gone = facts.first('gone');
-  if (gone) return { ok: false, reason: 'target-gone', why: gone.text };
+  if (gone) return { ok: false, reason: 'target-gone', why: gone.text || `there is no process ${pid}` };
   const hidden = facts.first('hidden');
   if (hidden) return { ok: false, reason: 'no-permission', why: `${hidden.text}; look as root` };
   const thread = facts.first('thread');
