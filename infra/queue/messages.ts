@@ -17,7 +17,12 @@ export const Opening = z.object({ request: Request.omit({ origin: true }), asker
 export type Opening = z.infer<typeof Opening>;
 
 /** Progress as it travels: with the request, so that its reader needs no memory. */
-export const ProgressMessage = z.object({ progress: Progress, request: Request });
+export const ProgressMessage = z.object({
+  progress: Progress,
+  request: Request,
+  /** Rises with every message of a request, over redeliveries too; a reader drops what is not newer. */
+  order: z.number().int(),
+});
 export type ProgressMessage = z.infer<typeof ProgressMessage>;
 
 /** How a look ended. */

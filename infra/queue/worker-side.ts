@@ -7,10 +7,10 @@ import { closeRedis, openPatient, patientOptions, watchErrors } from './connecti
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { type AnswerMessage, type Outcome, problems, whereFrom } from './messages.ts';
+import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
-import { type Throttle, throttle } from './throttle.ts';
+import { throttle } from './throttle.ts';
 
 /** What a look gets besides its request. */
 export interface LookTools {
@@ -116,39 +116,45 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     }
     const abort = new AbortController();
     const id = job.id ?? request.id;
+    // This very worker may be given its own request again, after it was frozen for longer than its lease.
+    running.get(id)?.abort(TAKEN_OVER);
     running.set(id, abort);
-    const progress = throttle(PROGRESS_EVERY_MS, (latest: Progress) =>
-      job.updateProgress({ progress: latest, request }),
-    );
     try {
-      const result = await look(request, handler, { signal: abort.signal, progress });
+      const result = await look(job, request, handler, abort.signal);
       const files = await storeFiles(journalRedis, request.id, result.files, log);
       const answer = { requestId: request.id, request, outcome: result.outcome, files };
       await put(request.id, { kind: 'answer', answer });
     } finally {
-      progress.stop();
-      running.delete(id);
+      if (running.get(id) === abort) running.delete(id);
     }
   };
 
-  const look = async (
-    request: Request,
-    handler: LookHandler,
-    { signal, progress }: { signal: AbortSignal; progress: Throttle<Progress> },
-  ): Promise<LookResult> => {
+  const look = async (job: Job, request: Request, handler: LookHandler, signal: AbortSignal): Promise<LookResult> => {
+    let stopProgress = () => {};
     try {
       const journal = await openJournal(redis, journalRedis, request.id);
       if (journal.deliveries > MAX_DELIVERIES) {
         log.error({ requestId: request.id, deliveries: journal.deliveries }, 'request given up');
         return { outcome: { kind: 'failure', failure: INTERRUPTED }, files: [] };
       }
-      return await handler(request, { journal, signal, withTargetLock, progress: progress.call });
+      let order = journal.deliveries * 1_000_000;
+      const progress = throttle(PROGRESS_EVERY_MS, (latest: Progress) => {
+        order += 1;
+        return job.updateProgress({ progress: latest, request, order } satisfies ProgressMessage);
+      });
+      stopProgress = progress.stop;
+      const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call });
+      if (signal.reason === TAKEN_OVER && result.outcome.kind === 'failure') throw TAKEN_OVER;
+      return result;
     } catch (error) {
       // The delivery that took over gives the answer.
       if (signal.reason === TAKEN_OVER) throw error;
-      if (!(error instanceof LookFailed))
+      if (!(error instanceof LookFailed)) {
         log.error({ requestId: request.id, error: inspectError(error) }, 'look failed');
+      }
       return { outcome: { kind: 'failure', failure: failureOf(error, request.id) }, files: [] };
+    } finally {
+      stopProgress();
     }
   };
 

@@ -1,0 +1,240 @@
+import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
+import { type Progress, Request } from '../../playbooks/model/index.ts';
+import type { Log } from '../log.ts';
+import {
+  closeRedis,
+  openHurried,
+  openPatient,
+  patientOptions,
+  QueueUnavailable,
+  untilReady,
+  watchErrors,
+} from './connection.ts';
+import { type EditTurns, editTurns } from './edit-turns.ts';
+import { readStored } from './evidence-store.ts';
+import { countWorkers } from './heartbeat.ts';
+import { withLease } from './lease.ts';
+import {
+  type Answer,
+  AnswerMessage,
+  Opening,
+  ProgressMessage,
+  problems,
+  type Refusal,
+  type StoredFile,
+  whereFrom,
+} from './messages.ts';
+import { ANSWERS, jobId, key, LOOKS, OPENINGS, PREFIX } from './names.ts';
+
+/** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
+export interface Delivery {
+  readonly attempt: number;
+}
+
+export interface AnswerTools extends Delivery {
+  /** The bytes of one of the answer's files; null when they have expired or were never kept. */
+  readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
+}
+
+export interface QueueStatus {
+  /** Workers heard of in the last 15 s. */
+  readonly workers: number;
+  readonly waiting: number;
+  /** Looks that run now, at most 50; `progress` is null before the first one. */
+  readonly active: readonly { readonly request: Request; readonly progress: Progress | null }[];
+}
+
+/**
+ * The bot's side of the queue. Handlers are called again, with growing pauses, until they resolve; also by another
+ * bot when this one ends in the middle. They are given each message at least once, one at a time for each request.
+ */
+export interface BotQueue {
+  /** Accepts a command before its thread is opened. Throws QueueUnavailable within about two seconds. */
+  readonly open: (opening: Opening) => Promise<'queued' | 'duplicate'>;
+  readonly onOpening: (handler: (opening: Opening, delivery: Delivery) => Promise<void>) => void;
+  /** Hands a request to the workers. Throws QueueUnavailable within about two seconds. */
+  readonly enqueue: (request: Request) => Promise<'queued' | 'duplicate'>;
+  /** Losing a call loses nothing: the next one is newer. */
+  readonly onProgress: (handler: (message: ProgressMessage) => void) => void;
+  readonly onAnswer: (handler: (answer: Answer, tools: AnswerTools) => Promise<void>) => void;
+  /** Payloads that could not be read but say where they came from. Give it before `onAnswer`. */
+  readonly onRefusal: (handler: (refusal: Refusal, delivery: Delivery) => Promise<void>) => void;
+  /** True for the first caller with this name within `seconds`, over all bots. Throws when Redis is away. */
+  readonly firstTime: (name: string, seconds: number) => Promise<boolean>;
+  readonly turns: EditTurns;
+  /** Throws QueueUnavailable. */
+  readonly status: () => Promise<QueueStatus>;
+  readonly healthy: () => Promise<boolean>;
+  /** Lets running handlers end (bounded), then ends the connections. */
+  readonly close: () => Promise<void>;
+}
+
+export interface BotQueueOptions {
+  readonly redisUrl: string;
+  readonly log: Log;
+  /** How long a message of a dead bot stays unnoticed, ms. Default 30,000. Shorter in tests. */
+  readonly leaseMs?: number;
+  /** How often messages of dead bots are looked for, ms. Default 5,000. */
+  readonly stalledCheckMs?: number;
+}
+
+const READY_MS = 500;
+const CLOSE_MS = 10_000;
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 60_000;
+
+/** Messages between bots and workers are kept for a day after they are done, so that a repeated one is known. */
+const KEEP = {
+  attempts: 3_000,
+  backoff: { type: 'custom' },
+  removeOnComplete: { age: 24 * 3600, count: 2_000 },
+  removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
+};
+
+/** Opens the bot's side. Redis may be away: what needs it fails clearly, and works again when it is back. */
+export const openBotQueue = (options: BotQueueOptions): BotQueue => {
+  const { redisUrl, log } = options;
+  const hurried = openHurried(redisUrl, log);
+  const patient = openPatient(redisUrl, log);
+  const queueOn = <Data>(name: string) => {
+    // The connection fails fast; waiting for it here would make the first command after a start fail instead.
+    const queue = new Queue<Data>(name, {
+      connection: hurried,
+      prefix: PREFIX,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+    });
+    watchErrors(queue, name, log);
+    return queue;
+  };
+  const openings = queueOn<Opening>(OPENINGS);
+  const looks = queueOn<Request>(LOOKS);
+  const workers: Worker[] = [];
+  let events: QueueEvents | null = null;
+  let refused: (refusal: Refusal, delivery: Delivery) => Promise<void> = async (refusal) =>
+    log.error({ requestId: refusal.requestId, code: refusal.failure.code }, refusal.failure.sentence);
+
+  const quickly = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      await untilReady(hurried, READY_MS);
+      return await work();
+    } catch (error) {
+      throw error instanceof QueueUnavailable ? error : new QueueUnavailable(error);
+    }
+  };
+
+  const add = <Data>(queue: Queue<Data>, id: string, data: Data, keep: object) =>
+    quickly(async (): Promise<'queued' | 'duplicate'> => {
+      const there = await hurried.exists(queue.toKey(id));
+      if (there === 1) return 'duplicate';
+      // Not `queue.add`: its types tie the name to the data, which a generic Data cannot show.
+      await queue.addBulk([{ name: 'message', data, opts: { ...keep, jobId: id } }] as Parameters<
+        typeof queue.addBulk
+      >[0]);
+      return 'queued';
+    });
+
+  const consume = (name: string, handle: (job: Job) => Promise<void>) => {
+    const worker = new Worker(name, handle, {
+      connection: patientOptions(redisUrl),
+      prefix: PREFIX,
+      concurrency: 20,
+      lockDuration: options.leaseMs ?? 30_000,
+      stalledInterval: options.stalledCheckMs ?? 5_000,
+      maxStalledCount: 1_000,
+      settings: {
+        backoffStrategy: (attempts) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10), LAST_RETRY_MS),
+      },
+    });
+    watchErrors(worker, name, log);
+    worker.on('failed', (job, error) =>
+      log.warn({ job: job?.id, attempt: job?.attemptsStarted, error: error.message }, 'will be tried again'),
+    );
+    workers.push(worker);
+  };
+
+  /** One at a time for a request over all bots: a delivery that was taken over may still be running elsewhere. */
+  const alone = (kind: string, id: string, work: () => Promise<void>): Promise<void> =>
+    withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs: 30_000, waitMs: 60_000 }, work);
+
+  const refuse = async (job: Job, why: string): Promise<void> => {
+    const from = whereFrom(job.data);
+    log.error({ job: job.id, problems: why }, 'message refused: it does not parse');
+    if (from === null) return;
+    const sentence = `The answer to this look could not be read (${why}). Are bot and worker the same version?`;
+    const refusal: Refusal = { requestId: from.id, origin: from.origin, failure: { code: 'internal', sentence } };
+    await alone('answer', from.id, () => refused(refusal, { attempt: job.attemptsStarted }));
+  };
+
+  return {
+    open: (opening) => add(openings, jobId('opening', opening.request.id), Opening.parse(opening), KEEP),
+    enqueue: (request) => {
+      const { removeOnComplete, removeOnFail } = KEEP;
+      return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });
+    },
+    onOpening: (handler) =>
+      consume(OPENINGS, async (job) => {
+        const parsed = Opening.safeParse(job.data);
+        if (!parsed.success) {
+          log.error({ job: job.id, problems: problems(parsed.error) }, 'message refused: it does not parse');
+          return;
+        }
+        await alone('opening', parsed.data.request.id, () => handler(parsed.data, { attempt: job.attemptsStarted }));
+      }),
+    onProgress: (handler) => {
+      events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl), prefix: PREFIX });
+      watchErrors(events, 'events', log);
+      events.on('progress', ({ data }) => {
+        const parsed = ProgressMessage.safeParse(data);
+        if (parsed.success) handler(parsed.data);
+        else log.warn({ problems: problems(parsed.error) }, 'progress refused: it does not parse');
+      });
+    },
+    onRefusal: (handler) => {
+      refused = handler;
+    },
+    onAnswer: (handler) =>
+      consume(ANSWERS, async (job) => {
+        const parsed = AnswerMessage.safeParse(job.data);
+        if (!parsed.success) return await refuse(job, problems(parsed.error));
+        const message = parsed.data;
+        const attempt = job.attemptsStarted;
+        if (message.kind === 'refusal') {
+          return await alone('answer', message.refusal.requestId, () => refused(message.refusal, { attempt }));
+        }
+        const readFile = (file: StoredFile) => readStored(patient, file);
+        await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
+      }),
+    firstTime: (name, seconds) =>
+      quickly(async () => (await hurried.set(key('seen', name), '1', 'EX', seconds, 'NX')) === 'OK'),
+    turns: editTurns(patient),
+    status: () =>
+      quickly(async () => {
+        const [count, waiting, jobs] = await Promise.all([
+          countWorkers(hurried),
+          looks.getWaitingCount(),
+          looks.getActive(0, 49),
+        ]);
+        const active = jobs.flatMap((job) => {
+          const request = Request.safeParse(job.data);
+          const message = ProgressMessage.safeParse(job.progress);
+          return request.success ? [{ request: request.data, progress: message.data?.progress ?? null }] : [];
+        });
+        return { workers: count, waiting, active };
+      }),
+    healthy: async () => {
+      try {
+        return (await quickly(() => hurried.ping())) === 'PONG';
+      } catch {
+        return false;
+      }
+    },
+    close: async () => {
+      const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
+      const ended = Promise.all([...workers.map((worker) => worker.close()), events?.close()]);
+      if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
+      await Promise.all([openings.close(), looks.close()]);
+      await Promise.all([closeRedis(hurried), closeRedis(patient)]);
+    },
+  };
+};

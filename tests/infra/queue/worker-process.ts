@@ -1,0 +1,26 @@
+// A worker of its own for tests that kill one. Says what happens on standard output, one word a line.
+import { openLog } from '../../../infra/log.ts';
+import { openWorkerQueue } from '../../../infra/queue/worker-side.ts';
+
+const [redisUrl, mode] = process.argv.slice(2);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const queue = openWorkerQueue({
+  redisUrl: redisUrl ?? '',
+  concurrency: 1,
+  log: openLog('error'),
+  leaseMs: 1_000,
+  stalledCheckMs: 200,
+});
+queue.work(async (request, { journal, progress }) => {
+  progress({ requestId: request.id, doing: 'Looking', probes: ['strace'], percent: 10, seconds: 0 });
+  const earlier = await journal.earlier();
+  if (mode === 'hangs') {
+    await journal.started('strace', ['slows']);
+    say(`started ${request.id}`);
+    return await new Promise<never>(() => {});
+  }
+  const sentence = `earlier: ${earlier.join(',')}`;
+  return { outcome: { kind: 'failure', failure: { code: 'interrupted', sentence } }, files: [] };
+});
+process.once('SIGTERM', () => void queue.close().then(() => say('closed')));
+say('ready');
