@@ -1,0 +1,267 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Probe } from '../../../playbooks/model/index.ts';
+import { type Socket, type SocketsData, sockets } from '../../../playbooks/probes/sockets.ts';
+import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
+import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectUnhurt, processState } from '../../support/unhurt.ts';
+import { canHideTools, withoutTools } from '../../support/without-tools.ts';
+
+const socketsOf = (name: string): readonly Socket[] => {
+  const parsed = parseFixture(sockets, name);
+  if (!parsed.ok) throw new Error(`${name}: ${parsed.why}`);
+  return parsed.data.sockets;
+};
+
+describe('command', () => {
+  it('is one script with one number', () => {
+    expect(sockets.command(stepFor(sockets, { pid: 77 }))).toEqual({
+      argv: ['sh', '{script:sockets.sh}', '77'],
+      scripts: ['sockets.sh'],
+    });
+  });
+});
+
+describe('recorded and written runs', () => {
+  it('reads queues, states, ends and what TCP counted', () => {
+    const all = socketsOf('6.1-mixed');
+    expect(all.find((socket) => socket.fd === 16)).toEqual({
+      fd: 16,
+      kind: 'tcp',
+      state: 'ESTAB',
+      local: '127.0.0.1:45220',
+      peer: '127.0.0.1:49311',
+      receiveQueue: 1000,
+      sendQueue: 0,
+      inode: '155749',
+      bytesReceived: 1000,
+      bytesSent: 0,
+      lastReceivedMs: 828,
+      lastSentMs: 828,
+      timer: null,
+      at: 4,
+    });
+    expect(all.find((socket) => socket.fd === 5)).toMatchObject({ bytesSent: 1000, bytesReceived: 0 });
+    expect(all.find((socket) => socket.fd === 7)).toMatchObject({ state: 'CLOSE-WAIT', peer: '[::1]:43003' });
+    const listener = all.find((socket) => socket.fd === 3);
+    expect(listener).toMatchObject({ state: 'LISTEN', sendQueue: 128, bytesReceived: null, lastReceivedMs: null });
+    expect(all.find((socket) => socket.kind === 'udp')).toMatchObject({ state: 'UNCONN', fd: 8 });
+    expect(all.filter((socket) => socket.kind === 'other').map((socket) => socket.fd)).toEqual([13, 15, 9]);
+  });
+
+  it('believes no unix socket whose record could be part of a name', () => {
+    const parsed = parseFixture(sockets, '6.1-mixed');
+    expect(parsed).toMatchObject({ ok: true, partly: [expect.stringMatching(/^1 unix sockets .* imitate/)] });
+  });
+
+  it('reads the same sockets from /proc where there is no ss', () => {
+    const key = (socket: Socket) =>
+      `${socket.fd} ${socket.kind} ${socket.state} ${socket.receiveQueue} ${socket.inode}`;
+    const tcp = (name: string) => socketsOf(name).filter((socket) => ['tcp', 'udp'].includes(socket.kind));
+    expect(tcp('proc-mixed').map(key)).toEqual(tcp('6.1-mixed').map(key));
+    expect(tcp('proc-mixed').map((socket) => socket.bytesReceived)).toEqual(tcp('proc-mixed').map(() => null));
+    expect(parseFixture(sockets, 'proc-mixed')).toMatchObject({ partly: [expect.stringMatching(/no ss/)] });
+  });
+
+  it('reads a timer, in another network namespace', () => {
+    expect(socketsOf('6.1-namespace').find((socket) => socket.fd === 4)).toMatchObject({
+      timer: 'keepalive,119min,0',
+      peer: '127.0.0.1:8099',
+    });
+  });
+
+  it.each([
+    ['6.1-no-permission', 'no-permission', /root and by its own user/],
+    ['6.1-gone', 'target-gone', /had ended/],
+  ])('%s is no observation', (name, reason, why) => {
+    expect(parseFixture(sockets, name)).toEqual({ ok: false, reason, why: expect.stringMatching(why) });
+  });
+
+  it('says what is missing', () => {
+    const { evidence, capture } = loadFixture('sockets', '6.1-mixed');
+    const parse = (text: string) => sockets.parse(evidenceFrom('sockets', text), fixtureStep(capture));
+    const whole = Buffer.from(evidence.stdout).toString();
+    expect(parse(whole.slice(0, 900))).toMatchObject({ partly: [expect.stringMatching(/broken off/)] });
+    expect(parse(whole.replace('shown: 16', 'shown: 12'))).toMatchObject({
+      partly: expect.arrayContaining(['12 of 16 sockets are shown']),
+    });
+    expect(parse(whole.replace('== sockets', '== out of time:  tcp\n== sockets'))).toMatchObject({
+      partly: expect.arrayContaining([expect.stringMatching(/did not finish/)]),
+    });
+    expect(parse('bash: sockets.sh: No such file')).toMatchObject({ ok: false, reason: 'not-parsable' });
+  });
+
+  it('takes no numbers from the name of a control group', () => {
+    const line =
+      'tcp fd=3 ESTAB 0 0 a:1 b:2 ino:5 sk:1 cgroup:/x bytes_received:99 <-> cubic segs_in:2 bytes_received:7 ';
+    const parsed = sockets.parse(evidenceFrom('sockets', `== ss\n${line}\n`), stepFor(sockets, { pid: 1 }));
+    expect(parsed).toMatchObject({ ok: true, data: { sockets: [{ bytesReceived: 7, inode: '5' }] } });
+  });
+
+  it('never throws, and never answers with data that its own schema refuses', () => {
+    const cases = fixtureNames('sockets').map((name) => loadFixture('sockets', name));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...cases),
+        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
+        ({ capture, evidence }, edits) => {
+          let bytes = Buffer.from(evidence.stdout);
+          for (const [where, cut, put] of edits) {
+            const at = where % (bytes.length + 1);
+            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
+          }
+          const parsed = sockets.parse(evidenceFrom('sockets', bytes), fixtureStep(capture));
+          if (parsed.ok) sockets.data.parse(parsed.data);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** A client with unread data, a connection whose peer has closed, listeners; says its own sockets as JSON. */
+const PROGRAM = `
+import json, os, socket
+def inode(s): return str(os.fstat(s.fileno()).st_ino)
+l = socket.socket(); l.bind(("127.0.0.1", 0)); l.listen()
+c = socket.create_connection(l.getsockname()); a, _ = l.accept()
+a.sendall(b"x" * 5000)
+d = socket.create_connection(l.getsockname()); e, _ = l.accept(); e.close()
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("127.0.0.1", 0))
+x, y = socket.socketpair(); y.send(b"abc")
+c.recv(1000)
+def tcp(s): return "%s:%d" % s.getsockname()
+print("ready " + json.dumps({
+  "listener": [l.fileno(), inode(l), tcp(l)], "reader": [c.fileno(), inode(c), tcp(c)],
+  "halfclosed": [d.fileno(), inode(d), tcp(d)], "datagram": [u.fileno(), inode(u), tcp(u)],
+  "pair": [x.fileno(), inode(x), ""]}), flush=True)
+input()
+`;
+
+type Own = Record<'listener' | 'reader' | 'halfclosed' | 'datagram' | 'pair', [number, string, string]>;
+
+describe('real processes', () => {
+  const folders: string[] = [];
+  afterEach(async () => {
+    await endProcesses();
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const start = async (): Promise<{ pid: number; own: Own }> => {
+    const live = await startPython(PROGRAM.replace('print("ready "', 'print("ready"); print("own "'));
+    return { pid: live.pid, own: JSON.parse((await live.line(/^own /)).slice(4)) as Own };
+  };
+
+  const look = async (pid: number, probe: Probe<SocketsData> = sockets) => {
+    const before = await processState(pid);
+    const { parsed, evidence } = await runProbe(probe, { pid });
+    await expectUnhurt(pid, before);
+    if (!parsed.ok) throw new Error(parsed.why);
+    return { found: parsed.data.sockets, evidence, partly: parsed.partly };
+  };
+
+  const expectOwn = (found: readonly Socket[], own: Own): void => {
+    const at = ([fd, inode]: [number, string, string]) =>
+      found.find((socket) => socket.fd === fd && socket.inode === inode);
+    expect(at(own.listener)).toMatchObject({ kind: 'tcp', state: 'LISTEN', local: own.listener[2] });
+    expect(at(own.reader)).toMatchObject({ state: 'ESTAB', local: own.reader[2], receiveQueue: 4000 });
+    expect(at(own.halfclosed)).toMatchObject({ state: 'CLOSE-WAIT', local: own.halfclosed[2] });
+    expect(at(own.datagram)).toMatchObject({ kind: 'udp', local: own.datagram[2] });
+    expect(at(own.pair)).toMatchObject({ kind: 'unix', state: 'ESTAB' });
+  };
+
+  it('finds exactly what the process says it has', async () => {
+    const { pid, own } = await start();
+    const { found, evidence } = await look(pid);
+    expectOwn(found, own);
+    expect(found.find((socket) => socket.fd === own.reader[0])).toMatchObject({ bytesReceived: 5000 });
+    const reader = found.find((socket) => socket.fd === own.reader[0]);
+    const line = Buffer.from(evidence.stdout).toString().split('\n')[(reader?.at ?? 0) - 1];
+    expect(line).toContain(`fd=${own.reader[0]} ESTAB 4000`);
+  });
+
+  it.runIf(canHideTools())('finds them without ss too', async () => {
+    const { pid, own } = await start();
+    const { found, partly } = await look(pid, withoutTools(sockets, ['ss']));
+    expectOwn(found, own);
+    expect(partly).toEqual([expect.stringMatching(/no ss/)]);
+  });
+
+  it.runIf(canHideTools())('looks into the network namespace of the process', async () => {
+    const inside = 'ip link set lo up; exec python3 -u -c "$PROGRAM"';
+    const live = await startProcess('unshare', ['-n', 'sh', '-c', inside], {
+      env: { ...process.env, PROGRAM: PROGRAM.replace('"ready "', '"own "') },
+    });
+    const own = JSON.parse((await live.line(/^own /)).slice(4)) as Own;
+    const { found, evidence } = await look(live.pid);
+    expectOwn(found, own);
+    expect(Buffer.from(evidence.stdout).toString()).toContain('namespace other');
+  });
+
+  // What ss of other ages prints, around the inode of a socket that is really there.
+  it.each([
+    [
+      'iproute 2.6.32 (CentOS 6)',
+      (inode: string) => `State      Recv-Q Send-Q        Local Address:Port          Peer Address:Port
+ESTAB      4000   0                 127.0.0.1:38072            127.0.0.1:6379   timer:(keepalive,12sec,0) ino:${inode} sk:ffff88003
+\t ts sack cubic wscale:7,7 rto:203 rtt:3.5/1.5 cwnd:10 ssthresh:7 send 38.9Mbps rcv_rtt:4 rcv_space:14480
+ESTAB      9      9                 127.0.0.1:1            127.0.0.1:2   ino:1${inode} sk:ffff88003
+`,
+      {
+        local: '127.0.0.1:38072',
+        receiveQueue: 4000,
+        timer: 'keepalive,12sec,0',
+        bytesReceived: null,
+        lastReceivedMs: null,
+      },
+    ],
+    [
+      'iproute 4.11 (CentOS 7)',
+      (inode: string) => `State      Recv-Q Send-Q Local Address:Port               Peer Address:Port
+CLOSE-WAIT 1      0      127.0.0.1:38072              127.0.0.1:6379                timer:(on,200ms,3) uid:1000 ino:${inode} sk:ffff9 -->
+\t ts sack cubic wscale:7,7 rto:204 rtt:0.5/0.25 ato:40 mss:65483 cwnd:10 bytes_acked:6 bytes_received:77 segs_out:4 segs_in:3 send 10477.3Mbps lastsnd:10 lastrcv:20 lastack:10 pacing_rate 20954.6Mbps
+`,
+      { state: 'CLOSE-WAIT', bytesReceived: 77, bytesSent: 6, lastReceivedMs: 20, lastSentMs: 10, timer: 'on,200ms,3' },
+    ],
+    [
+      'iproute 4.15 (Ubuntu 18.04), with the kind in front',
+      (inode: string) => `Netid  State   Recv-Q  Send-Q    Local Address:Port     Peer Address:Port
+tcp    ESTAB   0       64        [::1]:38072            [::1]:6379   users:(("a b",pid=1,fd=3)) ino:${inode} sk:3 <->\t ts sack cubic bytes_acked:9 segs_in:3 lastsnd:10
+`,
+      { local: '[::1]:38072', sendQueue: 64, bytesReceived: 0, lastReceivedMs: 0, lastSentMs: 10 },
+    ],
+  ])('understands %s', async (_, text, expected) => {
+    const { pid, own } = await start();
+    const folder = mkdtempSync(join(tmpdir(), 'straceback-ss-'));
+    folders.push(folder);
+    writeFileSync(join(folder, 'text'), text(own.reader[1]));
+    const script =
+      '#!/bin/sh\ncase "$*" in "-t -a"*) cat "$(dirname "$0")/text" ;; -V) echo ss utility, iproute2-ss ;; esac\n';
+    writeFileSync(join(folder, 'ss'), script);
+    chmodSync(join(folder, 'ss'), 0o755);
+    const old: Probe<SocketsData> = {
+      ...sockets,
+      command: (step) => {
+        const { argv, ...rest } = sockets.command(step);
+        return { ...rest, argv: ['env', `PATH=${folder}:/usr/sbin:/usr/bin:/sbin:/bin`, ...argv] };
+      },
+    };
+    const { found } = await look(pid, old);
+    const tcp = found.filter((socket) => socket.kind === 'tcp');
+    expect(tcp).toMatchObject([
+      { fd: own.reader[0], inode: own.reader[1], peer: expect.stringMatching(/6379$/), ...expected },
+    ]);
+  });
+
+  it.runIf(process.getuid?.() === 0)('says that it was not permitted', async () => {
+    const { pid } = await start();
+    expect((await runProbe(sockets, { pid, uid: 65_534 })).parsed).toMatchObject({
+      ok: false,
+      reason: 'no-permission',
+    });
+  });
+});
