@@ -72,8 +72,9 @@ if [ -r "$mm/fd" ]; then
 fi
 export EXE CWD ROOT DELETED FDS
 
-# The facts about the process, its relatives and the host. It ends with 3 when there is nothing to go on with.
-awk -v pid="$pid" -v mm="$mm" "$ESC"'
+# The facts about the process, its relatives and the host. It ends with 3 when there is nothing to go on with. mawk gives
+# up altogether, with 2, when a relative ends between opening and reading one of its files: then it is run again.
+facts() { awk -v pid="$pid" -v mm="$mm" "$ESC"'
 function first(path,  line) { line = ""; getline line < path; close(path); return line }
 # Fields after the name, which may itself hold spaces, brackets and newlines: [1] is the state, [20] the start time.
 function stat_of(who, F,  path, line, last) {
@@ -112,11 +113,17 @@ function children_of(who,  path, cmd, line, list) {
   close(cmd)
   return list
 }
-function scan(  cmd, name, F, seen) {
+# The parent of every process. A name that holds a newline could claim one here; relative() asks again.
+function scan(  cmd, line, name, F, seen) {
   if (scanned) return
   scanned = 1; seen = 0
-  cmd = "ls /proc"
-  while ((cmd | getline name) > 0) if (name ~ /^[0-9]+$/ && seen++ < 20000 && stat_of(name, F)) by_parent[F[2]] = by_parent[F[2]] " " name
+  cmd = "cat /proc/[0-9]*/stat 2>/dev/null"
+  while ((cmd | getline line) > 0) {
+    if (line ~ /^[0-9]+ \(/) { name = line; sub(/ .*/, "", name); seen++ }
+    if (seen > 20000 || !match(line, /.*\) /)) continue
+    split(substr(line, RLENGTH + 1), F, " ")
+    by_parent[F[2]] = by_parent[F[2]] " " name
+  }
   close(cmd)
   if (seen > 20000) print "not readable: relatives beyond the first 20000 processes of the host"
 }
@@ -147,8 +154,8 @@ function command_line(who, name,  s) {
   s = command[who]; sub(/ +$/, "", s)
   return s == "" ? "[" esc(name) "]" : esc(s)
 }
-function relative(kind, who,  F, S) {
-  if (!stat_of(who, F)) return
+function relative(kind, who, of,  F, S) {
+  if (!stat_of(who, F) || (of && F[2] != of)) return
   status_of(who, S)
   print kind " " who ": " F[1] ", " age(F[20]) " s old, catches " (S["SigCgt"] == "" ? "?" : S["SigCgt"]) ", " quoted(S["Name"]) ", " command_line(who, S["Name"])
 }
@@ -288,11 +295,18 @@ BEGIN {
   commands_of((tracer ? tracer " " : "") (parent ? parent : "") kids sibs)
   if (tracer) print "traced by: " tracer ", " command_line(tracer, "unknown")
   if (parent) relative("parent", parent)
-  n = split(kids, A, " "); for (i = 1; i <= n; i++) relative("child", A[i])
-  n = split(sibs, A, " "); for (i = 1; i <= n; i++) relative("sibling", A[i])
+  n = split(kids, A, " "); for (i = 1; i <= n; i++) relative("child", A[i], pid)
+  n = split(sibs, A, " "); for (i = 1; i <= n; i++) relative("sibling", A[i], parent)
   host()
   if (!stat_of(pid, again) || again[20] != stat[20]) print "gone: process " pid " ended while it was looked at"
-}' || exit 0
+}' 2>/dev/null; }
+for try in 1 2 3; do
+  told=$(facts)
+  code=$?
+  [ $code -eq 2 ] || break
+done
+printf '%s\n' "$told"
+[ $code -eq 0 ] || exit 0
 
 # Which file holds a Python interpreter, if any: a libpython, or the executable itself by its name, or by extension
 # modules built for CPython. The kernel writes a newline in a path as \012, so lines stay lines.
