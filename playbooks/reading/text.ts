@@ -12,10 +12,16 @@ const visibleByte = (character: string): string => {
   return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
 };
 
-/** Text with control characters, line separators and direction marks as escapes, so a hostile name stays on its line. */
+/**
+ * Text with control characters, line separators, direction marks, invisible characters and lone surrogates as escapes,
+ * so a hostile name stays on its line and reads as what it is.
+ */
 export const visible = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu, visibleByte);
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\p{Cs}\u{e0000}-\u{e007f}]/gu,
+    visibleByte,
+  );
 
 /** At most `length` characters, the end replaced by an ellipsis; never half of a surrogate pair. */
 export const clip = (text: string, length: number): string => {

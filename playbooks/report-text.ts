@@ -1,0 +1,95 @@
+import type { Report } from './model/index.ts';
+import { bytes, clip, duration, visible } from './reading/text.ts';
+import { type ReportPart, reportParts } from './report-parts.ts';
+
+const WIDTH = 92;
+/** The literal text of a line of evidence beyond this is left to the evidence itself. */
+const MAX_LINE = 1_000;
+
+/** Lines of at most `width` characters; a word that is longer stands alone on its line, uncut. */
+const wrap = (text: string, width: number): string[] => {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return line === '' ? lines : [...lines, line];
+};
+
+/** Several lines, each made visible by itself and wrapped; `first` before the first line, `rest` before the others. */
+const paragraph = (text: string, first: string, rest = ' '.repeat(first.length)): string[] =>
+  text
+    .split('\n')
+    .flatMap((line) => wrap(visible(line.trimEnd()), WIDTH - first.length))
+    .map((line, index) => `${index === 0 ? first : rest}${line}`);
+
+/** Code is never wrapped; tabs stay, because a Makefile or a patch needs them. */
+const codeLines = (text: string): string[] =>
+  text.split('\n').map((line) => `    ${line.split('\t').map(visible).join('\t')}`);
+
+const quoteLine = (line: { at: string; text: string }): string => {
+  const shown = visible(line.text);
+  const cut = shown.length > MAX_LINE ? ` (${shown.length} characters, cut)` : '';
+  return `  ${line.at} ${clip(shown, MAX_LINE)}${cut}`;
+};
+
+const partLines = (part: ReportPart): string[] => {
+  switch (part.kind) {
+    case 'heading': {
+      const lines = paragraph(part.text, '');
+      return ['', ...lines, '-'.repeat(Math.min(WIDTH, Math.max(0, ...lines.map((line) => line.length))))];
+    }
+    case 'text':
+      return [...paragraph(part.text, ''), ''];
+    case 'item':
+      return paragraph(part.text, '- ');
+    case 'quotes':
+      return [...part.lines.map(quoteLine), ''];
+    case 'code':
+      return [...codeLines(part.text), ''];
+    case 'note':
+      return ['', ...paragraph(part.text, '')];
+  }
+};
+
+const evidenceTable = (report: Report): string[] => {
+  if (report.evidence.length === 0) return [];
+  const rows = report.evidence.map((entry) => [
+    entry.id,
+    entry.probe,
+    entry.exit === null ? 'did not exit' : `exit ${entry.exit}`,
+    duration(entry.seconds),
+    `${bytes(entry.bytes)}${entry.truncated ? ', cut' : ''}`,
+    clip(visible(entry.command), 300),
+  ]);
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `  ${row.map((cell, column) => (column < 5 ? cell.padEnd(widths[column] ?? 0) : cell)).join('  ')}`;
+  return [...partLines({ kind: 'heading', text: 'Evidence' }), ...rows.map(line)];
+};
+
+/** No two empty lines in a row, none at the start, one newline at the end. */
+const tidy = (lines: readonly string[]): string =>
+  `${lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()}\n`;
+
+/**
+ * The whole report as plain text for a terminal of 80 to 100 columns or a file: no colours, no control characters but
+ * newlines and the tabs of code. Pure.
+ */
+export const reportText = (report: Report): string => {
+  const parts = reportParts(report);
+  const footer = parts.at(-1);
+  const body = footer?.kind === 'note' ? parts.slice(0, -1) : parts;
+  return tidy([
+    ...body.flatMap(partLines),
+    ...evidenceTable(report),
+    ...(footer?.kind === 'note' ? partLines(footer) : []),
+  ]);
+};
