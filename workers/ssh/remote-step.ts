@@ -1,0 +1,75 @@
+import type { StepEnd } from '../../playbooks/model/index.ts';
+
+/** A file that a step needs on the host. It is sent once per shell. */
+export interface CarriedScript {
+  /** Letters, digits, `.`, `_` and `-`: the end of its file name on the host. */
+  readonly name: string;
+  readonly content: string;
+}
+
+/** One command for the host. */
+export interface RemoteStep {
+  /** The caller's name for it, for `cancel`. */
+  readonly id: string;
+  /** `{script:NAME}` anywhere in it stands for the path of the carried script on the host. */
+  readonly argv: readonly string[];
+  readonly scripts: readonly CarriedScript[];
+  /** Time limit, rounded up to whole seconds; then the step's process group is ended. */
+  readonly seconds: number;
+  /** Bytes of standard output that are kept; of standard error at most 256 KiB of them. */
+  readonly bytes: number;
+  /** How it is ended: `TERM` is followed by KILL after two seconds. */
+  readonly endWith: 'TERM' | 'KILL';
+  /** Steps of one shell that ptrace run one after another, in the order in which they were given. */
+  readonly ptraces: boolean;
+  /** Checked on the host right before the step runs. `startTime`: field 22 of /proc/PID/stat, decimal (proc(5)). */
+  readonly target: { readonly pid: number; readonly startTime: string } | null;
+}
+
+/** How a step ended. Remote trouble is data. */
+export interface StepResult {
+  readonly end: StepEnd;
+  /** As the host's shell saw it: 128 + n for signal n, 127 for a command that is not there. Null unless `exited`. */
+  readonly exit: number | null;
+  /** Milliseconds since 1970, by this machine's clock, when it was handed to the host. */
+  readonly startedAt: number;
+  /** How long it ran, by the host's clock in steps of 0.01 s; by ours when the host did not say. */
+  readonly seconds: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  /** Bytes of both streams that were thrown away on the host because of the limits. */
+  readonly dropped: number;
+}
+
+/** One resident shell on a host. */
+export interface HostShell {
+  /** Whether it runs as uid 0. */
+  readonly root: boolean;
+  /**
+   * Runs a step, side by side with the others. Never rejects for remote trouble; throws TypeError for what cannot be sent
+   * (a NUL in argv, an empty argv, a malformed target or script name).
+   */
+  readonly run: (step: RemoteStep) => Promise<StepResult>;
+  /** Ends a step before its time; its result follows with the exit status of the signal. Unknown ids are ignored. */
+  readonly cancel: (stepId: string) => void;
+  /** Ends all steps, lets the host clear up, and closes the shell. Waits for that, within bounds. Never rejects. */
+  readonly close: () => Promise<void>;
+}
+
+const ScriptName = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
+
+/** Throws TypeError for a step that could not be written down as a line for the runner. */
+export const checkStep = (step: RemoteStep): void => {
+  if (step.argv.length === 0) throw new TypeError('a step needs a command');
+  if (!Number.isFinite(step.seconds) || step.seconds <= 0 || step.seconds > 86_400) {
+    throw new TypeError('a step needs a time limit of more than 0 seconds and at most a day');
+  }
+  if (!Number.isSafeInteger(step.bytes) || step.bytes < 1) throw new TypeError('a step needs an output limit in bytes');
+  for (const script of step.scripts) {
+    if (!ScriptName.test(script.name)) throw new TypeError(`not a name for a script: ${JSON.stringify(script.name)}`);
+  }
+  if (step.target !== null) {
+    if (!Number.isSafeInteger(step.target.pid) || step.target.pid < 1) throw new TypeError('not a process id');
+    if (!/^\d{1,20}$/.test(step.target.startTime)) throw new TypeError('not a start time');
+  }
+};

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { HostLookup, HostSettings } from '../../infra/hosts.ts';
+import { LookFailed } from '../../playbooks/model/index.ts';
+import type { HostShell } from './remote-step.ts';
+import { ResidentShell, SHELL_LIMITS, type ShellLimits } from './resident-shell.ts';
+import { openLocal } from './transports/local.ts';
+import type { HostStream } from './transports/stream.ts';
+
+export type { CarriedScript, HostShell, RemoteStep, StepResult } from './remote-step.ts';
+
+/** The runner without its comments and indentation: bash reads what comes through a pipe byte by byte. */
+const runner = readFileSync(new URL('./runner.sh', import.meta.url), 'utf8')
+  .replaceAll(/^\s+/gm, '')
+  .replaceAll(/^#.*\n/gm, '');
+
+const openStream = (host: HostSettings, _hosts: HostLookup): Promise<HostStream> => {
+  switch (host.transport) {
+    case 'local':
+      return openLocal(host);
+    case 'node-ssh':
+      return Promise.reject(new LookFailed('unreachable', `${host.name} is reached over SSH, which comes next.`));
+  }
+};
+
+/**
+ * Opens one resident shell on `host`, through the jump hosts that `hosts` knows. Rejects with LookFailed: `unreachable`,
+ * `host-key-unknown`, `host-key-changed`, `login-refused`, `bad-key-file`, `unknown-host` (a jump host), `host-garbage`,
+ * `not-linux`, `connection-lost`; each with one sentence that says what to do.
+ */
+export const openShell = async (
+  host: HostSettings,
+  hosts: HostLookup,
+  limits: Partial<ShellLimits> = {},
+): Promise<HostShell> => {
+  const nonce = randomBytes(16).toString('hex');
+  const stream = await openStream(host, hosts);
+  const name = host.transport === 'local' ? 'This machine' : host.name;
+  const shell = new ResidentShell(name, stream, nonce, { ...SHELL_LIMITS, ...limits });
+  await shell.start(`N=${nonce}\n${runner}`);
+  return shell;
+};
