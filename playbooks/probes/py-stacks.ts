@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { LineNumber, PythonStack } from '../model/index.ts';
+import { defineProbe, LineNumber, PythonStack } from '../model/index.ts';
+import { parsePyStacks } from '../reading/py-stacks.ts';
 
 export const PythonThread = z.object({
   /** Kernel thread id; null when the interpreter version does not record it and it could not be derived. */
@@ -34,3 +35,55 @@ export const PyStacksData = z.object({
   interpretersNotRead: z.number().int(),
 });
 export type PyStacksData = z.infer<typeof PyStacksData>;
+
+/** The script, and the modules that it loads from its own folder. */
+const SCRIPT = 'py-stacks.py';
+const MODULES = [
+  'py-read-memory.py',
+  'py-read-elf.py',
+  'py-read-layout.py',
+  'py-read-runtime.py',
+  'py-read-objects.py',
+  'py-read-stacks.py',
+  'py-read-threads.py',
+  'py-read-signals.py',
+  'py-read-watch.py',
+  'py-read-report.py',
+] as const;
+
+const Options = z.strictObject({
+  /** Looks a second; fewer where looking would cost more than half a CPU. */
+  hz: z.number().min(0.1).max(200).default(20),
+});
+
+/**
+ * Python stacks of all threads, many times over the window, read from the process's memory (process_vm_readv(2),
+ * /proc/PID/mem) while it runs: it is not attached to and not stopped. CPython 2.7 and 3.6 to 3.14.
+ */
+export const pyStacks = defineProbe<PyStacksData>({
+  id: 'py-stacks',
+  title: 'Python stacks of all threads, without stopping the process',
+  phase: 2,
+  impacts: ['none'],
+  ptraces: false,
+  needs: { python: true, pythonTarget: true, privilege: 'ptrace' },
+  limits: { seconds: (step) => step.windowSeconds + 15, bytes: 2_000_000, endWith: 'TERM' },
+  options: Options,
+  data: PyStacksData,
+  command: ({ target, windowSeconds, known, options }) => ({
+    // -I -S: nothing of the host's site-packages, environment or current folder comes in; -B: nothing is written.
+    argv: [
+      known?.python ?? 'python3',
+      '-I',
+      '-S',
+      '-B',
+      `{script:${SCRIPT}}`,
+      String(target.pid),
+      target.startTime,
+      String(windowSeconds),
+      String(Options.parse(options).hz),
+    ],
+    scripts: [SCRIPT, ...MODULES],
+  }),
+  parse: parsePyStacks,
+});

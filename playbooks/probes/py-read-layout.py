@@ -1,0 +1,277 @@
+"""Where CPython keeps what: offsets in bytes of the fields that are read, by minor version, 64-bit builds.
+
+How they were checked: printed by gdb from the debug information of real interpreters (`p &((T *)0)->field`), 2.7.18,
+3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 on x86-64, and Debian's 3.11.2; a test does so
+again where such interpreters are installed. On aarch64 the same C declarations give the same offsets (LP64, natural
+alignment). From 3.13 on the process publishes most of them itself (`_Py_DebugOffsets`, Include/internal/
+pycore_runtime.h and pycore_debug_offsets.h); what it publishes is taken in place of the table. A version that is
+neither in the table nor publishes is refused.
+"""
+import struct
+
+from py_read_memory import Torn, Unreadable
+
+EVERY = '''
+    PyObject ob_refcnt=0 ob_type=8
+    PyVarObject ob_size=16
+    PyTypeObject tp_name=24 tp_basicsize=32 tp_flags=168 tp_dictoffset=288
+    PyTupleObject ob_item=24
+    PyModuleObject md_dict=16
+    PyCFunctionObject m_ml=16 m_self=24
+    PyMethodDef ml_name=0
+    PyMethodObject im_func=16 im_self=24
+    lockobject lock_lock=16
+    PyCellObject ob_ref=16
+'''
+
+THREE = EVERY + '''
+    PyASCIIObject length=16 state=32
+    PyBytesObject ob_sval=32
+    PyThreadState next=8 interp=16
+    PyDictObject ma_used=16 ma_keys=32 ma_values=40
+    partialobject fn=16 args=24
+    lockobject size=40
+    rlockobject size=48 rlock_lock=16 rlock_owner=24 rlock_count=32
+'''
+
+TO_3_10 = THREE + '''
+    PyASCIIObject size=48
+    PyCompactUnicodeObject size=72
+    PyUnicodeObject data=72
+    PyLongObject ob_digit=24
+    PyCodeObject co_argcount=16
+    PyFrameObject f_back=24 f_code=32 f_valuestack=64
+    PyTryBlock size=12 b_type=0 b_level=8
+    PyThreadState frame=24
+    PyInterpreterState next=0 tstate_head=8
+    PyDictKeysObject dk_size=8 dk_nentries=32 dk_indices=40
+'''
+
+FROM_3_11 = THREE + '''
+    PyCodeObject co_flags=48 co_filename=112 co_name=120 co_qualname=128 co_linetable=136 co_exceptiontable=40
+    PyCodeObject co_nlocals=80
+    PyFrameObject f_back=16 f_frame=24
+    _PyInterpreterFrame localsplus=72
+    _PyStackChunk previous=0 top=16 data=24
+    PyDictKeysObject dk_log2_size=8 dk_log2_index_bytes=9 dk_kind=10 dk_nentries=24 dk_indices=32
+    PyFunctionObject func_code=48
+    partialobject size=64
+'''
+
+TABLES = {
+    (2, 7): EVERY + '''
+    PyTypeObject size=392
+    PyUnicodeObject str=24 length=16
+    PyStringObject ob_sval=36
+    PyLongObject ob_digit=24
+    PyIntObject ob_ival=16
+    PyCodeObject size=128 co_argcount=16 co_flags=28 co_firstlineno=96 co_filename=80 co_name=88 co_lnotab=104
+    PyCodeObject co_code=32 co_nlocals=20 co_stacksize=24 co_varnames=56 co_cellvars=72 co_freevars=64
+    PyFrameObject f_back=24 f_code=32 f_lasti=120 f_localsplus=376 f_valuestack=64 f_iblock=128 f_blockstack=132
+    PyTryBlock size=12 b_type=0 b_level=8
+    PyThreadState next=0 interp=8 frame=16 thread_id=144
+    PyInterpreterState next=0 tstate_head=8 modules=16
+    PyDictObject ma_used=24 ma_mask=32 ma_table=40
+    PyFunctionObject func_code=16
+    lockobject size=32
+    ''',
+    (3, 6): TO_3_10 + '''
+    PyTypeObject size=400
+    PyHeapTypeObject ht_cached_keys=856
+    PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
+    PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
+    PyCodeObject co_cell2arg=88
+    PyFrameObject f_lasti=120 f_localsplus=376 f_iblock=128 f_blockstack=136
+    PyThreadState thread_id=152
+    PyInterpreterState modules=16
+    PyFunctionObject func_code=16
+    partialobject size=56
+    ''',
+    (3, 7): TO_3_10 + '''
+    PyTypeObject size=400
+    PyHeapTypeObject ht_cached_keys=856
+    PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
+    PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
+    PyCodeObject co_cell2arg=88
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=272
+    PyInterpreterState id=16 modules=40
+    _PyRuntimeState interpreters.head=24 gilstate.tstate_current=1480
+    PyFunctionObject func_code=16
+    partialobject size=64
+    ''',
+    (3, 8): TO_3_10 + '''
+    PyTypeObject size=416
+    PyHeapTypeObject ht_cached_keys=872
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
+    PyCodeObject co_cell2arg=96
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=256
+    PyInterpreterState id=16 modules=56
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=1368
+    PyFunctionObject func_code=16
+    partialobject size=64
+    ''',
+    (3, 9): TO_3_10 + '''
+    PyTypeObject size=408
+    PyHeapTypeObject ht_cached_keys=864
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
+    PyCodeObject co_cell2arg=96
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=256
+    PyInterpreterState id=24 modules=856
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
+    PyFunctionObject func_code=16
+    partialobject size=64
+    ''',
+    (3, 10): TO_3_10 + '''
+    PyTypeObject size=408
+    PyHeapTypeObject ht_cached_keys=872
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_linetable=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88
+    PyCodeObject co_freevars=80 co_cell2arg=96
+    PyFrameObject f_lasti=96 f_localsplus=352 f_iblock=104 f_blockstack=112
+    PyThreadState cframe=48 thread_id=176 id=256
+    PyInterpreterState id=24 modules=856
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
+    PyFunctionObject func_code=48
+    partialobject size=64
+    ''',
+    (3, 11): FROM_3_11 + '''
+    PyTypeObject size=408
+    PyHeapTypeObject ht_cached_keys=872
+    PyASCIIObject size=48
+    PyCompactUnicodeObject size=72
+    PyUnicodeObject data=72
+    PyLongObject ob_digit=24
+    PyCodeObject size=192 co_argcount=56 co_kwonlyargcount=64 co_firstlineno=72 co_code_adaptive=184
+    PyCodeObject _co_firsttraceable=168 co_nlocalsplus=76 co_stacksize=68
+    _PyInterpreterFrame f_func=0 f_code=32 previous=48 prev_instr=56 owner=69
+    PyThreadState cframe=56 thread_id=152 native_thread_id=160 id=240 datastack_chunk=296 datastack_top=304
+    _PyCFrame current_frame=8
+    PyInterpreterState next=0 threads.head=16 id=48 modules=888
+    _PyRuntimeState interpreters.head=40 gilstate.tstate_current=576
+    ''',
+    (3, 12): FROM_3_11 + '''
+    PyTypeObject size=416
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=200 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=192
+    PyCodeObject _co_firsttraceable=176 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_funcobj=16 f_code=0 previous=8 prev_instr=56 owner=70
+    PyThreadState cframe=56 thread_id=136 native_thread_id=144 id=224 datastack_chunk=232 datastack_top=240
+    _PyCFrame current_frame=0
+    PyInterpreterState next=0 threads.head=72 id=8 imports.modules=944 ceval.gil=384
+    _PyRuntimeState interpreters.head=40
+    _gil_runtime_state locked=16 last_holder=8
+    ''',
+    (3, 13): FROM_3_11 + '''
+    PyTypeObject size=416
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=208 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=200
+    PyCodeObject _co_firsttraceable=184 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_funcobj=16 f_executable=0 previous=8 instr_ptr=56 owner=70
+    PyThreadState current_frame=72 thread_id=152 native_thread_id=160 id=224 datastack_chunk=232 datastack_top=240
+    PyInterpreterState next=7264 threads.head=7344 id=7272 imports.modules=7656 ceval.gil=16
+    _PyRuntimeState interpreters.head=632
+    _gil_runtime_state locked=16 last_holder=8
+    ''',
+}
+
+
+class Layout(object):
+    """The offsets of one build. `version` is (major, minor); `layout['PyCodeObject.co_name']` is an offset."""
+
+    def __init__(self, version, offsets):
+        self.version = version
+        self.offsets = offsets
+
+    def __getitem__(self, name):
+        return self.offsets[name]
+
+    def get(self, name):
+        return self.offsets.get(name)
+
+    def first(self, *names):
+        """The offset of whichever of these fields this version has: they were renamed in between."""
+        for name in names:
+            if name in self.offsets:
+                return self.offsets[name]
+        raise KeyError(names[0])
+
+
+def parse_table(text):
+    """`Struct field=offset …` lines as {'Struct.field': offset}."""
+    offsets = {}
+    for line in text.splitlines():
+        words = line.split()
+        for word in words[1:]:
+            field, _, offset = word.partition('=')
+            offsets['%s.%s' % (words[0], field)] = int(offset)
+    return offsets
+
+
+def table_layout(version):
+    """The layout of a (major, minor) in the table. Raises Unreadable for one that is not."""
+    if version not in TABLES:
+        known = ', '.join('%d.%d' % key for key in sorted(TABLES))
+        raise Unreadable('not-applicable', 'Python %d.%d is not one of the versions that can be read (%s).'
+                         % (version + (known,)))
+    return Layout(version, parse_table(TABLES[version]))
+
+
+# The published offsets in the order in which they stand after cookie, version and flags (3.13: pycore_runtime.h).
+# Names that are in no table are published, and not needed here.
+PUBLISHED = {
+    (3, 13): '''
+        _PyRuntimeState size finalizing interpreters.head
+        PyInterpreterState size id next threads.head gc imports.modules sysdict builtins ceval.gil gil gil_enabled
+        PyInterpreterState gil_locked gil_holder
+        PyThreadState size prev next interp current_frame thread_id native_thread_id datastack_chunk status
+        _PyInterpreterFrame size previous f_executable instr_ptr localsplus owner
+        PyCodeObject size co_filename co_name co_qualname co_linetable co_firstlineno co_argcount co_localsplusnames
+        PyCodeObject co_localspluskinds co_code_adaptive
+        PyObject size ob_type
+        PyTypeObject size tp_name tp_repr tp_flags
+        PyTupleObject size ob_item ob_size
+        PyListObject size ob_item ob_size
+        PyDictObject size ma_keys ma_values
+        PyFloatObject size ob_fval
+        PyLongObject size long_value.lv_tag long_value.ob_digit
+        PyBytesObject size ob_size ob_sval
+        PyUnicodeObject size state length asciiobject_size
+        GCState size collecting
+    ''',
+}
+
+
+def published_layout(memory, address, key, version):
+    """The layout of 3.13 and later: the table's with what `_Py_DebugOffsets` at `address` says. Raises Unreadable."""
+    layout = table_layout(key)
+    names = ['%s.%s' % (line.split()[0], field) for line in PUBLISHED[key].splitlines() if line.strip()
+             for field in line.split()[1:]]
+    data = memory.read(address, 24 + 8 * len(names))
+    cookie, number, free_threaded = struct.unpack_from('<8sQQ', data)
+    if cookie != b'xdebugpy' or (number >> 24, number >> 16 & 255) != key:
+        raise Torn('no debug offsets where they should be')
+    if free_threaded:
+        raise Unreadable('not-applicable', 'Python %s without an interpreter lock (free-threaded) cannot be read.' % version)
+    offsets = dict(zip(names, struct.unpack_from('<%dQ' % len(names), data, 24)))
+    if any(offset > 1 << 24 for offset in offsets.values()):
+        raise Torn('debug offsets out of range')
+    layout.offsets['PyASCIIObject.state'] = offsets['PyUnicodeObject.state']
+    layout.offsets['PyASCIIObject.length'] = offsets['PyUnicodeObject.length']
+    layout.offsets['PyASCIIObject.size'] = offsets['PyUnicodeObject.asciiobject_size']
+    for name, offset in offsets.items():
+        if name in layout.offsets and name != 'PyUnicodeObject.size':
+            layout.offsets[name] = offset
+    return layout

@@ -1,0 +1,99 @@
+"""Prints what was seen of the threads, in lines that a person can read and py-stacks.ts reads back."""
+import re
+import signal
+import unicodedata
+
+THREADS_IN_FULL = 300
+STACKS_SHOWN = 40
+OUTPUT_MOST = 1900000  # bytes
+PLAIN = re.compile(r'^[^\s"\\]+$')
+
+
+def token(text):
+    """A name as one word: as it is when it is plain, else in double quotes with escapes."""
+    if PLAIN.match(text) and all(printable(character) for character in text):
+        return text
+    return quoted(text)
+
+
+def quoted(text):
+    r"""A name in double quotes: \" \\ \n \t \r, \xHH, \uHHHH and \UHHHHHHHH for what cannot be printed."""
+    return '"%s"' % ''.join(escaped(character) for character in text)
+
+
+def escaped(character):
+    """One character of a quoted name."""
+    if character in '"\\':
+        return '\\' + character
+    if printable(character):
+        return character
+    number = ord(character)
+    for escape, plain in (('\\n', '\n'), ('\\t', '\t'), ('\\r', '\r')):
+        if character == plain:
+            return escape
+    if number < 0x100:
+        return '\\x%02x' % number
+    return '\\u%04x' % number if number < 0x10000 else '\\U%08x' % number
+
+
+def printable(character):
+    """Whether it shows as itself on a line: no control or format character, no lone surrogate, no odd space."""
+    if ' ' <= character <= '~':
+        return True
+    return unicodedata.category(character)[0] not in 'CZ'
+
+
+def signal_name(number):
+    """SIGTERM for 15; SIG33 for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return 'SIG%d' % number
+
+
+def report_lines(watch, seconds):
+    """The lines of the report, without newlines."""
+    yield 'python %s samples %d seconds %.2f interpreters-not-read %d' % (
+        watch.runtime.version, watch.samples, seconds, watch.list.interpreters_not_read)
+    notes = list(watch.notes)
+    if watch.lost:
+        notes.append('%d more samples could not be read: the list of threads changed all the time.' % watch.lost)
+    threads = sorted(watch.threads.values(), key=lambda thread: (thread.tid is None, thread.tid or 0))
+    if len(threads) > THREADS_IN_FULL:
+        notes.append('Of the %d threads, those after the first %d show only the stack most often seen.'
+                     % (len(threads), THREADS_IN_FULL))
+    for note in notes:
+        yield 'note ' + quoted(note)
+    for index, thread in enumerate(threads):
+        for line in thread_lines(thread, STACKS_SHOWN if index < THREADS_IN_FULL else 1):
+            yield line
+
+
+def thread_lines(thread, most):
+    """The lines of one thread."""
+    stacks = sorted((stack for stack in thread.stacks.values() if stack.count), key=lambda stack: -stack.count)
+    other = thread.other + sum(stack.count for stack in stacks[most:])
+    yield 'thread %s %s samples %d gil %d unread %d other-stacks %d' % (
+        '?' if thread.tid is None else thread.tid, quoted(thread.name), thread.samples, thread.gil, thread.unread, other)
+    for stack in stacks[:most]:
+        yield '  stack %d of %d' % (stack.count, thread.samples)
+        for index, (function, name, line, first) in enumerate(stack.lines):
+            mark = '  [signal handler %d %s]' % (stack.signals[index], signal_name(stack.signals[index])) if index in stack.signals else ''
+            yield '    %s  %s:%d  (def at %d)%s' % (token(function), token(name), line, first, mark)
+        if stack.cut:
+            yield '    ... outer frames left out'
+
+
+def printed(watch, seconds):
+    """The report as bytes, at most OUTPUT_MOST of them, with `end` or `cut` as its last line."""
+    lines, size = [], 0
+    for line in report_lines(watch, seconds):
+        data = line.encode('utf-8', 'backslashreplace') + b'\n'
+        size += len(data)
+        if size > OUTPUT_MOST:
+            lines.append(b'cut\n')
+            break
+        lines.append(data)
+    else:
+        lines.append(b'end\n')
+    return b''.join(lines)

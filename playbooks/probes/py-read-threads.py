@@ -1,0 +1,181 @@
+"""The threads of an interpreter: their thread states, kernel thread ids and names."""
+import os
+import struct
+
+from py_read_memory import Torn
+
+THREADS_MOST = 20000
+TRIES = 5
+KNOWN_OFFSETS = (720, 208, 48)
+PTHREAD_SIZE = 1024  # of glibc's struct pthread, and more than musl's; the kernel's id is an int somewhere in it
+
+
+class ThreadState(object):
+    """One thread state. `key` tells it from a later one at the same address; `tid` is the host's thread id or None."""
+
+    __slots__ = ('address', 'key', 'ident', 'native', 'tid')
+
+    def __init__(self, address, key, ident, native):
+        self.address = address
+        self.key = key
+        self.ident = ident
+        self.native = native
+        self.tid = None
+
+
+class ThreadList(object):
+    """The thread states of all interpreters, kept from sample to sample as long as the lists have not changed."""
+
+    def __init__(self, memory, runtime):
+        self.memory = memory
+        self.runtime = runtime
+        layout = runtime.layout
+        self.at = [layout.get('PyThreadState.' + name) for name in
+                   ('next', 'interp', 'thread_id', 'native_thread_id', 'id')]
+        self.head_size = max(offset for offset in self.at if offset is not None) + 8
+        self.interpreters_not_read = 0
+        self._threads = []
+        self._links = []
+        self._tids = Tids(memory)
+
+    def read(self):
+        """The thread states that exist now. Raises Torn when the lists change faster than they can be read."""
+        why = Torn('never read')
+        for _ in range(TRIES):
+            try:
+                if not self._unchanged():
+                    self._walk()
+                    if not self._unchanged():
+                        continue
+                return self._threads
+            except Torn as torn:
+                why = torn
+                self._links = []
+        raise why
+
+    def _fields(self, head):
+        return tuple(0 if offset is None else struct.unpack_from('<Q', head, offset)[0] for offset in self.at)
+
+    def _unchanged(self):
+        """Whether every word that the lists consist of still is as it was."""
+        if not self._links:
+            return False
+        data = self.memory.read_all([link[:2] for link in self._links])
+        return all(found is not None and check(found) for found, (_, _, check) in zip(data, self._links))
+
+    def _walk(self):
+        """Reads the lists anew. Raises Torn."""
+        memory, runtime = self.memory, self.runtime
+        known = dict((thread.key, thread) for thread in self._threads)
+        threads, links = [], []
+
+        def expect(address, value):
+            links.append((address, 8, lambda data: data == struct.pack('<Q', value)))
+
+        interpreters = runtime.interpreters()
+        for interpreter in interpreters:
+            address = runtime.first_thread(interpreter)
+            expect(runtime.first_thread_at(interpreter), address)
+            seen = set()
+            while address:
+                if address in seen or len(threads) >= THREADS_MOST:
+                    raise Torn('the list of threads has no end')
+                seen.add(address)
+                fields = self._fields(memory.read(address, self.head_size))
+                following, owner, ident, native, number = fields
+                if owner != interpreter:
+                    raise Torn('a thread state of another interpreter')
+                key = (address, number, ident)
+                thread = known.get(key) or ThreadState(address, key, ident, native)
+                thread.native = native
+                threads.append(thread)
+                links.append((address, self.head_size, lambda head, fields=fields: self._fields(head) == fields))
+                address = following
+        self.interpreters = interpreters
+        self._threads, self._links = threads, links
+        self._tids.assign(threads)
+
+
+class Tids(object):
+    """Which kernel thread a thread state belongs to.
+
+    From 3.11 on the thread state names it, though after a fork it may still name the parent's (and names it as the
+    process's own pid namespace counts). The pthread that `thread_id` points to has it too, at an offset that depends
+    on the C library and is found by looking: where every thread has another one of the process's thread ids.
+    """
+
+    def __init__(self, memory):
+        self.memory = memory
+        self._offset = None
+        self._own = {}
+
+    def assign(self, threads):
+        """Sets `tid` of each thread to the id in /proc/PID/task, None where it cannot be told."""
+        tids = self.memory.thread_ids()
+        host = dict((self._own_id(tid), tid) for tid in tids)
+        inside = self._in_pthreads(threads, host)
+        taken = set()
+        for thread, number in zip(threads, inside):
+            tid = host.get(number) or host.get(thread.native & 0xffffffff if thread.native else None)
+            if tid is None and len(threads) == len(tids) == 1:
+                tid = tids[0]
+            thread.tid = None if tid in taken else tid
+            taken.add(tid)
+
+    def _own_id(self, tid):
+        """The id by which the process itself knows the thread: the last one of NSpid in status (proc(5))."""
+        if tid not in self._own:
+            if len(self._own) > 4 * THREADS_MOST:
+                self._own.clear()
+            self._own[tid] = self._read_own_id(tid)
+        return self._own[tid]
+
+    def _read_own_id(self, tid):
+        if self._own and all(own == other for own, other in list(self._own.items())[:1]):
+            return tid  # not in a pid namespace of its own
+        try:
+            with open('/proc/%d/task/%d/status' % (self.memory.pid, tid), 'rb') as status:
+                for line in status:
+                    if line.startswith(b'NSpid:'):
+                        return int(line.split()[-1])
+        except (OSError, ValueError):
+            pass
+        return tid
+
+    def _in_pthreads(self, threads, host):
+        """The thread id in each thread's struct pthread, None where there is none."""
+        heads = self.memory.read_all([(thread.ident or 1, PTHREAD_SIZE) for thread in threads])
+        if self._offset is None:
+            self._offset = tid_offset([head for head in heads if head], host)
+        if self._offset is None:
+            return [None] * len(threads)
+        return [head and struct.unpack_from('<i', head, self._offset)[0] for head in heads]
+
+
+def tid_offset(heads, host):
+    """The offset at which the pthreads `heads` have thread ids of `host`, each another one; None when not to be told.
+
+    Known places come first: glibc on x86-64 and aarch64, musl. In a container small numbers are thread ids too, so
+    that elsewhere one thread alone proves nothing.
+    """
+    def matches(offset):
+        found = [struct.unpack_from('<i', head, offset)[0] for head in heads]
+        found = [number for number in found if number in host]
+        return len(found) if len(set(found)) == len(found) else 0
+
+    if not heads:
+        return None
+    for offset in KNOWN_OFFSETS:
+        if 2 * matches(offset) > len(heads):
+            return offset
+    best = max(range(0, PTHREAD_SIZE, 4), key=matches)
+    return best if matches(best) > max(1, len(heads) // 2) else None
+
+
+def names_by_comm(memory, tid):
+    """The kernel's name of a thread, for one that `threading` does not know; empty when it is gone."""
+    try:
+        with open('/proc/%d/task/%d/comm' % (memory.pid, tid), 'rb') as comm:
+            return os.fsdecode(comm.read()[:-1])
+    except OSError:
+        return ''

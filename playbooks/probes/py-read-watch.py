@@ -1,0 +1,206 @@
+"""Watches the threads of a process over many looks and counts the distinct stacks of each."""
+import py_read_signals
+from py_read_memory import Torn, Unreadable
+from py_read_objects import CodeReader, Objects
+from py_read_stacks import StackReader
+from py_read_threads import ThreadList
+
+STACKS_KEPT = 400  # distinct stacks of one thread that are told apart
+PROVEN_MOST = 2000
+PIECES_AT_ONCE = 1024
+BYTES_AT_ONCE = 4 << 20
+MARK_TRIES = 10
+NAME_TRIES = 2
+
+
+class Stack(object):
+    """One distinct stack of a thread: `lines` innermost first, each (function, file, line, first line).
+
+    `signals`: index in `lines` -> number of the signal that the frame is the handler of.
+    """
+
+    __slots__ = ('lines', 'cut', 'count', 'signals', 'tries')
+
+    def __init__(self, lines, cut):
+        self.lines = lines
+        self.cut = cut
+        self.count = 0
+        self.signals = {}
+        self.tries = MARK_TRIES
+
+
+class Thread(object):
+    """What was seen of one thread. `proven`: chain of frames -> (Stack, addresses of its code objects)."""
+
+    def __init__(self, state):
+        self.state = state
+        self.tid = None
+        self.name = ''
+        self.samples = self.gil = self.unread = self.other = 0
+        self.stacks = {}
+        self.forget()
+
+    def forget(self):
+        """Forgets what was proven, because a code object is no more what it was."""
+        self.proven = {}
+        self.plan = self.raw = self.seen = None
+
+
+class Watch(object):
+    """Looks at one process. `samples` counts the looks that came to an end, `lost` those that did not."""
+
+    def __init__(self, memory, runtime):
+        self.memory = memory
+        self.runtime = runtime
+        self.objects = Objects(memory, runtime)
+        self.codes = CodeReader(self.objects)
+        self.reader = StackReader(memory, runtime.layout)
+        self.list = ThreadList(memory, runtime)
+        self.samples = self.lost = 0
+        self.notes = list(runtime.notes)
+        self.threads = {}
+
+    def look(self):
+        """One sample of all threads; False when the process is gone. Raises Unreadable if it was never seen."""
+        try:
+            try:
+                self._look(self.list.read())
+            except Torn:
+                self.lost += 1
+            self.memory.check_alive(self.runtime.module.start)
+        except Unreadable as why:
+            if not self.samples:
+                raise
+            self.notes.append('After %d samples: %s' % (self.samples, why.sentence))
+            return False
+        return True
+
+    def _look(self, states):
+        holders = self.runtime.gil_holders(self.list.interpreters, set(state.address for state in states))
+        threads = [self._thread(state) for state in states]
+        seen = []
+        for group in groups(threads):
+            for thread, copy in zip(group, self._copies(group)):
+                seen.append((thread, self._stack_of(thread, copy)))
+        # What was seen stands on code objects read earlier: it counts if they still are what they were.
+        changed = self.codes.refresh()
+        self.memory.check_alive(self.runtime.module.start)
+        for thread, (stack, addresses) in seen:
+            thread.samples += 1
+            thread.gil += thread.state.address in holders
+            if stack is None or changed and not changed.isdisjoint(addresses):
+                thread.unread += 1
+            elif (stack.lines, stack.cut) in thread.stacks:
+                stack.count += 1
+            else:
+                thread.other += 1
+        if changed:
+            for thread in threads:
+                thread.forget()
+        self.samples += 1
+
+    def _thread(self, state):
+        thread = self.threads.get(state.key)
+        if thread is None:
+            thread = self.threads[state.key] = Thread(state)
+        thread.state = state
+        thread.tid = state.tid or thread.tid
+        return thread
+
+    def _copies(self, threads):
+        """One copy of each thread's planned pieces; None where there is no plan."""
+        pieces = [piece for thread in threads if thread.plan for piece in thread.plan.pieces]
+        data = self.memory.read_all(pieces)
+        copies, at = [], 0
+        for thread in threads:
+            count = len(thread.plan.pieces) if thread.plan else 0
+            copies.append(data[at:at + count] or None)
+            at += count
+        return copies
+
+    def _stack_of(self, thread, copy):
+        """(Stack, addresses of its code objects) that a thread is in; the Stack is None when it could not be read."""
+        if copy is not None and copy == thread.raw:
+            return thread.seen
+        try:
+            if copy is not None and None not in copy:
+                chain = self.reader.parse(thread.plan, copy)
+                known = thread.proven.get((tuple(chain.frames), chain.cut))
+                if known is not None:
+                    return self._settled(thread, thread.plan, copy, chain, known)
+        except Torn:
+            pass
+        for _ in range(NAME_TRIES):
+            try:
+                plan, copy, chain = self.reader.prove(thread.state.address, lambda chain: key_of(chain) in thread.proven)
+                known = thread.proven.get(key_of(chain)) or self._named(thread, plan, chain)
+                return self._settled(thread, plan, copy, chain, known)
+            except Torn:
+                thread.raw = None
+        return None, frozenset()
+
+    def _settled(self, thread, plan, copy, chain, known):
+        """Remembers what a chain was found to be, and marks its signal handlers if that has not been done."""
+        if len(thread.proven) >= PROVEN_MOST:
+            thread.proven = {}
+        thread.proven[key_of(chain)] = known
+        thread.plan, thread.raw, thread.seen = plan, copy, known
+        if known[0].tries:
+            self._mark(thread, plan, chain, known[0])
+        return known
+
+    def _named(self, thread, plan, chain):
+        """The Stack of a chain, by what its code objects say, and their addresses. Raises Torn."""
+        addresses = frozenset(frame[1] for frame in chain.frames)
+        unknown = any(address and address not in self.codes for address in addresses)
+        shown = self.codes.visible(chain.frames)
+        if unknown and not self._stands(plan, chain):
+            raise Torn('gone before its code objects were read')
+        lines = tuple((code.name, code.file, code.line_at(offset), code.first_line) for _, code, offset in shown[::-1])
+        stack = thread.stacks.get((lines, chain.cut))
+        if stack is None:
+            stack = Stack(lines, chain.cut)
+            if len(thread.stacks) < STACKS_KEPT:
+                thread.stacks[lines, chain.cut] = stack
+        return stack, addresses
+
+    def _stands(self, plan, chain):
+        """Whether all frames of a chain are on the stack now, by one more copy."""
+        try:
+            now = self.reader.parse(plan, self.reader.read(plan)).frames
+        except Torn:
+            return False
+        return [frame[:2] for frame in now[:len(chain.frames)]] == [frame[:2] for frame in chain.frames]
+
+    def _mark(self, thread, plan, chain, stack):
+        """Finds the signal handlers in a stack that was just read; counts only if the stack still stands afterwards."""
+        stack.tries -= 1
+        try:
+            shown = self.codes.visible(chain.frames)
+            found = py_read_signals.handlers(self.objects, shown)
+            if not self._stands(plan, chain):
+                return
+        except Torn:
+            return
+        stack.signals = dict((len(shown) - 1 - index, number) for index, number in found.items())
+        stack.tries = 0
+
+
+def key_of(chain):
+    """What tells one chain from another."""
+    return tuple(chain.frames), chain.cut
+
+
+def groups(threads):
+    """The threads in groups whose pieces are worth reading in one call."""
+    group, pieces, size = [], 0, 0
+    for thread in threads:
+        if thread.plan:
+            pieces += len(thread.plan.pieces)
+            size += sum(piece[1] for piece in thread.plan.pieces)
+        if group and (pieces > PIECES_AT_ONCE or size > BYTES_AT_ONCE):
+            yield group
+            group, pieces, size = [], 0, 0
+        group.append(thread)
+    if group:
+        yield group

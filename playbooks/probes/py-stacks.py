@@ -1,0 +1,72 @@
+"""Prints the Python stacks of all threads of a running CPython process, seen many times over a window.
+
+The process is never attached to and never stopped. Runs under Python 3.6 and later, standard library only:
+
+    python3 -I -S -B py-stacks.py PID START-TIME SECONDS HZ
+
+START-TIME is field 22 of /proc/PID/stat. The files py-read-*.py lie beside this one. What it prints is described in
+py-read-report.py; py-stacks.ts reads it back.
+"""
+import os
+import sys
+import time
+import types
+
+MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
+           'py_read_threads', 'py_read_signals', 'py_read_watch', 'py_read_report')
+BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
+
+
+def load_modules():
+    """Makes the files beside this one importable, `py-read-memory.py` as `py_read_memory`; each needs those before it."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    for name in MODULES:
+        path = os.path.join(folder, name.replace('_', '-') + '.py')
+        sys.modules[name] = module = types.ModuleType(name)
+        with open(path, 'rb') as source:
+            exec(compile(source.read(), path, 'exec'), module.__dict__)
+
+
+def sample(watch, seconds, hertz):
+    """Looks again and again until the window is over. Returns the seconds between the first look and the last."""
+    first = last = following = time.monotonic()
+    end = first + seconds
+    while True:
+        begun, busy = time.monotonic(), time.process_time()
+        if not watch.look():
+            break
+        last = begun
+        now = time.monotonic()
+        rest = (time.process_time() - busy) * (1 / BUSY_MOST - 1)
+        following = max(following + 1.0 / hertz, now + rest)
+        if following > end:
+            break
+        time.sleep(following - now)
+    return last - first
+
+
+def main(arguments):
+    load_modules()
+    from py_read_memory import Memory, Torn, Unreadable
+    from py_read_report import printed
+    from py_read_runtime import find_runtime
+    from py_read_watch import Watch
+    out = sys.stdout.buffer
+    try:
+        memory = Memory(int(arguments[0]), arguments[1])
+        try:
+            watch = Watch(memory, find_runtime(memory))
+            seconds = sample(watch, float(arguments[2]), float(arguments[3]))
+            report = printed(watch, seconds)
+        except Torn as torn:
+            raise Unreadable('not-parsable', 'The structures of the interpreter make no sense: %s.' % torn)
+    except Unreadable as why:
+        out.write(('unreadable %s %s\n' % (why.reason, why.sentence)).encode('utf-8', 'backslashreplace'))
+        return 1
+    out.write(report)
+    out.flush()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
