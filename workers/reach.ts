@@ -20,6 +20,12 @@ const settingsOf = (hosts: HostLookup, name: string) => {
   return settings;
 };
 
+/** Opens shells on the hosts of an inventory. */
+export const shellOpener = (hosts: HostLookup): ShellOpener => ({
+  openShell: async (name) => openShell(settingsOf(hosts, name), hosts),
+  close: async () => {},
+});
+
 /** Where files that outlive a look are kept on a host. */
 export const keepFolderOf =
   (hosts: HostLookup) =>

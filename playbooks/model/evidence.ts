@@ -5,6 +5,8 @@ import { UnitId } from './request.ts';
 export const StepEnd = z.enum(['exited', 'timed-out', 'target-gone', 'connection-lost']);
 export type StepEnd = z.infer<typeof StepEnd>;
 
+const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes are expected');
+
 /** The raw bytes of one run of one probe. It has an id and never changes. */
 export const Evidence = z.object({
   /** `E1`, `E2`, … in the order in which the steps ended. */
@@ -18,8 +20,8 @@ export const Evidence = z.object({
   /** Milliseconds since 1970, by the worker's clock, when the step was handed to the host. */
   startedAt: z.number(),
   seconds: z.number(),
-  stdout: z.instanceof(Uint8Array),
-  stderr: z.instanceof(Uint8Array),
+  stdout: Bytes,
+  stderr: Bytes,
   /** Bytes that were written past the output limit and thrown away on the host. */
   dropped: z.number().int(),
 });

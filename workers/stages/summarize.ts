@@ -13,6 +13,7 @@ import {
 import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
+import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
 import type { Judgement } from './judge.ts';
 
 /** All that a report is made of. */
@@ -70,9 +71,14 @@ const stallOf = (evidence: Evidence, probe: Probe | undefined, look: Look): numb
   return evidence.seconds * 1000;
 };
 
-const runtimeOf = (process: IdentifyData): string => {
+/** The interpreter's own word for its version where its memory was read, else what its files are called. */
+const runtimeOf = (process: IdentifyData, look: Look): string => {
   const { runtime } = process;
-  if (runtime.kind === 'python') return runtime.version === null ? 'CPython' : `CPython ${runtime.version}`;
+  const stacks = look.see(pyStacks);
+  const version = stacks.seen
+    ? stacks.data.version
+    : (runtime.version ?? /(\d\.\d+)\D*$/.exec(runtime.library ?? '')?.[1]);
+  if (runtime.kind === 'python') return version === undefined ? 'CPython' : `CPython ${version}`;
   return process.exe?.path.split('/').at(-1) ?? process.comm;
 };
 
@@ -107,7 +113,7 @@ export const summarize = (outcome: Outcome): Report => {
       pid: look.target.pid,
       startTime: look.target.startTime,
       command: process.command,
-      runtime: runtimeOf(process),
+      runtime: runtimeOf(process, look),
     },
     playbook: playbook.id,
     startedAt: new Date(outcome.startedAt).toISOString(),

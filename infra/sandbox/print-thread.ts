@@ -1,0 +1,47 @@
+import type { Change, SlackMessage } from './slack/types.ts';
+
+type Json = { readonly [key: string]: unknown };
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Slack's entities as the characters that they stand for. */
+const plain = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+
+/** All texts of a block in reading order, whatever its kind: what a person would read, without the layout. */
+const textsOf = (value: unknown): string[] => {
+  if (Array.isArray(value)) return value.flatMap(textsOf);
+  if (!isObject(value)) return [];
+  if (typeof value.text === 'string') return [plain(value.text)];
+  return ['title', 'text', 'fields', 'elements', 'rows'].flatMap((key) => textsOf(value[key]));
+};
+
+/** A message as lines of plain text. */
+export const messageText = (message: SlackMessage): string => {
+  const texts = textsOf(message.blocks ?? []);
+  const files = (message.files ?? []).map((file) => `[file ${file.name}, ${file.size} bytes]`);
+  const body = texts.length > 0 ? texts : message.text === '' ? [] : [plain(message.text)];
+  return [...body, ...files].join('\n');
+};
+
+/**
+ * Prints messages as they come and change, replies indented; an edit is printed when it says something new.
+ * Control characters never reach the terminal.
+ */
+export const threadPrinter = (print: (line: string) => void): ((change: Change) => void) => {
+  const shown = new Map<string, string>();
+  return (change) => {
+    if (change.kind !== 'message' && change.kind !== 'update' && change.kind !== 'ephemeral') return;
+    const { message } = change;
+    const text = messageText(message).replace(/(?![\n\t])\p{Cc}/gu, '?');
+    if (text === '' || shown.get(message.ts) === text) return;
+    shown.set(message.ts, text);
+    const indent = message.thread_ts !== undefined && message.thread_ts !== message.ts ? '      ' : '  ';
+    const mark =
+      change.kind === 'update' ? '(edited) ' : change.kind === 'ephemeral' ? '(only visible to the asker) ' : '';
+    text.split('\n').forEach((line, index) => {
+      print(`${indent}${index === 0 ? mark : ''}${line}`);
+    });
+    print('');
+  };
+};
