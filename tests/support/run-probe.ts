@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, chmodSync, constants, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,7 +68,8 @@ export function knownHere(pid: number, overrides: Partial<KnownHost> = {}): Know
   }
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0);
   return {
-    python: findTool('python3'),
+    // As identify does: the distribution's own before any shim on PATH.
+    python: existsSync('/usr/bin/python3') ? '/usr/bin/python3' : findTool('python3'),
     tools,
     runtime: { kind: 'python', version: null },
     threads: field('Threads'),

@@ -1,0 +1,316 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Parsed } from '../../../playbooks/model/index.ts';
+import { SampleData, type SampledThread, sample } from '../../../playbooks/probes/sample.ts';
+import { endProcesses, startPython, untilState } from '../../support/live-process.ts';
+import { expectNeverThrows, fixture, fixtureFolder, fixtureNames } from '../../support/parser-safety.ts';
+import { evidenceFrom, type RunProbeOptions, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectUnhurt, processState } from '../../support/unhurt.ts';
+
+const root = process.getuid?.() === 0;
+const undo: (() => void)[] = [];
+
+afterEach(async () => {
+  await endProcesses();
+  for (const step of undo.splice(0).reverse()) step();
+});
+
+const dataOf = (parsed: Parsed<SampleData>): SampleData => {
+  if (!parsed.ok) throw new Error(`${parsed.reason}: ${parsed.why}`);
+  return SampleData.parse(parsed.data);
+};
+
+const partly = (parsed: Parsed<SampleData>): string => (parsed.ok ? (parsed.partly ?? []).join('; ') : parsed.why);
+
+const threadOf = (data: SampleData, tid: number): SampledThread => {
+  const thread = data.threads.find((one) => one.tid === tid);
+  if (thread === undefined) throw new Error(`thread ${tid} was not sampled`);
+  return thread;
+};
+
+const look = (pid: number, more: Partial<RunProbeOptions> = {}) =>
+  runProbe(sample, { pid, windowSeconds: 0.6, ...more });
+
+/** Resolves when the sampler sleeps between two looks, so that it has looked at least once. */
+const untilItLooked = async (sampler: number | undefined): Promise<void> => {
+  for (;;) {
+    const where = readFileSync(`/proc/${sampler}/wchan`, 'latin1');
+    if (where.includes('nanosleep')) return;
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+};
+
+/** A main thread that spins once it has said so, one in recv, one in flock, one that sleeps, one that waits for a lock. */
+const MANY_WAITS = `
+import ctypes, fcntl, os, socket, sys, threading, time
+path = sys.argv[1]
+holder = open(path, 'w'); fcntl.flock(holder, fcntl.LOCK_EX)
+waiter = open(path, 'w')
+here, there = socket.socketpair()
+lock = threading.Lock(); lock.acquire()
+tids = {}
+def run(name, work):
+    def body():
+        tids[name] = ctypes.CDLL(None).gettid() if hasattr(ctypes.CDLL(None), 'gettid') else threading.get_native_id()
+        work()
+    threading.Thread(target=body, daemon=True).start()
+run('flock', lambda: fcntl.flock(waiter, fcntl.LOCK_EX))
+run('recv', lambda: here.recv(10))
+run('sleep', lambda: time.sleep(1000))
+run('lock', lambda: lock.acquire())
+while len(tids) < 4: time.sleep(0.001)
+def asleep(tid):
+    return open('/proc/self/task/%d/stat' % tid).read().rsplit(')', 1)[1].split()[0] == 'S'
+while not all(asleep(tid) for tid in tids.values()): time.sleep(0.001)
+print('ready', *['%s=%d' % item for item in tids.items()], here.fileno(), flush=True)
+print('tids', *['%s=%d' % item for item in tids.items()], flush=True)
+while True: pass
+`;
+
+const startManyWaits = async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sample-test-'));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'the lock\nfile');
+  const live = await startPython(MANY_WAITS, [path]);
+  const line = await live.line(/^tids/);
+  const tid = (name: string) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(line)?.[1]);
+  return { ...live, tid, path };
+};
+
+describe('sample on live processes', () => {
+  it('asks for Python, or for sh where there is none', () => {
+    const run = { pid: 77, startTime: '123', windowSeconds: 3 };
+    expect(sample.command(stepFor(sample, { ...run, known: { python: '/usr/bin/python3.9' } }))).toEqual({
+      argv: [
+        '/usr/bin/python3.9',
+        '-I',
+        '-S',
+        '{script:sample.py}',
+        '77',
+        '123',
+        '3',
+        '512',
+        '{script:sample.syscalls}',
+      ],
+      scripts: ['sample.py', 'sample.syscalls'],
+    });
+    expect(sample.command(stepFor(sample, { ...run, known: { python: null } }))).toEqual({
+      argv: ['sh', '{script:sample.sh}', '77', '123', '3', '64', '{script:sample.syscalls}'],
+      scripts: ['sample.sh', 'sample.syscalls'],
+    });
+  });
+
+  it.each([
+    ['python', {}],
+    ['sh', { known: { python: null } }],
+  ])('sees what each thread waits for (%s)', async (_, known) => {
+    const live = await startManyWaits();
+    const before = await processState(live.pid);
+    const { parsed, evidence } = await look(live.pid, known);
+    const data = dataOf(parsed);
+    expect(partly(parsed)).toBe('');
+    expect(data.threads).toHaveLength(5);
+    expect(data.samples).toBeGreaterThan(1);
+    expect(data.ticksPerSecond).toBe(100);
+
+    const main = threadOf(data, live.pid);
+    expect(main.syscalls[0]?.name).toBe('running');
+    expect(main.states.R).toBeGreaterThan(0);
+    expect(main.userSeconds).toBeGreaterThan(0);
+    expect(data.process.userSeconds).toBeGreaterThan(0);
+
+    const expected: Record<string, { call: RegExp; fd: string | null }> = {
+      flock: { call: /^flock$/, fd: live.path.replace('\n', '\\n') },
+      recv: { call: /^recvfrom$/, fd: readlinkSync(`/proc/${live.pid}/fd/5`) },
+      sleep: { call: /^(clock_nanosleep|select|pselect6)$/, fd: null },
+      lock: { call: /^futex$/, fd: null },
+    };
+    for (const [name, { call, fd }] of Object.entries(expected)) {
+      const thread = threadOf(data, live.tid(name));
+      expect(thread.syscalls.map((entry) => entry.name).join(), name).toMatch(call);
+      expect(thread.syscalls[0]?.count).toBe(thread.samples);
+      expect(thread.syscalls[0]?.args).toHaveLength(6);
+      expect(thread.syscalls[0]?.fd, name).toBe(fd);
+      expect(thread.states.S).toBe(thread.samples);
+      expect(thread.wchans[0]?.count).toBe(thread.samples);
+      if (root) expect(thread.kernelStack.length, name).toBeGreaterThan(2);
+    }
+    const line = Buffer.from(evidence.stdout).toString().split('\n');
+    const quoted = threadOf(data, live.tid('flock')).syscalls[0];
+    expect(line[(quoted?.at ?? 0) - 1]).toContain(`thread ${live.tid('flock')} in flock `);
+    await expectUnhurt(live.pid, before);
+  });
+
+  it('sees memory, reading, writing and descriptors change', async () => {
+    const live = await startPython(
+      `import os, sys, time
+print('ready', flush=True)
+kept, files = [], []
+while True:
+    kept.append(bytearray(300000)); files.append(open('/dev/null', 'wb', 0)); files[-1].write(b'x' * 100)
+    if len(files) > 500: files.clear()
+    if len(kept) > 2000: time.sleep(1000)
+    time.sleep(0.005)`,
+    );
+    const { process: seen } = dataOf((await look(live.pid)).parsed);
+    expect(seen.rssKib.last).toBeGreaterThan(seen.rssKib.first);
+    expect(seen.rssKib.max).toBeGreaterThanOrEqual(seen.rssKib.last);
+    expect(seen.minorFaults).toBeGreaterThan(0);
+    expect(seen.io?.wchar).toBeGreaterThan(0);
+    expect(seen.fds?.last).not.toBe(seen.fds?.first);
+  });
+
+  it('sees a stopped process', async () => {
+    const live = await startPython('import sys; print("ready", flush=True); sys.stdin.read()');
+    process.kill(live.pid, 'SIGSTOP');
+    await untilState(live.pid, 'T');
+    const thread = threadOf(dataOf((await look(live.pid)).parsed), live.pid);
+    expect(thread.states).toEqual({ T: thread.samples });
+  });
+
+  it('says so when the process ends in the window', async () => {
+    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
+    const { parsed } = await look(live.pid, {
+      windowSeconds: 30,
+      onStart: (child) => void untilItLooked(child.pid).then(() => process.kill(live.pid, 'SIGKILL')),
+    });
+    expect(threadOf(dataOf(parsed), live.pid).syscalls[0]?.count).toBeGreaterThan(0);
+    expect(partly(parsed)).toMatch(/process \d+ ended after \d+\.\d+ s/);
+  });
+
+  it('prints what it has seen when it is told to end', async () => {
+    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
+    const { parsed } = await look(live.pid, {
+      windowSeconds: 30,
+      onStart: (child) => void untilItLooked(child.pid).then(() => child.kill('SIGTERM')),
+    });
+    expect(dataOf(parsed).threads).toHaveLength(1);
+    expect(partly(parsed)).toContain('told to end before the window was over');
+  });
+
+  it.each([
+    ['python', {}],
+    ['sh', { known: { python: null } }],
+  ])('does not mistake a successor for the process (%s)', async (_, known) => {
+    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
+    const other = await look(live.pid, { startTime: '17', ...known });
+    expect(other.parsed).toMatchObject({ ok: false, reason: 'target-gone' });
+    await endProcesses();
+    const gone = await look(live.pid, { startTime: '17', ...known });
+    expect(gone.parsed).toMatchObject({ ok: false, reason: 'target-gone' });
+  });
+
+  it('says so when the process executes another program in the window', async () => {
+    const live = await startPython(
+      'import os, sys; print("ready", flush=True); sys.stdin.readline(); os.execv("/bin/sleep", ["sleep", "1000"])',
+    );
+    const { parsed } = await look(live.pid, {
+      windowSeconds: 2,
+      onStart: (child) => void untilItLooked(child.pid).then(() => live.say('now')),
+    });
+    expect(dataOf(parsed).threads.length).toBeGreaterThan(0);
+    expect(partly(parsed)).toMatch(/executed another program: \S*(sleep|coreutils|busybox)\S*, before \S*python/);
+  });
+
+  it('looks at 512 threads of 600, and at those that come and go', async () => {
+    const live = await startPython(
+      `import threading, time, sys
+threading.stack_size(65536)
+for _ in range(599): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+print('ready', flush=True)
+while True:
+    short = threading.Thread(target=time.sleep, args=(0.001,)); short.start(); short.join()`,
+    );
+    const data = dataOf((await look(live.pid, { windowSeconds: 1.5 })).parsed);
+    expect(data.threads.length).toBeGreaterThanOrEqual(512);
+    expect(data.threadsNotSampled).toBeGreaterThanOrEqual(88);
+    expect(data.threads.map((thread) => thread.tid)).toContain(live.pid);
+    const few = await startPython(
+      `import threading, time
+print('ready', flush=True)
+while True:
+    short = threading.Thread(target=time.sleep, args=(0.05,)); short.start(); short.join()`,
+    );
+    const come = dataOf((await look(few.pid)).parsed);
+    expect(come.threadsStarted).toBeGreaterThan(0);
+    expect(come.threadsEnded).toBeGreaterThan(0);
+  });
+
+  it('keeps hostile thread names from forging lines', async () => {
+    const name = 'x": 1\n\x1b) R \\';
+    const live = await startPython(
+      `import ctypes, time; ctypes.CDLL(None).prctl(15, ${JSON.stringify(name)}.encode(), 0, 0, 0)
+print("ready", flush=True); time.sleep(1000)`,
+    );
+    for (const known of [{}, { known: { python: null } }]) {
+      const data = dataOf((await look(live.pid, known)).parsed);
+      expect(data.threads.map((thread) => [thread.comm, thread.states])).toEqual([
+        ['x\\": 1\\n\\x1b) R \\\\', { S: data.samples }],
+      ]);
+    }
+  });
+
+  it.skipIf(!root).each([
+    ['python', {}],
+    ['sh', { known: { python: null } }],
+  ])('shows a stranger only states and CPU, and says so (%s)', async (_, known) => {
+    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
+    const { parsed } = await look(live.pid, { uid: 65534, ...known });
+    const data = dataOf(parsed);
+    const thread = threadOf(data, live.pid);
+    expect(thread.syscalls).toMatchObject([{ name: '?', count: thread.samples, args: [], fd: null }]);
+    expect(thread.states).toEqual({ S: thread.samples });
+    expect(thread.kernelStack).toEqual([]);
+    expect(data.process).toMatchObject({ io: null, fds: null });
+    expect(data.process.rssKib.first).toBeGreaterThan(0);
+    expect(partly(parsed)).toMatch(/not readable: system calls of 1 threads/);
+  });
+
+  const cpuRoot = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup'].find((folder) => existsSync(join(folder, 'cgroup.procs')));
+  const v1 = cpuRoot?.endsWith('/cpu') ?? false;
+  const throttles =
+    root &&
+    cpuRoot !== undefined &&
+    (v1 || readFileSync(join(cpuRoot, 'cgroup.subtree_control'), 'latin1').includes('cpu'));
+  it.skipIf(!throttles)('sees a control group that is throttled', async () => {
+    const folder = join(cpuRoot ?? '', `straceback-test-${process.pid}`);
+    mkdirSync(folder);
+    undo.push(() => rmdirSync(folder));
+    writeFileSync(join(folder, v1 ? 'cpu.cfs_quota_us' : 'cpu.max'), v1 ? '5000' : '5000 100000');
+    const live = await startPython('import sys\nprint("ready", flush=True)\nsys.stdin.readline()\nwhile True: pass');
+    writeFileSync(join(folder, 'cgroup.procs'), String(live.pid));
+    live.say('spin');
+    for (const known of [{}, { known: { python: null } }]) {
+      const { throttled } = dataOf((await look(live.pid, { windowSeconds: 1.5, ...known })).parsed);
+      expect(throttled?.throttledPeriods).toBeGreaterThan(0);
+      expect(throttled?.seconds).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('sample on recorded windows', () => {
+  it('never throws', () => {
+    expectNeverThrows(
+      sample,
+      fixtureNames('sample').map((name) => fixture('sample', name)),
+    );
+  });
+
+  it.each(fixtureNames('sample'))('reads %s as its golden answer', async (name) => {
+    const parsed = sample.parse(evidenceFrom('sample', fixture('sample', name)), stepFor(sample, { pid: 1 }));
+    if (parsed.ok) SampleData.parse(parsed.data);
+    const golden = join(fixtureFolder('sample'), name.replace(/txt$/, 'golden'));
+    await expect(`${JSON.stringify(parsed, null, 2)}\n`).toMatchFileSnapshot(golden);
+  });
+});
