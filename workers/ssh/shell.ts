@@ -1,25 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { HostLookup, HostSettings } from '../../infra/hosts.ts';
-import { LookFailed } from '../../playbooks/model/index.ts';
 import type { HostShell } from './remote-step.ts';
 import { ResidentShell, SHELL_LIMITS, type ShellLimits } from './resident-shell.ts';
 import { openLocal } from './transports/local.ts';
+import { openNodeSsh } from './transports/node-ssh.ts';
 import type { HostStream } from './transports/stream.ts';
 
 export type { CarriedScript, HostShell, RemoteStep, StepResult } from './remote-step.ts';
+export { closeConnections } from './transports/node-ssh.ts';
 
 /** The runner without its comments and indentation: bash reads what comes through a pipe byte by byte. */
 const runner = readFileSync(new URL('./runner.sh', import.meta.url), 'utf8')
   .replaceAll(/^\s+/gm, '')
   .replaceAll(/^#.*\n/gm, '');
 
-const openStream = (host: HostSettings, _hosts: HostLookup): Promise<HostStream> => {
+const openStream = (host: HostSettings, hosts: HostLookup): Promise<HostStream> => {
   switch (host.transport) {
     case 'local':
       return openLocal(host);
     case 'node-ssh':
-      return Promise.reject(new LookFailed('unreachable', `${host.name} is reached over SSH, which comes next.`));
+      return openNodeSsh(host, hosts);
   }
 };
 
