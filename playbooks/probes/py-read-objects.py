@@ -111,21 +111,22 @@ class Objects(object):
         return data
 
     def integer(self, address):
-        """The value of a small int at `address`, 0 to 2**30 - 1; None for any other object or value."""
+        """The value of the int at `address`, 0 to 2**60 - 1; None for any other object or value."""
         try:
             kind = self.type_of(address)
             if self.version == (2, 7) and self.is_a(kind, 'int'):
                 return self.memory.word(address + self.layout['PyIntObject.ob_ival'])
-            if not self.is_a(kind, 'int'):
+            if not self.is_a(kind, 'long' if self.version == (2, 7) else 'int'):
                 return None
             if self.version >= (3, 12):
                 tag = self.memory.word(address + self.layout['PyLongObject.long_value.lv_tag'])
-                if tag >> 3 != 1 or tag & 3:
-                    return None
-                return self.memory.int32(address + self.layout['PyLongObject.long_value.ob_digit'])
-            if self.memory.word(address + self.layout['PyVarObject.ob_size']) != 1:
+                digits = tag >> 3 if not tag & 2 else -1
+            else:
+                digits = self.memory.word(address + self.layout['PyVarObject.ob_size'])
+            at = address + self.layout.first('PyLongObject.ob_digit', 'PyLongObject.long_value.ob_digit')
+            if digits not in (0, 1, 2):
                 return None
-            return self.memory.int32(address + self.layout['PyLongObject.ob_digit'])
+            return sum(self.memory.int32(at + 4 * digit) << 30 * digit for digit in range(digits))
         except Torn:
             return None
 

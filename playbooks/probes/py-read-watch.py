@@ -1,6 +1,7 @@
 """Watches the threads of a process over many looks and counts the distinct stacks of each."""
 import py_read_signals
 from py_read_memory import Torn, Unreadable
+from py_read_names import thread_names
 from py_read_objects import CodeReader, Objects
 from py_read_stacks import StackReader
 from py_read_threads import ThreadList
@@ -59,6 +60,7 @@ class Watch(object):
         self.samples = self.lost = 0
         self.notes = list(runtime.notes)
         self.threads = {}
+        self._names_next = 0
 
     def look(self):
         """One sample of all threads; False when the process is gone. Raises Unreadable if it was never seen."""
@@ -97,7 +99,16 @@ class Watch(object):
         if changed:
             for thread in threads:
                 thread.forget()
+        if self.samples >= self._names_next and not all(thread.name for thread in threads):
+            self._name(threads)
         self.samples += 1
+
+    def _name(self, threads):
+        """Names the threads; seldom, because threads that `threading` does not know never get a name."""
+        self._names_next = 2 * self.samples + 1
+        names = thread_names(self.objects, self.list.interpreters)
+        for thread in threads:
+            thread.name = names.get(thread.state.ident) or thread.name
 
     def _thread(self, state):
         thread = self.threads.get(state.key)

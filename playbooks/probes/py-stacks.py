@@ -13,7 +13,8 @@ import time
 import types
 
 MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_watch', 'py_read_report')
+           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_watch',
+           'py_read_report')
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 

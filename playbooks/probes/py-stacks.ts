@@ -47,6 +47,8 @@ const MODULES = [
   'py-read-stacks.py',
   'py-read-threads.py',
   'py-read-signals.py',
+  'py-read-dicts.py',
+  'py-read-names.py',
   'py-read-watch.py',
   'py-read-report.py',
 ] as const;
