@@ -1,0 +1,281 @@
+"""Whether anything of a running Python thread goes onward: iterators, numbers, sizes, locals, attributes, globals.
+
+A thread that spins and one that works have the same stacks. What tells them apart is state: in a spin everything that
+its frames can see stays as it is or comes back to what it was before; in work something advances. So at each sample
+in which a thread runs, the values that its frames refer to are compared with those of the samples before. Values
+are not printed, except numbers, sizes and positions.
+
+Standard library only, Python 3.6 and newer. Nothing is stopped or attached to.
+"""
+import re
+import struct
+
+from py_read_values import SLOT, NoValue, Values
+from py_read_source import function_lines
+
+# version: (locals of a frame, its globals, its f_locals, its instruction pointer, size of that)
+FRAMES = {
+    (2, 7): (376, 48, 56, 120, 4), (3, 6): (376, 48, 56, 120, 4), (3, 7): (360, 48, 56, 104, 4),
+    (3, 8): (360, 48, 56, 104, 4), (3, 9): (360, 48, 56, 104, 4), (3, 10): (352, 48, 56, 96, 4),
+    (3, 11): (72, 8, 24, 56, 8), (3, 12): (72, 24, 40, 56, 8), (3, 13): (72, 24, 40, 56, 8),
+}
+# version: offsets in a code object of stack size, names of attributes and globals, and either the three tuples of
+# locals, free and cell variables, or the one of all.
+CODES = {
+    (2, 7): (24, 48, (56, 72, 64)), (3, 6): (28, 56, (64, 80, 72)), (3, 7): (28, 56, (64, 80, 72)),
+    (3, 8): (32, 64, (72, 88, 80)), (3, 9): (32, 64, (72, 88, 80)), (3, 10): (32, 64, (72, 88, 80)),
+    (3, 11): (68, 32, (96,)), (3, 12): (64, 32, (96,)), (3, 13): (64, 32, (96,)),
+}
+OUTER_FRAMES, INNER_FRAMES, OFTEN_FRAMES, SELDOM = 10, 30, 6, 5
+NEAR_FRAMES = 4  # from the inside, in whose containers the containers are looked at too
+READS_PER_SAMPLE = 4000
+ATTRIBUTES_DEEP = 2
+LINES_MOST = 400
+# Values of these are shown, and nothing else's.
+NUMBERS = ('int', 'long', 'float', 'bool', 'size', 'range_iterator', 'rangeiterator', 'list_iterator', 'listiterator',
+           'tuple_iterator', 'enumerate')
+DISTINCT_MOST = 400
+SOURCES_MOST = 4
+LIBRARY = re.compile(r'(^|/)((site|dist)-packages|lib(64)?/python\d[\w.]*)/|^<')
+
+
+class Series(object):
+    """What one variable was over the samples."""
+    __slots__ = ('type', 'samples', 'changes', 'rises', 'falls', 'returns', 'first', 'last', 'seen', 'key')
+
+    def __init__(self, kind):
+        self.type, self.samples = kind, 0
+        self.changes = self.rises = self.falls = self.returns = 0
+        self.first = self.last = self.key = None
+        self.seen = set()
+
+    def add(self, kind, key, number):
+        if self.samples:
+            if key != self.key:
+                self.changes += 1
+                if key in self.seen:
+                    self.returns += 1
+                if kind != self.type:
+                    self.type = 'mixed'
+                elif number is not None and self.last is not None:
+                    if number > self.last:
+                        self.rises += 1
+                    elif number < self.last:
+                        self.falls += 1
+        else:
+            self.first = number
+        self.samples += 1
+        self.key, self.last = key, number
+        if len(self.seen) < DISTINCT_MOST:
+            self.seen.add(key)
+
+
+class Code(object):
+    """What a code object says about its frames; it never changes."""
+
+    def __init__(self, objects, version, address):
+        stack_at, names_at, tuples_at = CODES[version]
+        self.stack = objects.integer(address + stack_at)
+        self.names = objects.names(objects.word(address + names_at))
+        slots = []
+        for at in tuples_at:
+            names = objects.word(address + at)
+            slots.extend(objects.names(names))
+            if objects.tuple_size(names) > len(objects.names(names)):
+                raise NoValue()
+        self.slots = tuple(slots)
+        if not 0 <= self.stack < 1000:
+            raise NoValue()
+
+
+class Motion(object):
+    """Watches the frames of running threads.
+
+    `read(address, size)` raises Torn for what cannot be read; `token(name)` makes a name one word.
+    """
+
+    def __init__(self, read, version, pid, token):
+        self.objects = Values(read, version)
+        self.version = version
+        self.pid = pid
+        self.token = token
+        self.codes = {}
+        self.series = {}
+        self.seen_lines = {}
+        self.samples = {}
+        self.cut = set()
+
+    @staticmethod
+    def knows(version):
+        return version in FRAMES
+
+    def see(self, thread, frames):
+        """One sample of a running thread: outermost first, (frame address, code address, function, file, line, first line)."""
+        self.samples[thread] = self.samples.get(thread, 0) + 1
+        self.objects.fresh()
+        count = len(frames)
+        # What is far out moves slowly, if at all: looking at it now and then is enough.
+        seldom = self.samples[thread] % SELDOM != 1
+        chosen = [depth for depth in range(count) if depth >= count - (OFTEN_FRAMES if seldom else INNER_FRAMES)
+                  or depth < OUTER_FRAMES and not seldom]
+        if count > OUTER_FRAMES + INNER_FRAMES:
+            self.cut.add(thread)
+        wanted = set()
+        parts = []
+        for depth in chosen:
+            try:
+                code = self._code(frames[depth][1])
+            except NoValue:
+                self.cut.add(thread)
+                continue
+            wanted.update(code.names)
+            parts.append((depth, frames[depth], code))
+        try:
+            for depth, frame, code in reversed(parts):
+                where = (thread, depth, frame[2], frame[3], frame[5])
+                self.seen_lines.setdefault(where, []).append(frame[4])
+                self._frame(where, frame[0], code, wanted, depth >= count - NEAR_FRAMES)
+        except StopIteration:
+            self.cut.add(thread)
+
+    def _code(self, address):
+        known = self.codes.get(address)
+        if known is None:
+            known = self.codes[address] = Code(self.objects, self.version, address)
+        return known
+
+    def _frame(self, where, address, code, wanted, near):
+        objects = self.objects
+        locals_at, globals_at, f_locals_at, instruction_at, width = FRAMES[self.version]
+        try:
+            head = objects.bytes(address, locals_at)
+            pointers = objects.words(address + locals_at, len(code.slots) + code.stack)
+        except NoValue:
+            self.cut.add(where[0])
+            return
+        instruction = struct.unpack('<i' if width == 4 else '<Q', head[instruction_at:instruction_at + width])[0]
+        self._add(where, '@instruction', 'instruction', instruction, instruction)
+        for name, pointer in zip(code.slots, pointers):
+            if pointer:
+                self._variable(where, name, pointer, wanted, ATTRIBUTES_DEEP, near)
+        for slot, pointer in enumerate(pointers[len(code.slots):]):
+            self._stack_slot(where, slot, pointer)
+        own_locals, = struct.unpack('<Q', head[f_locals_at:f_locals_at + 8])
+        own_globals, = struct.unpack('<Q', head[globals_at:globals_at + 8])
+        self._named(where, own_globals, code.names, wanted, near)
+        if own_locals and own_locals != own_globals:
+            self._named(where, own_locals, code.names, wanted, near)
+
+    def _stack_slot(self, where, slot, pointer):
+        """Of what is on a frame's value stack only iterators count: the rest are operands on their way."""
+        try:
+            if pointer and self.objects.is_iterator(pointer):
+                value = self.objects.value(pointer)
+                self._add(where, '@iterator%d' % slot, value.type, (value.number, value.key), value.number)
+        except NoValue:
+            pass
+
+    def _named(self, where, mapping, names, wanted, near):
+        """Variables in a dict of globals (or a class body's or exec's locals) that the code refers to."""
+        try:
+            entries = self.objects.entries(mapping)
+        except NoValue:
+            return
+        for name in names:
+            pointer = entries.get(name)
+            if pointer:
+                self._variable(where, name, pointer, wanted, ATTRIBUTES_DEEP, near)
+
+    def _variable(self, where, name, pointer, wanted, deep, near):
+        objects = self.objects
+        if objects.reads > READS_PER_SAMPLE:
+            raise StopIteration
+        try:
+            if objects.type_of(pointer)[0] == 'cell':
+                pointer = objects.word(pointer + 16)
+                if not pointer:
+                    return
+            if not objects.is_data(pointer):
+                return
+            value = objects.value(pointer, nested=near)
+        except NoValue:
+            return
+        self._add(where, name, value.type, (value.type, value.key, value.number), value.number)
+        if value.size is not None:
+            self._add(where, 'len(%s)' % name, 'size', value.size, value.size)
+        if deep <= 0:
+            return
+        try:
+            attributes = objects.attributes(pointer)
+        except NoValue:
+            return
+        for attribute, held in attributes.items():
+            if attribute in wanted or attribute.startswith(SLOT):
+                self._variable(where, '%s.%s' % (name, attribute), held, wanted, deep - 1, near)
+
+    def _add(self, where, name, kind, key, number):
+        series = self.series.setdefault(where, {}).get(name)
+        if series is None:
+            series = self.series[where][name] = Series(kind)
+        series.add(kind, key, number)
+
+    def thread_lines(self, thread):
+        """What was seen of one thread, outermost frame first; no line for a thread that was never seen to run."""
+        looks = self.samples.get(thread, 0)
+        if not looks:
+            return
+        lines = []
+        for where in sorted((each for each in self.series if each[0] == thread), key=lambda each: each[1:]):
+            lines.extend(self._frame_lines(where))
+        if len(lines) > LINES_MOST:
+            self.cut.add(thread)
+        yield '  variables in %d looks while it ran: %s' % (looks, 'some' if thread in self.cut else 'all')
+        for line in lines[:LINES_MOST]:
+            yield line
+
+    def _frame_lines(self, where):
+        known = dict((name, series) for name, series in self.series[where].items() if series.samples >= 3)
+        if not known:
+            return
+        still = [name for name, series in known.items() if not series.changes]
+        _, depth, function, path, first_line = where
+        yield '    frame %d %s  %s  (def at %d)' % (depth, self.token(function), self.token(path), first_line)
+        for first in range(0, len(still), 12):
+            yield '      still: %s' % '  '.join(self.token(name) for name in still[first:first + 12])
+        for name, series in known.items():
+            if series.changes:
+                yield '      %s: %s, %d changes in %d looks, %d up, %d down, %d back%s' % (
+                    self.token(name), self.token(series.type), series.changes, series.samples, series.rises,
+                    series.falls, series.returns, from_to(series))
+
+    def source_lines(self):
+        """The text of the functions in which a thread was (nearly) always: its innermost ones, where a loop would be."""
+        shown = set()
+        for thread in sorted(self.samples, key=str):
+            places = [where for where, lines in self.seen_lines.items()
+                      if where[0] == thread and len(lines) >= 0.8 * self.samples[thread] >= 4]
+            places.sort(key=lambda each: -each[1])
+            places = places[:1] + [where for where in places[1:] if not LIBRARY.search(where[3])]
+            for where in places[:SOURCES_MOST]:
+                if where[3:] in shown:
+                    continue
+                shown.add(where[3:])
+                head = 'source %s' % self.token(where[3])
+                for number, text in function_lines(self.pid, where[3], where[4], self.seen_lines[where]):
+                    if head:
+                        yield head
+                        head = None
+                    yield '  %d| %s' % (number, plain(text))
+
+
+def plain(text):
+    """Source text on one line: control characters as \\xNN, tabs as they are."""
+    return ''.join(c if c >= ' ' and c != '\x7f' or c == '\t' else '\\x%02x' % ord(c) for c in text)
+
+
+def from_to(series):
+    if series.type in NUMBERS and series.first is not None and series.last is not None:
+        texts = repr(series.first), repr(series.last)
+        if max(len(text) for text in texts) <= 40:
+            return ', from %s to %s' % texts
+    return ''
