@@ -67,6 +67,10 @@ def report_lines(watch, seconds):
     for index, thread in enumerate(threads):
         for line in thread_lines(thread, STACKS_SHOWN if index < THREADS_IN_FULL else 1):
             yield line
+        for line in watch.motion.thread_lines(thread.state.key) if watch.motion else ():
+            yield line
+    for line in watch.motion.source_lines() if watch.motion else ():
+        yield line
 
 
 def thread_lines(thread, most):

@@ -44,11 +44,14 @@ class Thread(object):
     def forget(self):
         """Forgets what was proven, because a code object is no more what it was."""
         self.proven = {}
-        self.plan = self.raw = self.seen = None
+        self.plan = self.raw = self.seen = self.chain = None
 
 
 class Watch(object):
-    """Looks at one process. `samples` counts the looks that came to an end, `lost` those that did not."""
+    """Looks at one process. `samples` counts the looks that came to an end, `lost` those that did not.
+
+    `motion`: a py_read_motion.Motion that watches the variables of the threads that run, or None.
+    """
 
     def __init__(self, memory, runtime):
         self.memory = memory
@@ -58,6 +61,7 @@ class Watch(object):
         self.reader = StackReader(memory, runtime.layout)
         self.list = ThreadList(memory, runtime)
         self.samples = self.lost = 0
+        self.motion = None
         self.notes = list(runtime.notes)
         self.threads = {}
         self._names_next = 0
@@ -96,6 +100,8 @@ class Watch(object):
                 stack.count += 1
             else:
                 thread.other += 1
+            if self.motion is not None and stack is not None and thread.state.address in holders:
+                self._watch_variables(thread)
         if changed:
             for thread in threads:
                 thread.forget()
@@ -109,6 +115,16 @@ class Watch(object):
         names = thread_names(self.objects, self.list.interpreters)
         for thread in threads:
             thread.name = names.get(thread.state.ident) or thread.name
+
+    def _watch_variables(self, thread):
+        """Shows the frames of a thread that runs to the one who watches their variables."""
+        try:
+            shown = self.codes.visible(thread.chain.frames)
+        except Torn:
+            return
+        self.motion.see(thread.state.key, [
+            (address, code.address, code.name, code.file, code.line_at(offset), code.first_line)
+            for address, code, offset in shown])
 
     def _thread(self, state):
         thread = self.threads.get(state.key)
@@ -155,7 +171,7 @@ class Watch(object):
         if len(thread.proven) >= PROVEN_MOST:
             thread.proven = {}
         thread.proven[key_of(chain)] = known
-        thread.plan, thread.raw, thread.seen = plan, copy, known
+        thread.plan, thread.raw, thread.seen, thread.chain = plan, copy, known, chain
         if known[0].tries:
             self._mark(thread, plan, chain, known[0])
         return known

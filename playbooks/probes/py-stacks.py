@@ -13,8 +13,8 @@ import time
 import types
 
 MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_watch',
-           'py_read_report')
+           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_values', 'py_read_source',
+           'py_read_motion', 'py_read_watch', 'py_read_report')
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 
@@ -49,7 +49,8 @@ def sample(watch, seconds, hertz):
 def main(arguments):
     load_modules()
     from py_read_memory import Memory, Torn, Unreadable
-    from py_read_report import printed
+    from py_read_motion import Motion
+    from py_read_report import printed, token
     from py_read_runtime import find_runtime
     from py_read_watch import Watch
     out = sys.stdout.buffer
@@ -57,6 +58,8 @@ def main(arguments):
         memory = Memory(int(arguments[0]), arguments[1])
         try:
             watch = Watch(memory, find_runtime(memory))
+            if Motion.knows(watch.runtime.layout.version):
+                watch.motion = Motion(memory.read, watch.runtime.layout.version, memory.pid, token)
             seconds = sample(watch, float(arguments[2]), float(arguments[3]))
             report = printed(watch, seconds)
         except Torn as torn:

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineProbe, LineNumber, PythonStack } from '../model/index.ts';
 import { parsePyStacks } from '../reading/py-stacks.ts';
+import { Motion, SourceLine } from './py-stacks.motion.ts';
 
 export const PythonThread = z.object({
   /** Kernel thread id; null when the interpreter version does not record it and it could not be derived. */
@@ -22,6 +23,8 @@ export const PythonThread = z.object({
   waitsFor: z
     .object({ type: z.string(), address: z.string(), ownerTid: z.number().int().nullable(), at: LineNumber })
     .nullable(),
+  /** What its variables did, when it was seen to run; null for one that waited, and where they cannot be read. */
+  motion: Motion.nullable(),
   at: LineNumber,
 });
 export type PythonThread = z.infer<typeof PythonThread>;
@@ -33,6 +36,8 @@ export const PyStacksData = z.object({
   threads: z.array(PythonThread),
   /** Sub-interpreters that exist and were not read. */
   interpretersNotRead: z.number().int(),
+  /** Source text of the functions in which running threads were, where their files could be found. */
+  source: z.array(SourceLine),
 });
 export type PyStacksData = z.infer<typeof PyStacksData>;
 
@@ -47,6 +52,9 @@ const MODULES = [
   'py-read-stacks.py',
   'py-read-threads.py',
   'py-read-signals.py',
+  'py-read-values.py',
+  'py-read-source.py',
+  'py-read-motion.py',
   'py-read-dicts.py',
   'py-read-names.py',
   'py-read-watch.py',

@@ -1,4 +1,5 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
+import { MotionReading } from '../probes/py-stacks.motion.ts';
 import type { PyStacksData, PythonThread } from '../probes/py-stacks.ts';
 import { unquote } from './quoted-names.ts';
 
@@ -22,6 +23,7 @@ const UNREADABLE = /^unreadable (\S+) (.+)$/;
 class Reading {
   readonly threads: PythonThread[] = [];
   readonly partly: string[] = [];
+  readonly motion = new MotionReading();
   private thread: PythonThread | undefined;
   private stack: Stack | undefined;
   private frame: Frame | undefined;
@@ -54,6 +56,7 @@ class Reading {
       this.readStack(text) ||
       this.readThread(text, at) ||
       this.readWaits(text, at) ||
+      this.readMotion(text, at) ||
       this.readOther(text)
     );
   }
@@ -105,6 +108,7 @@ class Reading {
       unread: Number(unread),
       otherStacks: Number(otherStacks),
       waitsFor: null,
+      motion: null,
       at,
     };
     this.stack = undefined;
@@ -123,6 +127,14 @@ class Reading {
       ownerTid: owner === 'unknown' ? null : Number(owner),
       at,
     };
+    return true;
+  }
+
+  private readMotion(text: string, at: number): boolean {
+    const begun = this.motion.begin(text, at);
+    if (begun === null) return this.motion.read(text, at);
+    if (!this.thread) return false;
+    this.thread.motion = begun;
     return true;
   }
 
@@ -184,6 +196,7 @@ export const parsePyStacks = (evidence: Evidence): Parsed<PyStacksData> => {
       seconds: Number(seconds),
       threads: reading.threads,
       interpretersNotRead: Number(notRead),
+      source: reading.motion.source,
     },
     partly: reading.finish(),
   };

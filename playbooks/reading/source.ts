@@ -1,0 +1,167 @@
+import type { SourceLine } from '../probes/py-stacks.motion.ts';
+
+/** A `while` or `for` statement of Python source, found by indentation, so of any version of the language. */
+export interface Loop {
+  readonly kind: 'while' | 'for';
+  /** Its first line. */
+  readonly line: number;
+  /** The last line of its body that is there. */
+  readonly endLine: number;
+  /** `while`: the condition. `for`: what it goes over. */
+  readonly text: string;
+  /** Names that a `for` binds; empty for a `while`. */
+  readonly targets: readonly string[];
+  /** The text of the statement, for a person. */
+  readonly header: string;
+  readonly body: readonly SourceLine[];
+  /** The evidence line of its first line. */
+  readonly at: number;
+}
+
+const indentation = (text: string): number => {
+  const spaces = /^[ \t]*/.exec(text)?.[0] ?? '';
+  return [...spaces].reduce(
+    (column, character) => (character === '\t' ? (Math.floor(column / 8) + 1) * 8 : column + 1),
+    0,
+  );
+};
+
+const blank = (text: string): boolean => /^\s*(#.*)?$/.test(text);
+
+/** Without string contents and comments, so that words in them are no names. */
+const bare = (text: string): string => text.replace(/("""|'''|"|')(?:\\.|(?!\1).)*\1/g, '""').replace(/#.*$/, '');
+
+/** The whole statement that begins at an index, continuation lines included, as one line. */
+const statement = (lines: readonly SourceLine[], index: number): string => {
+  let text = '';
+  for (const line of lines.slice(index, index + 8)) {
+    text = `${text} ${bare(line.text).trim()}`.trim();
+    const open = (text.match(/[([{]/g)?.length ?? 0) - (text.match(/[)\]}]/g)?.length ?? 0);
+    if (open <= 0 && !text.endsWith('\\')) break;
+    text = text.replace(/\\$/, '');
+  }
+  return text;
+};
+
+const HEADER = /^(?:async )?(while|for)\b\s*\(?(.*)$/;
+
+const loopAt = (lines: readonly SourceLine[], index: number): Loop | null => {
+  const first = lines[index];
+  if (first === undefined || !/^\s*(async )?(while|for)\b/.test(first.text)) return null;
+  const whole = statement(lines, index);
+  const match = HEADER.exec(whole);
+  if (match === null) return null;
+  const kind = match[1] === 'for' ? 'for' : 'while';
+  const margin = indentation(first.text);
+  let end = index;
+  for (let next = index + 1; next < lines.length; next += 1) {
+    const line = lines[next];
+    if (line === undefined || line.line !== first.line + next - index) break;
+    if (!blank(line.text) && indentation(line.text) <= margin && !/^\s*[)\]}]/.test(line.text)) break;
+    if (!blank(line.text)) end = next;
+  }
+  const inside =
+    /^(?:async )?(?:while|for)\b\s*(.*?):(?:[^:\]]*)$/.exec(whole)?.[1] ?? (match[2] ?? '').replace(/:\s*$/, '');
+  const [targets = '', over = ''] = kind === 'for' ? inside.split(/\sin\s(.*)/s) : ['', inside];
+  return {
+    kind,
+    line: first.line,
+    endLine: lines[end]?.line ?? first.line,
+    text: over.trim(),
+    targets: kind === 'for' ? (targets.match(/[A-Za-z_]\w*/g) ?? []) : [],
+    header: whole,
+    body: lines.slice(index + 1, end + 1),
+    at: first.at,
+  };
+};
+
+/** The loops that a line is inside of (or the head of), innermost first, up to the `def` around it. */
+export const loopsAround = (source: readonly SourceLine[], file: string, lineNumber: number): Loop[] => {
+  const lines = source.filter((line) => line.file === file);
+  const start = lines.findIndex((line) => line.line === lineNumber);
+  const here = lines[start];
+  if (here === undefined) return [];
+  const loops: Loop[] = [];
+  let margin = indentation(here.text) + 1;
+  for (let index = start; index >= 0; index -= 1) {
+    const line = lines[index];
+    if (line === undefined || line.line !== lineNumber - (start - index)) break;
+    if (blank(line.text) || indentation(line.text) >= margin) continue;
+    margin = indentation(line.text);
+    const loop = loopAt(lines, index);
+    if (loop !== null && loop.endLine >= lineNumber) loops.push(loop);
+    if (/^\s*(async )?(def|class)\b/.test(line.text)) break;
+  }
+  return loops;
+};
+
+/** The loops that all of these lines are inside of, innermost first. */
+export const commonLoops = (source: readonly SourceLine[], file: string, lines: readonly number[]): Loop[] => {
+  const [first, ...others] = lines.map((line) => loopsAround(source, file, line));
+  return (first ?? []).filter((loop) => others.every((loops) => loops.some((other) => other.line === loop.line)));
+};
+
+const WORDS = new Set([
+  'and',
+  'or',
+  'not',
+  'in',
+  'is',
+  'if',
+  'else',
+  'for',
+  'while',
+  'lambda',
+  'None',
+  'True',
+  'False',
+  'await',
+  'len',
+  'async',
+  'range',
+  'enumerate',
+]);
+
+/** The variables that an expression reads: `self.pending`, `want`; without the functions that it calls. */
+export const namesIn = (expression: string): string[] => {
+  const found = new Set<string>();
+  for (const match of bare(expression).matchAll(/(?<![\w.])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?/g)) {
+    const name = (match[1] ?? '').replace(/\s/g, '');
+    if (WORDS.has(name)) continue;
+    if (match[2] === undefined) found.add(name);
+    else if (name.includes('.')) found.add(name.slice(0, name.lastIndexOf('.')));
+  }
+  return [...found];
+};
+
+/** The functions that an expression calls, besides `len`, `bool`, `min` and `max`, which depend on their arguments alone. */
+export const callsIn = (expression: string): string[] => {
+  const calls = [...bare(expression).matchAll(/(?<![\w.])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)\s*\(/g)];
+  const names = calls.map((match) => (match[1] ?? '').replace(/\s/g, ''));
+  return [...new Set(names)].filter((name) => !WORDS.has(name) && !['bool', 'min', 'max', 'abs', 'int'].includes(name));
+};
+
+/** Whether an expression asks what time it is: a loop until a deadline comes to an end by itself. */
+export const asksForTime = (expression: string): boolean =>
+  /\b(time|monotonic|perf_counter|process_time|clock|now|utcnow|deadline|timeout|elapsed|until)\b/i.test(
+    bare(expression),
+  );
+
+const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/**
+ * Whether a loop's body only counts with a variable (`rounds += 1`) or takes it modulo something (`i % n`), so that its
+ * growing is no progress: nothing in the loop, its condition included, depends on how large it is.
+ */
+export const onlyCounts = (loop: Loop, name: string): boolean => {
+  const word = new RegExp(`(?<![\\w.])${escaped(name)}(?![\\w])`);
+  if (word.test(loop.text)) return false;
+  const uses = loop.body.map((line) => bare(line.text)).filter((text) => word.test(text));
+  const counts = new RegExp(`^\\s*${escaped(name)}\\s*[+-]=\\s*[\\w.]+\\s*;?\\s*$`);
+  const itself = new RegExp(`^\\s*${escaped(name)}\\s*=\\s*${escaped(name)}\\s*[+-]\\s*\\d+\\s*$`);
+  const modulo = new RegExp(`(?<![\\w.])${escaped(name)}\\s*%`, 'g');
+  return (
+    uses.length > 0 &&
+    uses.every((text) => counts.test(text) || itself.test(text) || !word.test(text.replace(modulo, '')))
+  );
+};
