@@ -113,7 +113,7 @@ export const createFrameReader = (nonce: string, limits: FrameLimits): FrameRead
     const skipped = lineBytes;
     lineBytes = 0;
     if (!text.startsWith(prefix)) {
-      garbage += skipped;
+      garbage += skipped + 1;
       if (heard.length < HEARD_LIMIT) heard.push(...line.subarray(0, Math.min(skipped, LINE_LIMIT)), NEWLINE);
       return garbage > limits.garbage ? die('it answered with something that is not ours') : null;
     }

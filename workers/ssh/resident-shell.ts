@@ -5,6 +5,8 @@ import { type CarriedScript, checkStep, type HostShell, type RemoteStep, type St
 import type { HostStream, StreamEnd } from './transports/stream.ts';
 
 export interface ShellLimits {
+  /** Milliseconds for connection and login. */
+  readonly connectMs: number;
   /** Milliseconds for the runner to say that it is ready. */
   readonly readyMs: number;
   /** Milliseconds beyond a step's own limits after which its answer is no longer waited for. */
@@ -13,7 +15,7 @@ export interface ShellLimits {
   readonly closeMs: number;
 }
 
-export const SHELL_LIMITS: ShellLimits = { readyMs: 20_000, graceMs: 6_000, closeMs: 8_000 };
+export const SHELL_LIMITS: ShellLimits = { connectMs: 15_000, readyMs: 20_000, graceMs: 6_000, closeMs: 8_000 };
 
 const STDERR_LIMIT = 256 * 1024;
 const GARBAGE_LIMIT = 256 * 1024;

@@ -119,11 +119,12 @@ sb_any_live() {
 }
 
 # sb_cap FILE BYTES: keeps the first BYTES of standard input in FILE, drains the rest and counts it in FILE.rest. A head
-# that reads ahead (busybox) leaves too little to count, so there a full FILE counts as cut.
+# that reads ahead (busybox) leaves too little to count, so there a full FILE counts as cut. The last thing that its shell does.
 sb_cap() {
   head -c "$2" >"$1"
+  [ -n "$H" ] || exec wc -c >"$1.rest"
   wc -c >"$1.rest"
-  [ -n "$H" ] && [ "$(wc -c <"$1")" -ge "$2" ] || return 0
+  [ "$(wc -c <"$1")" -ge "$2" ] || return 0
   read -r rest <"$1.rest"
   echo $((rest + 1)) >"$1.rest"
 }

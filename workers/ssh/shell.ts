@@ -15,13 +15,21 @@ const runner = readFileSync(new URL('./runner.sh', import.meta.url), 'utf8')
   .replaceAll(/^\s+/gm, '')
   .replaceAll(/^#.*\n/gm, '');
 
-const openStream = (host: HostSettings, hosts: HostLookup): Promise<HostStream> => {
+const openStream = (host: HostSettings, hosts: HostLookup, connectMs: number): Promise<HostStream> => {
   switch (host.transport) {
     case 'local':
       return openLocal(host);
     case 'node-ssh':
-      return openNodeSsh(host, hosts);
+      return openNodeSsh(host, hosts, connectMs);
   }
+};
+
+/** Starts the runner in the shell at the other end of a stream. Rejects with LookFailed `host-garbage`, `not-linux`, `unreachable`. */
+export const startShell = async (name: string, stream: HostStream, limits: ShellLimits): Promise<HostShell> => {
+  const nonce = randomBytes(16).toString('hex');
+  const shell = new ResidentShell(name, stream, nonce, limits);
+  await shell.start(`N=${nonce}\n${runner}`);
+  return shell;
 };
 
 /**
@@ -34,10 +42,8 @@ export const openShell = async (
   hosts: HostLookup,
   limits: Partial<ShellLimits> = {},
 ): Promise<HostShell> => {
-  const nonce = randomBytes(16).toString('hex');
-  const stream = await openStream(host, hosts);
+  const all = { ...SHELL_LIMITS, ...limits };
+  const stream = await openStream(host, hosts, all.connectMs);
   const name = host.transport === 'local' ? 'This machine' : host.name;
-  const shell = new ResidentShell(name, stream, nonce, { ...SHELL_LIMITS, ...limits });
-  await shell.start(`N=${nonce}\n${runner}`);
-  return shell;
+  return startShell(name, stream, all);
 };

@@ -9,7 +9,6 @@ import { createPool, type Shared } from './pool.ts';
 import { connectFailure } from './ssh-failure.ts';
 import { type HostStream, type StreamEnd, startCommand } from './stream.ts';
 
-const READY_MS = 15_000;
 const CHANNEL_MS = 10_000;
 const IDLE_MS = 60_000;
 const KEEPALIVE_MS = 5_000;
@@ -45,14 +44,14 @@ const within = <Value>(ms: number, work: Promise<Value>, late: () => Error): Pro
   });
 
 /** Logs in. `sock` is the way through a jump host. */
-const connect = async (host: SshHost, sock: Duplex | undefined): Promise<Connection> => {
+const connect = async (host: SshHost, sock: Duplex | undefined, connectMs: number): Promise<Connection> => {
   const [known, privateKey] = await Promise.all([readKnownKeys(host), readLoginKey(host)]);
   let refusal: LookFailed | undefined;
   const config: ConnectConfig = {
     host: host.address,
     port: host.port,
     username: host.user,
-    readyTimeout: READY_MS,
+    readyTimeout: connectMs,
     keepaliveInterval: KEEPALIVE_MS,
     keepaliveCountMax: KEEPALIVE_MISSES,
     algorithms: { serverHostKey: hostKeyAlgorithms(known) },
@@ -92,7 +91,7 @@ const connect = async (host: SshHost, sock: Duplex | undefined): Promise<Connect
     await ready;
   } catch (error) {
     client.destroy();
-    throw refusal ?? connectFailure(host, error, READY_MS / 1000);
+    throw refusal ?? connectFailure(host, error, connectMs / 1000);
   }
   client.setNoDelay(true);
   return connection;
@@ -119,14 +118,15 @@ const jumpOf = (host: SshHost, hosts: HostLookup, way: readonly string[]): SshHo
 const take = async (
   host: SshHost,
   hosts: HostLookup,
+  connectMs: number,
   way: readonly string[] = [host.name],
 ): Promise<Shared<Connection>> => {
   const jump = jumpOf(host, hosts, way);
   return pool.take(poolKey(host, hosts), async () => {
-    if (jump === undefined) return connect(host, undefined);
-    const through = await take(jump, hosts, [...way, jump.name]);
+    if (jump === undefined) return connect(host, undefined, connectMs);
+    const through = await take(jump, hosts, connectMs, [...way, jump.name]);
     try {
-      const connection = await connect(host, await forward(through.value, jump, host));
+      const connection = await connect(host, await forward(through.value, jump, host), connectMs);
       void connection.gone.then(through.release);
       return connection;
     } catch (error) {
@@ -153,13 +153,16 @@ const forward = (through: Connection, jump: SshHost, host: SshHost): Promise<Dup
 };
 
 const execOn = (connection: Connection, host: SshHost, command: string): Promise<ClientChannel> => {
+  let late = false;
   const opening = new Promise<ClientChannel>((resolve, reject) => {
     connection.client.exec(command, (error, channel) => {
-      if (error === undefined || error === null) resolve(channel);
-      else reject(error);
+      if (error !== undefined && error !== null) reject(error);
+      else if (late) channel.close();
+      else resolve(channel);
     });
   });
   return within(CHANNEL_MS, opening, () => {
+    late = true;
     return new LookFailed('connection-lost', `${host.name} stopped answering; ask again when it is back.`);
   });
 };
@@ -177,14 +180,14 @@ const asStream = (channel: ClientChannel, connection: Shared<Connection>): HostS
 };
 
 /**
- * A shell on `host` over a warm, shared SSH connection. The host's key is always checked. Rejects with LookFailed, see
- * `openShell`.
+ * A shell on `host` over a warm, shared SSH connection, made within `connectMs` when there is none. The host's key is
+ * always checked. Rejects with LookFailed, see `openShell`.
  */
-export const openNodeSsh = async (host: SshHost, hosts: HostLookup): Promise<HostStream> => {
+export const openNodeSsh = async (host: SshHost, hosts: HostLookup, connectMs: number): Promise<HostStream> => {
   const command = startCommand(host.sudo);
   // A connection that died unseen, or one whose sshd gives no further channel (MaxSessions), makes room for a new one.
   for (let again = 2; ; again -= 1) {
-    const connection = await take(host, hosts);
+    const connection = await take(host, hosts, connectMs);
     try {
       return asStream(await execOn(connection.value, host, command), connection);
     } catch (error) {
