@@ -1,6 +1,6 @@
 import type { HostLookup } from '../infra/hosts.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
-import { type HostShell, openShell } from './ssh/shell.ts';
+import { closeConnections, type HostShell, openShell } from './ssh/shell.ts';
 
 /** Opens shells by host name over one set of warm connections. */
 export interface ShellOpener {
@@ -23,7 +23,7 @@ const settingsOf = (hosts: HostLookup, name: string) => {
 /** Opens shells on the hosts of an inventory. */
 export const shellOpener = (hosts: HostLookup): ShellOpener => ({
   openShell: async (name) => openShell(settingsOf(hosts, name), hosts),
-  close: async () => {},
+  close: closeConnections,
 });
 
 /** Where files that outlive a look are kept on a host. */

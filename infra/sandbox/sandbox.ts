@@ -91,8 +91,8 @@ export const runSandbox = async (options: SandboxOptions): Promise<number> => {
     say('Starting Redis, sshd, a local Slack and four Python programs.');
     const redis = await startRedis({ folder: path.join(folder, 'redis') });
     closers.unshift(redis.close);
-    const sshd = await startSshd({ folder: path.join(folder, 'sshd') });
-    closers.unshift(sshd.close);
+    const sshd = await startSshd();
+    closers.unshift(sshd.stop);
     const slack = await startLocalSlack(options.port === undefined ? {} : { port: options.port });
     closers.unshift(slack.close);
     const patients: RunningProgram[] = [];
@@ -108,7 +108,7 @@ export const runSandbox = async (options: SandboxOptions): Promise<number> => {
         hosts: [
           {
             name: HOST,
-            address: sshd.address,
+            address: '127.0.0.1',
             port: sshd.port,
             user: sshd.user,
             identityFile: sshd.identityFile,

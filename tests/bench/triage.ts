@@ -36,9 +36,9 @@ const seconds = async (work: () => Promise<unknown>): Promise<number> => {
 /** Default triage over SSH on loopback, beside OpenSSH with one command a step, alone and over one connection. */
 export const run = async (print: Print): Promise<void> => {
   const folder = await mkdtemp(path.join(tmpdir(), 'straceback-bench-'));
-  const sshd = await startSshd({ folder });
+  const sshd = await startSshd();
   const target = await startHeartbeat();
-  const host = { name: 'bench', transport: 'node-ssh', sudo: 'auto', keepFolder: folder, ...reachOf(sshd) } as const;
+  const host = sshd.host('bench', { keepFolder: folder });
   const hosts = hostLookup([host]);
   const opener = shellOpener(hosts);
   const knowledge = await loadKnowledge();
@@ -97,7 +97,7 @@ export const run = async (print: Print): Promise<void> => {
       '-o',
       'StrictHostKeyChecking=yes',
     ];
-    const at = `${sshd.user}@${sshd.address}`;
+    const at = `${sshd.user}@127.0.0.1`;
     const byHand = (more: string[]) => async () => {
       for (const step of stepsByHand(target.pid))
         await exec('ssh', [...options, ...more, at, step], { maxBuffer: 1 << 26 });
@@ -122,24 +122,10 @@ export const run = async (print: Print): Promise<void> => {
   } finally {
     target.stop();
     await opener.close();
-    await sshd.close();
+    await sshd.stop();
     await rm(folder, { recursive: true, force: true });
   }
 };
-
-const reachOf = (sshd: {
-  address: string;
-  port: number;
-  user: string;
-  identityFile: string;
-  knownHostsFile: string;
-}) => ({
-  address: sshd.address,
-  port: sshd.port,
-  user: sshd.user,
-  identityFile: sshd.identityFile,
-  knownHostsFile: sshd.knownHostsFile,
-});
 
 const untilSocket = async (file: string): Promise<void> => {
   for (;;) {
