@@ -10,8 +10,8 @@ import struct
 
 from py_read_memory import Torn
 
-COPIES = 6  # that must agree
-ROUNDS = 5  # of copies, before a thread counts as unread in this sample
+COPIES = 4  # that must agree
+ROUNDS = 8  # of copies, before a thread counts as unread in this sample
 DEPTH_MOST = 5000
 CHUNKS_MOST = 600
 REGION_MOST = 4 << 20  # bytes of one chunk of a data stack
@@ -183,56 +183,47 @@ class StackReader(object):
     def prove(self, thread, believed):
         """(plan, copy, chain) of the stack of the thread state at `thread`, proven by several copies. Raises Torn.
 
-        `believed(chain)` says whether a chain has been proven before. `copy` is None when the chain is shorter than
-        what the copies showed.
+        `believed(chain)` says whether such a stack has been proven before. `copy` is None when the chain is shorter
+        than what the copies showed. The first copies that can be compared decide, whatever they show: to go on until
+        all frames agree would favour the stacks that stay for longer.
         """
-        plan, best, why = None, None, Torn('always another stack')
+        plan, why = None, Torn('always another stack')
         for _ in range(ROUNDS):
             try:
                 plan = self.plan(thread, plan)
-                copies = self._copies(plan)
             except Torn as torn:
                 why = torn
                 continue
-            chains = [chain for _, chain in copies]
-            if chains and believed(chains[-1]):
-                return plan, copies[-1][0], chains[-1]
-            if len(chains) < COPIES:
+            copies = self._copies(plan)
+            for copy, chain in copies:
+                if believed(chain):
+                    return plan, copy, chain
+            if len(copies) < COPIES:
                 continue
-            agreed = agreement(chains)
-            if agreed is None:
-                continue
-            if len(agreed.frames) == max(len(chain.frames) for chain in chains):
-                if agreed.frames == chains[-1].frames:
-                    return plan, copies[-1][0], agreed
-            if best is None or len(agreed.frames) > len(best.frames):
-                best = agreed
-        if best is None:
-            raise why
-        return plan, None, best
+            agreed = agreement([chain for _, chain in copies])
+            if agreed is not None:
+                copy, last = copies[-1]
+                return plan, copy if agreed.frames == last.frames else None, agreed
+        raise why
 
     def _copies(self, plan):
-        """As many copies as have to agree, with their chains; those that lead out of the plan are left out."""
-        size = sum(piece[1] for piece in plan.pieces)
-        together = 1 if size > 1 << 20 or len(plan.pieces) > 300 else 3
+        """Copies of the planned pieces with their chains, taken in one go; those that lead out of the plan are left out."""
         count = len(plan.pieces)
-        found, last = [], None
-        for _ in range(0, 2 * COPIES, together):
-            data = self.memory.read_all(plan.pieces * together)
-            for first in range(0, count * together, count):
-                copy = data[first:first + count]
-                if None in copy:
-                    continue
-                try:
-                    if last is not None and copy == last[0]:
-                        found.append(last)
-                        continue
-                    last = (copy, self.parse(plan, copy))
-                    found.append(last)
-                except Torn:
-                    last = None
-            if len(found) >= COPIES:
-                break
+        data = self.memory.read_all(plan.pieces * COPIES)
+        found, before = [], None
+        for first in range(0, count * COPIES, count):
+            copy = data[first:first + count]
+            if copy == before:
+                if found and found[-1][0] == copy:
+                    found.append(found[-1])
+                continue
+            before = copy
+            if None in copy:
+                continue
+            try:
+                found.append((copy, self.parse(plan, copy)))
+            except Torn:
+                pass
         return found
 
 

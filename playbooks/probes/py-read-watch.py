@@ -152,7 +152,7 @@ class Watch(object):
         try:
             if copy is not None and None not in copy:
                 chain = self.reader.parse(thread.plan, copy)
-                known = thread.proven.get((tuple(chain.frames), chain.cut))
+                known = thread.proven.get(key_of(chain))
                 if known is not None:
                     return self._settled(thread, thread.plan, copy, chain, known)
         except Torn:
@@ -214,8 +214,8 @@ class Watch(object):
 
 
 def key_of(chain):
-    """What tells one chain from another."""
-    return tuple(chain.frames), chain.cut
+    """What tells one stack from another: code objects and instructions, wherever the frames lie."""
+    return tuple([frame[1:] for frame in chain.frames]), chain.cut
 
 
 def groups(threads):
