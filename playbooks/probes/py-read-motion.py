@@ -255,7 +255,7 @@ class Motion(object):
             places = [where for where, lines in self.seen_lines.items()
                       if where[0] == thread and len(lines) >= 0.8 * self.samples[thread] >= 4]
             places.sort(key=lambda each: -each[1])
-            places = places[:1] + [where for where in places[1:] if not LIBRARY.search(where[3])]
+            places = places[:1] + [where for where in places[1:] if not LIBRARY.search(where[3]) and where[2] != '<module>']
             for where in places[:SOURCES_MOST]:
                 if where[3:] in shown:
                     continue

@@ -77,6 +77,8 @@ class Values(object):
         self.memo = {}
 
     def bytes(self, address, size):
+        if size == 0:
+            return b''
         self.reads += 1
         if address < 4096 or address >> 47:
             raise NoValue()
