@@ -4,6 +4,7 @@ import { beginLook } from './look.ts';
 import type { HostShell } from './ssh/shell.ts';
 import { type RedactedEvidence, redactEvidence, redactor, redactReport } from './stages/redact.ts';
 import { summarize } from './stages/summarize.ts';
+import { connectionLost } from './words.ts';
 
 /** What a look needs from its surroundings. */
 export interface Tools {
@@ -54,8 +55,12 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
     let judgement = await look.identify();
     for (const phase of [1, 2, 3, 4, 5] as const) {
       await look.run(phase, judgement.wanted);
-      if (tools.signal.aborted) throw new LookFailed('cancelled', 'The look was cancelled.');
+      if (tools.signal.aborted) throw whyAborted(tools.signal);
       judgement = look.judge();
+      const lost = look.lostIn();
+      if (lost === null) continue;
+      if (judgement.findings.length === 0) throw new LookFailed('connection-lost', connectionLost(request.host, lost));
+      break;
     }
     await look.lastCheck();
     const redact = redactor();
@@ -66,3 +71,6 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
     await shell.close();
   }
 };
+
+const whyAborted = ({ reason }: AbortSignal): LookFailed =>
+  reason instanceof LookFailed ? reason : new LookFailed('cancelled', 'The look was cancelled.');

@@ -17,7 +17,7 @@ import { collectStep, evidenceIds } from './stages/collect.ts';
 import { type Judgement, judge, lookAt } from './stages/judge.ts';
 import { observe } from './stages/observe.ts';
 import { type PlannedStep, plan, refusal } from './stages/plan.ts';
-import { failureOf, PHASE_WORDS, percentOf } from './words.ts';
+import { connectionLost, failureOf, PHASE_WORDS, percentOf } from './words.ts';
 
 /** The state of one look between its phases: what was collected, what was read out of it, and who the target is. */
 export const beginLook = (
@@ -37,6 +37,7 @@ export const beginLook = (
   let target: Target = { host: request.host, pid: request.pid, startTime: '0' };
   let known: KnownHost | null = null;
   let process: IdentifyData | null = null;
+  let connectionLostIn: Phase | null = null;
 
   const contextOf = (step: PlannedStep): StepContext => ({
     target,
@@ -115,19 +116,19 @@ export const beginLook = (
       if (running.length === 0) return;
       tell(phase, running);
       await Promise.all(running.map((step) => runStep(step, true)));
-      const lost = running
-        .map((step) => observations.get(step.probe.id))
-        .find((each) => each?.seen === false && each.reason === 'connection-lost');
-      if (lost !== undefined) {
-        throw new LookFailed(
-          'connection-lost',
-          `The connection to ${request.host} was lost while looking (${PHASE_WORDS[phase].toLowerCase()}). What was running there ends by itself; ask again when the host can be reached.`,
-        );
-      }
+      if (evidence.some((each) => each.end === 'connection-lost')) connectionLostIn = phase;
     },
+    /** The phase in which the connection to the host was lost, if it was. */
+    lostIn: (): Phase | null => connectionLostIn,
     judge: judgeNow,
     /** Whether it is still the same process, so that the report does not speak of one that has gone. */
     lastCheck: async (): Promise<void> => {
+      if (connectionLostIn !== null) {
+        caveats.push(
+          `${connectionLost(request.host, connectionLostIn)} This report rests on what was seen until then.`,
+        );
+        return;
+      }
       const end = await shell.run({
         id: 'last-check',
         argv: ['true'],

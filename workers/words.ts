@@ -58,3 +58,7 @@ export const failureOf = (
     }
   }
 };
+
+/** What a person is told when the connection breaks in the middle of a look. */
+export const connectionLost = (host: string, phase: Phase): string =>
+  `The connection to ${host} was lost while looking (${PHASE_WORDS[phase].toLowerCase()}); what was running there ends by itself. Ask again when the host can be reached.`;
