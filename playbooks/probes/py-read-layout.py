@@ -54,7 +54,7 @@ FROM_3_11 = THREE + '''
     _PyInterpreterFrame localsplus=72
     _PyStackChunk previous=0 top=16 data=24
     PyDictKeysObject dk_log2_size=8 dk_log2_index_bytes=9 dk_kind=10 dk_nentries=24 dk_indices=32
-    PyFunctionObject func_code=48
+    PyFunctionObject func_name=32 func_code=48
     partialobject size=64
 '''
 
@@ -72,7 +72,7 @@ TABLES = {
     PyThreadState next=0 interp=8 frame=16 thread_id=144
     PyInterpreterState next=0 tstate_head=8 modules=16
     PyDictObject ma_used=24 ma_mask=32 ma_table=40
-    PyFunctionObject func_code=16
+    PyFunctionObject func_name=56 func_code=16
     lockobject size=32
     ''',
     (3, 6): TO_3_10 + '''
@@ -84,7 +84,7 @@ TABLES = {
     PyFrameObject f_lasti=120 f_localsplus=376 f_iblock=128 f_blockstack=136
     PyThreadState thread_id=152
     PyInterpreterState modules=16
-    PyFunctionObject func_code=16
+    PyFunctionObject func_name=64 func_code=16
     partialobject size=56
     ''',
     (3, 7): TO_3_10 + '''
@@ -97,7 +97,7 @@ TABLES = {
     PyThreadState thread_id=176 id=272
     PyInterpreterState id=16 modules=40
     _PyRuntimeState interpreters.head=24 gilstate.tstate_current=1480
-    PyFunctionObject func_code=16
+    PyFunctionObject func_name=64 func_code=16
     partialobject size=64
     ''',
     (3, 8): TO_3_10 + '''
@@ -110,7 +110,7 @@ TABLES = {
     PyThreadState thread_id=176 id=256
     PyInterpreterState id=16 modules=56
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=1368
-    PyFunctionObject func_code=16
+    PyFunctionObject func_name=64 func_code=16
     partialobject size=64
     ''',
     (3, 9): TO_3_10 + '''
@@ -123,7 +123,7 @@ TABLES = {
     PyThreadState thread_id=176 id=256
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
-    PyFunctionObject func_code=16
+    PyFunctionObject func_name=64 func_code=16
     partialobject size=64
     ''',
     (3, 10): TO_3_10 + '''
@@ -136,7 +136,7 @@ TABLES = {
     PyThreadState cframe=48 thread_id=176 id=256
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
-    PyFunctionObject func_code=48
+    PyFunctionObject func_name=32 func_code=48
     partialobject size=64
     ''',
     (3, 11): FROM_3_11 + '''

@@ -79,11 +79,16 @@ def thread_lines(thread, most):
     other = thread.other + sum(stack.count for stack in stacks[most:])
     yield 'thread %s %s samples %d gil %d unread %d other-stacks %d' % (
         '?' if thread.tid is None else thread.tid, quoted(thread.name), thread.samples, thread.gil, thread.unread, other)
+    if thread.waits:
+        kind, address, owner = thread.waits
+        yield '  waits for %s at %#x owner %s' % (token(kind), address, 'unknown' if owner is None else owner)
     for stack in stacks[:most]:
         yield '  stack %d of %d' % (stack.count, thread.samples)
         for index, (function, name, line, first) in enumerate(stack.lines):
             mark = '  [signal handler %d %s]' % (stack.signals[index], signal_name(stack.signals[index])) if index in stack.signals else ''
             yield '    %s  %s:%d  (def at %d)%s' % (token(function), token(name), line, first, mark)
+            for kind, address in stack.holds.get(index, ()):
+                yield '      inside with %s at %#x' % (token(kind), address)
         if stack.cut:
             yield '    ... outer frames left out'
 

@@ -1,5 +1,8 @@
 """Watches the threads of a process over many looks and counts the distinct stacks of each."""
+import time
+
 import py_read_signals
+from py_read_locks import Locks, futex_address
 from py_read_memory import Torn, Unreadable
 from py_read_names import thread_names
 from py_read_objects import CodeReader, Objects
@@ -12,26 +15,33 @@ PIECES_AT_ONCE = 1024
 BYTES_AT_ONCE = 4 << 20
 MARK_TRIES = 10
 NAME_TRIES = 2
+WAIT_TRIES = 3
+FINISH_SECONDS = 1.5
 
 
 class Stack(object):
     """One distinct stack of a thread: `lines` innermost first, each (function, file, line, first line).
 
-    `signals`: index in `lines` -> number of the signal that the frame is the handler of.
+    `signals`: index in `lines` -> number of the signal that the frame is the handler of. `holds`: index -> context
+    managers whose `with` blocks it is inside of, (type, address), outermost first.
     """
 
-    __slots__ = ('lines', 'cut', 'count', 'signals', 'tries')
+    __slots__ = ('lines', 'cut', 'count', 'signals', 'holds', 'tries')
 
     def __init__(self, lines, cut):
         self.lines = lines
         self.cut = cut
         self.count = 0
         self.signals = {}
+        self.holds = {}
         self.tries = MARK_TRIES
 
 
 class Thread(object):
-    """What was seen of one thread. `proven`: chain of frames -> (Stack, addresses of its code objects)."""
+    """What was seen of one thread. `proven`: chain of frames -> (Stack, addresses of its code objects).
+
+    `waits`: (type, address, thread id of the owner or None) of the lock that it waited for at the end, or None.
+    """
 
     def __init__(self, state):
         self.state = state
@@ -39,6 +49,7 @@ class Thread(object):
         self.name = ''
         self.samples = self.gil = self.unread = self.other = 0
         self.stacks = {}
+        self.waits = None
         self.forget()
 
     def forget(self):
@@ -59,6 +70,7 @@ class Watch(object):
         self.objects = Objects(memory, runtime)
         self.codes = CodeReader(self.objects)
         self.reader = StackReader(memory, runtime.layout)
+        self.locks = Locks(self.objects)
         self.list = ThreadList(memory, runtime)
         self.samples = self.lost = 0
         self.motion = None
@@ -80,6 +92,36 @@ class Watch(object):
             self.notes.append('After %d samples: %s' % (self.samples, why.sentence))
             return False
         return True
+
+    def finish(self):
+        """After the last look: which locks the threads wait for now. Ends in bounded time, leaving the rest out."""
+        try:
+            threads = [self._thread(state) for state in self.list.read()]
+            owners = dict((thread.state.ident, thread.tid) for thread in threads)
+            end = time.monotonic() + FINISH_SECONDS
+            for thread in threads:
+                if thread.tid is not None and time.monotonic() < end:
+                    self._find_wait(thread, owners)
+        except (Torn, Unreadable):
+            pass
+
+    def _find_wait(self, thread, owners):
+        """Sets what the thread waits for, when it waits at the same address before and after it was looked at."""
+        for _ in range(WAIT_TRIES):
+            semaphore = futex_address(self.memory.pid, thread.tid)
+            if semaphore is None:
+                return
+            stack, _ = self._stack_of(thread, self._copies([thread])[0])
+            if stack is None:
+                continue
+            try:
+                lock = self.locks.waited(self.codes.visible(thread.chain.frames), semaphore)
+            except Torn:
+                continue
+            self._mark(thread, thread.plan, thread.chain, stack)
+            if self._stands(thread.plan, thread.chain) and futex_address(self.memory.pid, thread.tid) == semaphore:
+                thread.waits = lock and (lock[0], lock[1], owners.get(lock[2]))
+                return
 
     def _look(self, states):
         holders = self.runtime.gil_holders(self.list.interpreters, set(state.address for state in states))
@@ -167,7 +209,7 @@ class Watch(object):
         return None, frozenset()
 
     def _settled(self, thread, plan, copy, chain, known):
-        """Remembers what a chain was found to be, and marks its signal handlers if that has not been done."""
+        """Remembers what a chain was found to be, and marks handlers and `with` blocks if that has not been done."""
         if len(thread.proven) >= PROVEN_MOST:
             thread.proven = {}
         thread.proven[key_of(chain)] = known
@@ -191,25 +233,41 @@ class Watch(object):
                 thread.stacks[lines, chain.cut] = stack
         return stack, addresses
 
+    def _now(self, plan, chain):
+        """The frames of a chain as one more copy shows them. Raises Torn when they are not all on the stack any more."""
+        now = self.reader.parse(plan, self.reader.read(plan)).frames[:len(chain.frames)]
+        if [frame[:2] for frame in now] != [frame[:2] for frame in chain.frames]:
+            raise Torn('another stack')
+        return now
+
     def _stands(self, plan, chain):
-        """Whether all frames of a chain are on the stack now, by one more copy."""
+        """Whether all frames of a chain are on the stack now."""
         try:
-            now = self.reader.parse(plan, self.reader.read(plan)).frames
+            return bool(self._now(plan, chain) or not chain.frames)
         except Torn:
             return False
-        return [frame[:2] for frame in now[:len(chain.frames)]] == [frame[:2] for frame in chain.frames]
 
     def _mark(self, thread, plan, chain, stack):
-        """Finds the signal handlers in a stack that was just read; counts only if the stack still stands afterwards."""
-        stack.tries -= 1
+        """Finds handlers and `with` blocks in a stack that was just read; counts if it still stands afterwards."""
+        stack.tries = max(0, stack.tries - 1)
         try:
             shown = self.codes.visible(chain.frames)
-            found = py_read_signals.handlers(self.objects, shown)
-            if not self._stands(plan, chain):
+            signals = py_read_signals.handlers(self.objects, shown)
+            holds = self.locks.holds(shown)
+            now = self._now(plan, chain)
+            if now[:-1] != chain.frames[:-1]:
                 return
+            if now != chain.frames:
+                # The innermost frame went on: its blocks are believed if they still are the same.
+                last = self.codes.visible(now)[-1:]
+                innermost = len(shown) - 1
+                if self.locks.holds(last).get(0) != holds.get(innermost):
+                    holds.pop(innermost, None)
         except Torn:
             return
-        stack.signals = dict((len(shown) - 1 - index, number) for index, number in found.items())
+        innermost = len(shown) - 1
+        stack.signals = dict((innermost - index, number) for index, number in signals.items())
+        stack.holds = dict((innermost - index, managers) for index, managers in holds.items())
         stack.tries = 0
 
 

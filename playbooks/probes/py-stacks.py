@@ -13,7 +13,7 @@ import time
 import types
 
 MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_values', 'py_read_source',
+           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_locks', 'py_read_values', 'py_read_source',
            'py_read_motion', 'py_read_watch', 'py_read_report')
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
@@ -61,6 +61,7 @@ def main(arguments):
             if Motion.knows(watch.runtime.layout.version):
                 watch.motion = Motion(memory.read, watch.runtime.layout.version, memory.pid, token)
             seconds = sample(watch, float(arguments[2]), float(arguments[3]))
+            watch.finish()
             report = printed(watch, seconds)
         except Torn as torn:
             raise Unreadable('not-parsable', 'The structures of the interpreter make no sense: %s.' % torn)

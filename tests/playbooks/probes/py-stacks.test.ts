@@ -86,6 +86,47 @@ describe('signal handlers', () => {
   });
 });
 
+describe('locks', () => {
+  it.each(interpreters)('that are held by `with` and those that are waited for: %s', async (python) => {
+    const live = await start('locks.py', python);
+    const data = await look(live.pid);
+    const thread = (name: string) => {
+      const found = data.threads.find((one) => one.name === name);
+      if (!found) throw new Error(`no thread ${name} in ${data.threads.map((one) => one.name)}`);
+      return found;
+    };
+    /** Types and addresses of what the frame of the thread's own function is inside of. */
+    const holds = (name: string) =>
+      thread(name).stacks[0]?.frames.find((frame) => plain(frame.function) === name)?.holds ?? [];
+    const types = (name: string) => holds(name).map(({ type }) => type.replace(/^_?thread\.|^_(?=[A-Z])/, ''));
+    const waits = (name: string) => thread(name).waitsFor;
+
+    expect(types('takes_first_then_second')).toEqual(['lock', 'Managed']);
+    expect(types('takes_second_then_first')).toEqual(['lock']);
+    expect(waits('takes_first_then_second')?.address).toBe(holds('takes_second_then_first')[0]?.address);
+    expect(waits('takes_second_then_first')?.address).toBe(holds('takes_first_then_second')[0]?.address);
+    expect(types('keeps_recursive')).toEqual(['RLock', 'RLock']);
+    expect(waits('keeps_recursive')).toBeNull();
+    expect(waits('wants_recursive')).toMatchObject({
+      address: holds('keeps_recursive')[0]?.address,
+      ownerTid: thread('keeps_recursive').tid,
+    });
+    // Who waits in a condition has let go of its lock; who is in its `with` block otherwise holds it.
+    expect(types('in_condition')).toEqual(['Condition']);
+    expect(types('with_condition')).toEqual(['Condition', 'RLock']);
+    expect(holds('with_condition')[0]).toEqual(holds('in_condition')[0]);
+    expect(waits('wants_condition')).toMatchObject({
+      address: holds('with_condition')[1]?.address,
+      ownerTid: thread('with_condition').tid,
+    });
+    expect(types('after_with')).toEqual([]);
+    expect(waits('after_with')).toBeNull();
+    expect(types('spins_inside')).toEqual(['Managed']);
+    expect(waits('spins_inside')).toBeNull();
+    expect(thread('spins_inside').gil).toBe(thread('spins_inside').samples);
+  });
+});
+
 describe('recorded runs', () => {
   it.each(fixtureNames('py-stacks'))('%s', async (name) => {
     const expected = path.join(import.meta.dirname, '../../fixtures/py-stacks', name, 'expected.json');

@@ -1,0 +1,123 @@
+"""Two threads that wait for each other's locks, and others that hold or wait in other ways; says so and stays."""
+from __future__ import print_function
+
+import os
+import sys
+import threading
+import time
+
+first, second = threading.Lock(), threading.Lock()
+recursive = threading.RLock()
+condition = threading.Condition()
+got = {'first': threading.Event(), 'second': threading.Event(), 'recursive': threading.Event()}
+
+
+class Managed(object):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        pass
+
+
+def takes_first_then_second():
+    with first:
+        got['first'].set()
+        got['second'].wait()
+        for _ in range(3):
+            with Managed():
+                second.acquire()
+
+
+def takes_second_then_first():
+    with second:
+        got['second'].set()
+        got['first'].wait()
+        try:
+            with first:
+                pass
+        finally:
+            pass
+
+
+def keeps_recursive():
+    with recursive, recursive:
+        got['recursive'].set()
+        time.sleep(1000)
+
+
+def wants_recursive():
+    got['recursive'].wait()
+    with recursive:
+        pass
+
+
+def in_condition():
+    with condition:
+        inside.set()
+        condition.wait_for(lambda: False) if hasattr(condition, 'wait_for') else condition.wait()
+
+
+def with_condition():
+    inside.wait()
+    with condition:
+        holding.set()
+        time.sleep(1000)
+
+
+def wants_condition():
+    holding.wait()
+    with condition:
+        pass
+
+
+def after_with():
+    for _ in range(2):
+        with Managed():
+            pass
+    time.sleep(1000)
+
+
+def spins_inside():
+    count = 0
+    with Managed():
+        while True:
+            count += 1
+
+
+inside, holding = threading.Event(), threading.Event()
+for target in (takes_first_then_second, takes_second_then_first, keeps_recursive, wants_recursive, in_condition,
+               with_condition, wants_condition, after_with, spins_inside):
+    thread = threading.Thread(target=target, name=target.__name__)
+    thread.daemon = True
+    thread.start()
+
+
+def in_call(name):
+    """Whether the thread of that name is in its last call: the line in which the text `name` calls for the last time."""
+    for ident, frame in sys._current_frames().items():
+        thread = threading._active.get(ident)
+        if thread is not None and (getattr(thread, '_name', None) or thread.getName()) == name:
+            while frame is not None:
+                if frame.f_code.co_name == name:
+                    return frame.f_lineno
+                frame = frame.f_back
+    return 0
+
+
+def standing():
+    source = open(__file__.replace('.pyc', '.py')).read().split('\n')
+    for name, text in (('takes_first_then_second', 'second.acquire()'), ('takes_second_then_first', 'with first:'),
+                       ('keeps_recursive', 'time.sleep'), ('wants_recursive', 'with recursive:'),
+                       ('in_condition', 'condition.wait'), ('with_condition', 'time.sleep'),
+                       ('wants_condition', 'with condition:'), ('after_with', 'time.sleep')):
+        if text not in source[in_call(name) - 1]:
+            return False
+    return True
+
+
+while not standing():
+    time.sleep(0.01)
+time.sleep(0.05)
+print('standing', os.getpid())
+time.sleep(1000)
