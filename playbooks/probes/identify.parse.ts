@@ -51,6 +51,9 @@ const plain = (text: string): string =>
     hex === undefined ? (letter === 'n' ? '\n' : (letter ?? '')) : String.fromCharCode(Number.parseInt(hex, 16)),
   );
 
+/** Names stand between quotes, in which a quote is `\"`. */
+const unquoted = (text: string): string => text.replace(/\\"/g, '"');
+
 const relative = (value: Numbered & { readonly rest: string }): Relative | null => {
   const match = /^(\S), (?:(\d+\.\d+) s old|age not known), catches ([0-9a-f]+|\?), "((?:[^"\\]|\\.)*)", (.*)$/.exec(
     value.text,
@@ -58,7 +61,15 @@ const relative = (value: Numbered & { readonly rest: string }): Relative | null 
   const pid = number(value.rest);
   if (match === null || pid === null) return null;
   const [, state = '?', age, caught = '?', comm = '', command = ''] = match;
-  return { pid, comm, command, state, ageSeconds: number(age), caught: caught === '?' ? null : caught, at: value.at };
+  return {
+    pid,
+    comm: unquoted(comm),
+    command,
+    state,
+    ageSeconds: number(age),
+    caught: caught === '?' ? null : caught,
+    at: value.at,
+  };
 };
 
 const relatives = (facts: Facts, word: string): Relative[] =>
@@ -173,7 +184,10 @@ const gapsOf = (facts: Facts, uid: number): string[] => {
   return sentences;
 };
 
-const nameOf = (facts: Facts): string | undefined => found(/^\d+ "(.*)"$/, facts.first('process'))?.[1];
+const nameOf = (facts: Facts): string | undefined => {
+  const name = found(/^\d+ "(.*)"$/, facts.first('process'))?.[1];
+  return name === undefined ? undefined : unquoted(name);
+};
 
 /** Why this is no process to diagnose, or null when it is one. */
 const whyNot = (facts: Facts, pid: number): Parsed<never> | null => {

@@ -1,16 +1,19 @@
 import { z } from 'zod';
-import { LineNumber } from '../model/index.ts';
+import { defineProbe, evidenceText, LineNumber } from '../model/index.ts';
+import { parseLocks } from './locks.parse.ts';
 
 export const FileLock = z.object({
   kind: z.enum(['FLOCK', 'POSIX', 'OFDLCK', 'LEASE']),
   mode: z.enum(['READ', 'WRITE']),
   /** Waiting for the lock instead of holding it (`->` in /proc/locks). */
   waiting: z.boolean(),
+  /** Its owner in the pid namespace of the look; 0 or less for an open-file-description lock whose owner is not known. */
   pid: z.number().int(),
   comm: z.string().nullable(),
   command: z.string().nullable(),
   /** State letter of that process, null when it could not be read. */
   state: z.string().nullable(),
+  /** Device and inode as /proc/locks writes them, `fe:00:2147445`: equal for locks on one file. */
   inode: z.string(),
   path: z.string().nullable(),
   /** The target's descriptors that are open on this inode. */
@@ -31,3 +34,26 @@ export const LocksData = z.object({
   ),
 });
 export type LocksData = z.infer<typeof LocksData>;
+
+/**
+ * Who holds and who waits for which file lock (proc_locks(5)), resolved to paths and processes. Open-file-description locks,
+ * which have no pid there, and locks that a child inherited are found by /proc/PID/fdinfo (proc_pid_fdinfo(5)).
+ */
+export const locks = defineProbe<LocksData>({
+  id: 'locks',
+  title: 'File locks, their holders and waiters',
+  phase: 1,
+  impacts: ['none'],
+  ptraces: false,
+  needs: { privilege: 'none' },
+  limits: { seconds: () => 10, bytes: 1_000_000, endWith: 'TERM' },
+  options: z.strictObject({}),
+  data: LocksData,
+  command: ({ target, known }) => {
+    const words = [String(target.pid), target.startTime];
+    if (known?.python)
+      return { argv: [known.python, '-I', '-S', '{script:locks.py}', ...words], scripts: ['locks.py'] };
+    return { argv: ['sh', '{script:locks.sh}', ...words], scripts: ['locks.sh'] };
+  },
+  parse: (evidence, { target }) => parseLocks(evidenceText(evidence), target.pid),
+});

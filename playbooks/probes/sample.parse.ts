@@ -38,7 +38,8 @@ const statesOf = (text: string): Record<string, number> =>
 
 const openThread = (tid: number, header: RegExpExecArray, at: number): OpenThread => ({
   tid,
-  comm: header[1] ?? '',
+  // The script writes names between quotes, in which a quote is `\"`.
+  comm: (header[1] ?? '').replace(/\\"/g, '"'),
   samples: Number(header[2]),
   states: statesOf(header[3] ?? ''),
   userSeconds: Math.max(0, numberOr(header[4], 0)),

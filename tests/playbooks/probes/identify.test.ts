@@ -131,7 +131,7 @@ describe('identify on live processes', () => {
     expect(data.argv.slice(4, 6)).toEqual(args.slice(0, 2));
     expect(data.argv[7]).toBe('a b');
     expect(data.command).toContain('two\\nexecutable: /bin/forged back\\\\slash \\xe2\\x80\\xaetxt.exe a b');
-    expect(data.comm).toBe('a) R\\nx: \\x1b\\"\\\\');
+    expect(data.comm).toBe('a) R\\nx: \\x1b"\\\\');
     expect(data.state.letter).toMatch(/[SR]/);
     expect(data.exe?.path).not.toContain('forged');
     expect(data.cwd).toMatch(/a\\nstate: Z \(zombie\) \(deleted\)$/);

@@ -256,7 +256,7 @@ print("ready", flush=True); time.sleep(1000)`,
     for (const known of [{}, { known: { python: null } }]) {
       const data = dataOf((await look(live.pid, known)).parsed);
       expect(data.threads.map((thread) => [thread.comm, thread.states])).toEqual([
-        ['x\\": 1\\n\\x1b) R \\\\', { S: data.samples }],
+        ['x": 1\\n\\x1b) R \\\\', { S: data.samples }],
       ]);
     }
   });
