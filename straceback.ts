@@ -1,11 +1,8 @@
 #!/usr/bin/env node
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { startBot } from './bot/bot.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
 import { openLog } from './infra/log.ts';
-import { openBotQueue } from './infra/queue/bot-side.ts';
-import { startRedis } from './infra/queue/redis-server.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
 import { LookFailed } from './playbooks/model/index.ts';
 import { doctorText, examineHost } from './workers/doctor.ts';
@@ -19,7 +16,6 @@ import {
   UsageError,
 } from './workers/terminal/arguments.ts';
 import { diagnoseOnTerminal } from './workers/terminal/diagnose.ts';
-import { startWorker } from './workers/worker.ts';
 
 const HELP = `Straceback, a process doctor that lives in a chat channel.
 
@@ -95,7 +91,10 @@ const doctor = async (words: readonly string[]): Promise<number> => {
   }
 };
 
-/** Runs bot, worker or both until a signal says stop. */
+/**
+ * Runs bot, worker or both until a signal says stop. What only they need (Slack, Redis) is loaded here and not above, so
+ * that a look from the terminal starts at once.
+ */
 const serve = async (
   words: readonly string[],
   sides: { bot: boolean; worker: boolean; ownRedis: boolean },
@@ -120,15 +119,21 @@ const serve = async (
         throw new BadConfig(['REDIS_URL is not set: give the address of the Redis that bot and workers share']);
       const folder = path.join(config.dataFolder, 'redis');
       await mkdir(folder, { recursive: true });
+      const { startRedis } = await import('./infra/queue/redis-server.ts');
       const redis = await startRedis({ folder });
       closers.unshift(redis.close);
       redisUrl = redis.url;
     }
     if (sides.worker) {
+      const { startWorker } = await import('./workers/worker.ts');
       const worker = startWorker({ config, redisUrl, knowledge, log });
       closers.unshift(worker.close);
     }
     if (sides.bot) {
+      const [{ openBotQueue }, { startBot }] = await Promise.all([
+        import('./infra/queue/bot-side.ts'),
+        import('./bot/bot.ts'),
+      ]);
       const queue = await openBotQueue({ redisUrl, log });
       closers.unshift(queue.close);
       const bot = await startBot({
