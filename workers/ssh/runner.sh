@@ -182,7 +182,8 @@ sb_step() {
 }
 
 # The one writer of frames; reads the numbers of steps that are done. Its input ends when the shell and all steps have
-# ended, in whatever way, so it is also the one that clears up. No signal that comes with the end of a session stops it.
+# ended, in whatever way, so it is also the one that clears up. No signal that comes with the end of a session stops it:
+# such a signal may have ended the shells of steps whose tools still run.
 sb_emit() {
   trap '' PIPE HUP INT TERM
   while read -r q; do
@@ -200,10 +201,16 @@ sb_emit() {
     : >"$D/$q.err"
     : >"$D/$q.live"
   done
+  all=
+  if sb_any_live; then
+    all=killed
+    sb_kill_running KILL
+  fi
   set +f
   for file in "$D"/ptraced.*; do
     set -f
-    if [ -s "$file" ]; then how=killed; else how=ended; fi
+    how=$all
+    [ ! -s "$file" ] || how=killed
     sb_continue "${file##*.}" "$how"
   done
   cd / && rm -rf "$D"
@@ -307,7 +314,6 @@ sb_start() {
   E=$!
   exec 7<&-
   trap sb_exit 0
-  trap 'exit 0' HUP INT TERM
   printf '\n%s ready 1 %s %s\n' "$N" "$(id -u)" "$D"
 }
 

@@ -1,0 +1,68 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { hostLookup, localHost } from '../../infra/hosts.ts';
+import type { RemoteStep } from '../../workers/ssh/remote-step.ts';
+import { SHELL_LIMITS } from '../../workers/ssh/resident-shell.ts';
+import { type HostShell, openShell, startShell } from '../../workers/ssh/shell.ts';
+import type { StreamEnd } from '../../workers/ssh/transports/stream.ts';
+import { testSshd } from './sshd.ts';
+
+/** A step with nothing special about it. */
+export const step = (argv: readonly string[], changes: Partial<RemoteStep> = {}): RemoteStep => ({
+  id: 'step',
+  argv,
+  scripts: [],
+  seconds: 30,
+  bytes: 100_000,
+  endWith: 'TERM',
+  ptraces: false,
+  target: null,
+  ...changes,
+});
+
+/** The private folder of a shell on its host. */
+export const folderOf = async (shell: HostShell): Promise<string> => {
+  const script = { name: 'where', content: '' };
+  const { stdout } = await shell.run(step(['echo', '{script:where}'], { scripts: [script] }));
+  return dirname(Buffer.from(stdout).toString().trim());
+};
+
+/** The runner in a given shell on this machine. */
+export const openIn = (command: string, args: readonly string[], path?: string): Promise<HostShell> => {
+  const env = path === undefined ? process.env : { ...process.env, PATH: path };
+  const child = spawn(command, args, { stdio: 'pipe', detached: true, env });
+  const { stdin, stdout, stderr } = child;
+  const closed = new Promise<StreamEnd>((resolve) => child.once('close', (exit) => resolve({ exit })));
+  return startShell(command, { stdin, stdout, stderr, closed, destroy: () => stdin.destroy() }, SHELL_LIMITS);
+};
+
+const isHere = (command: string): boolean => {
+  try {
+    execFileSync('sh', ['-c', 'command -v "$1"', 'sh', command], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** A shell with nothing but busybox's tools first on its PATH. */
+const openInBusybox = async (): Promise<HostShell> => {
+  const folder = mkdtempSync(join(tmpdir(), 'straceback-busybox-'));
+  execFileSync('busybox', ['--install', '-s', folder]);
+  const shell = await openIn(join(folder, 'sh'), ['-s'], folder);
+  const close = async () => {
+    await shell.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { root: shell.root, run: (one) => shell.run(one), cancel: (id) => shell.cancel(id), close };
+};
+
+/** The ways to a shell that every host must behave alike through: [name, opener]. Call `endSshd` afterwards. */
+export const waysToAShell: readonly (readonly [string, () => Promise<HostShell>])[] = [
+  ['local', () => openShell(localHost(), hostLookup([]))],
+  ['node-ssh', async () => openShell((await testSshd()).host('web-7'), hostLookup([]))],
+  ...(isHere('bash') ? ([['bash', () => openIn('bash', ['-s'])]] as const) : []),
+  ...(isHere('busybox') ? ([['busybox', openInBusybox]] as const) : []),
+];
