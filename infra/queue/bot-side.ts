@@ -17,14 +17,14 @@ import { withLease } from './lease.ts';
 import {
   type Answer,
   AnswerMessage,
-  Opening,
+  Intake,
   ProgressMessage,
   problems,
   type Refusal,
   type StoredFile,
   whereFrom,
 } from './messages.ts';
-import { ANSWERS, jobId, key, LOOKS, OPENINGS, PREFIX } from './names.ts';
+import { ANSWERS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
 export interface Delivery {
@@ -49,9 +49,9 @@ export interface QueueStatus {
  * bot when this one ends in the middle. They are given each message at least once, one at a time for each request.
  */
 export interface BotQueue {
-  /** Accepts a command before its thread is opened. Throws QueueUnavailable within about two seconds. */
-  readonly open: (opening: Opening) => Promise<'queued' | 'duplicate'>;
-  readonly onOpening: (handler: (opening: Opening, delivery: Delivery) => Promise<void>) => void;
+  /** Keeps what somebody asked for, before it is acknowledged. Throws QueueUnavailable within about two seconds. */
+  readonly accept: (intake: Intake) => Promise<'queued' | 'duplicate'>;
+  readonly onIntake: (handler: (intake: Intake, delivery: Delivery) => Promise<void>) => void;
   /** Hands a request to the workers. Throws QueueUnavailable within about two seconds. */
   readonly enqueue: (request: Request) => Promise<'queued' | 'duplicate'>;
   /** Losing a call loses nothing: the next one is newer. */
@@ -59,8 +59,6 @@ export interface BotQueue {
   readonly onAnswer: (handler: (answer: Answer, tools: AnswerTools) => Promise<void>) => void;
   /** Payloads that could not be read but say where they came from. Give it before `onAnswer`. */
   readonly onRefusal: (handler: (refusal: Refusal, delivery: Delivery) => Promise<void>) => void;
-  /** True for the first caller with this name within `seconds`, over all bots. Throws when Redis is away. */
-  readonly firstTime: (name: string, seconds: number) => Promise<boolean>;
   readonly turns: EditTurns;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
@@ -107,7 +105,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     watchErrors(queue, name, log);
     return queue;
   };
-  const openings = queueOn<Opening>(OPENINGS);
+  const intake = queueOn<Intake>(INTAKE);
   const looks = queueOn<Request>(LOOKS);
   const workers: Worker[] = [];
   let events: QueueEvents | null = null;
@@ -167,19 +165,19 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
 
   return {
-    open: (opening) => add(openings, jobId('opening', opening.request.id), Opening.parse(opening), KEEP),
+    accept: (message) => add(intake, jobId('intake', message.id), Intake.parse(message), KEEP),
     enqueue: (request) => {
       const { removeOnComplete, removeOnFail } = KEEP;
       return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });
     },
-    onOpening: (handler) =>
-      consume(OPENINGS, async (job) => {
-        const parsed = Opening.safeParse(job.data);
+    onIntake: (handler) =>
+      consume(INTAKE, async (job) => {
+        const parsed = Intake.safeParse(job.data);
         if (!parsed.success) {
           log.error({ job: job.id, problems: problems(parsed.error) }, 'message refused: it does not parse');
           return;
         }
-        await alone('opening', parsed.data.request.id, () => handler(parsed.data, { attempt: job.attemptsStarted }));
+        await alone('intake', parsed.data.id, () => handler(parsed.data, { attempt: job.attemptsStarted }));
       }),
     onProgress: (handler) => {
       events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl), prefix: PREFIX });
@@ -205,8 +203,6 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         const readFile = (file: StoredFile) => readStored(patient, file);
         await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
       }),
-    firstTime: (name, seconds) =>
-      quickly(async () => (await hurried.set(key('seen', name), '1', 'EX', seconds, 'NX')) === 'OK'),
     turns: editTurns(patient),
     status: () =>
       quickly(async () => {
@@ -233,7 +229,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
       const ended = Promise.all([...workers.map((worker) => worker.close()), events?.close()]);
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
-      await Promise.all([openings.close(), looks.close()]);
+      await Promise.all([intake.close(), looks.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);
     },
   };

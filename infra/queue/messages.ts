@@ -1,20 +1,39 @@
 import { z } from 'zod';
 import { Failure, Origin, Progress, Report, Request } from '../../playbooks/model/index.ts';
 
-/** Where an opened thread will be, before it has its first message. */
-export const Asker = z.object({
+/** A command that has been understood: its thread is opened next, then its look is queued. */
+export const Opening = z.object({
+  kind: z.literal('opening'),
+  /** The request's id: the same command is the same opening. */
+  id: z.string(),
+  request: Request.omit({ origin: true }),
   team: z.string(),
   channel: z.string(),
   user: z.string(),
-  via: z.enum(['command', 'follow-up']),
-  /** Where the asker can still be told privately that the thread could not be opened (slash commands, 30 minutes). */
-  responseUrl: z.url().optional(),
+  /** Where the asker can still be told privately that the thread could not be opened (works for 30 minutes). */
+  responseUrl: z.url(),
 });
-export type Asker = z.infer<typeof Asker>;
-
-/** A command that has been understood and acknowledged; its thread is opened next, then its look is queued. */
-export const Opening = z.object({ request: Request.omit({ origin: true }), asker: Asker });
 export type Opening = z.infer<typeof Opening>;
+
+/** Somebody spoke to the bot. What they said has not been looked at yet. */
+export const Mention = z.object({
+  kind: z.literal('mention'),
+  /** Slack's event id: an event that is delivered twice is one mention. */
+  id: z.string(),
+  team: z.string(),
+  channel: z.string(),
+  user: z.string(),
+  ts: z.string(),
+  threadTs: z.string().optional(),
+  text: z.string(),
+  /** Milliseconds since 1970, by the bot's clock. */
+  at: z.number(),
+});
+export type Mention = z.infer<typeof Mention>;
+
+/** What a bot has acknowledged to Slack and not done yet; any bot does it. */
+export const Intake = z.discriminatedUnion('kind', [Opening, Mention]);
+export type Intake = z.infer<typeof Intake>;
 
 /** Progress as it travels: with the request, so that its reader needs no memory. */
 export const ProgressMessage = z.object({

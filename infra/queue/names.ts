@@ -4,8 +4,8 @@
  */
 export const PREFIX = '{straceback}';
 
-/** Commands that wait for their thread to be opened. Bot to bot. */
-export const OPENINGS = 'openings';
+/** What people asked for and was acknowledged to Slack, but is not done yet. Bot to bot. */
+export const INTAKE = 'intake';
 /** Requests that wait for a worker. Bot to worker. */
 export const LOOKS = 'looks';
 /** Answers that wait to be posted. Worker to bot. */
@@ -19,5 +19,5 @@ export const key = (...parts: readonly (string | number)[]): string =>
  * BullMQ's job id for a request: the same request is the same job. A bare number or a colon is refused by BullMQ,
  * therefore the word in front and the encoding.
  */
-export const jobId = (kind: 'opening' | 'look' | 'answer', requestId: string): string =>
+export const jobId = (kind: 'intake' | 'look' | 'answer', requestId: string): string =>
   `${kind}-${encodeURIComponent(requestId)}`;

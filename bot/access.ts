@@ -1,0 +1,46 @@
+import type { Log } from '../infra/log.ts';
+import { type Person, type SlackApi, SlackRefused } from './slack/api.ts';
+
+/** Who may ask the bot for anything. */
+export interface Access {
+  /** Null when this person may, else the sentence to tell them. Throws SlackAway when Slack cannot be asked. */
+  readonly refusal: (who: { team: string; user: string }) => Promise<string | null>;
+}
+
+const REMEMBER_MS = 5 * 60_000;
+const MAX_REMEMBERED = 5_000;
+
+const judge = (person: Person, teamId: string): string | null => {
+  if (person.deleted === true) return 'This account has been deactivated.';
+  if (person.is_bot === true) return 'I take no requests from other apps.';
+  if (person.is_stranger === true || (person.team_id !== undefined && person.team_id !== teamId)) {
+    return 'I only take requests from members of this workspace.';
+  }
+  if (person.is_restricted === true || person.is_ultra_restricted === true) {
+    return 'I take no requests from guests. Ask a member of this workspace.';
+  }
+  return null;
+};
+
+/** Members of the bot's own workspace, no guests, no other apps. What Slack says of a person is kept five minutes. */
+export const openAccess = (slack: SlackApi, teamId: string, log: Log): Access => {
+  const remembered = new Map<string, { verdict: string | null; until: number }>();
+  return {
+    refusal: async ({ team, user }) => {
+      if (team !== teamId) return 'I only take requests from members of this workspace.';
+      const known = remembered.get(user);
+      if (known !== undefined && known.until > Date.now()) return known.verdict;
+      let verdict: string | null;
+      try {
+        verdict = judge(await slack.person(user), teamId);
+      } catch (error) {
+        if (!(error instanceof SlackRefused)) throw error;
+        log.error({ user, code: error.code }, 'Slack does not say who this is; users:read may be missing');
+        return 'Slack does not tell me who you are, so I cannot take requests from you. An admin has to give me the scope users:read.';
+      }
+      if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+      remembered.set(user, { verdict, until: Date.now() + REMEMBER_MS });
+      return verdict;
+    },
+  };
+};

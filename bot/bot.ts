@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { App } from '@slack/bolt';
+import type { Log } from '../infra/log.ts';
+import type { BotQueue } from '../infra/queue/bot-side.ts';
+import type { Impact } from '../playbooks/model/index.ts';
+import { openAccess } from './access.ts';
+import type { BotContext, KnownHosts, PlaybookSummary } from './context.ts';
+import { dispatch } from './dispatch.ts';
+import { handleMention } from './mention.ts';
+import { loadCommands, loadFollowUps } from './registry.ts';
+import { type SlackApi, SlackRefused, slackApi } from './slack/api.ts';
+import { type Entrance, httpEntrance, socketEntrance } from './slack/receivers.ts';
+import { showAnswer, showRefusal } from './thread/answer.ts';
+import { openThread } from './thread/open.ts';
+import { progressShow } from './thread/progress.ts';
+
+/** How the bot reaches Slack and Slack the bot. */
+export interface SlackSettings {
+  readonly mode: 'socket' | 'http';
+  readonly botToken: string | undefined;
+  /** Socket Mode. */
+  readonly appToken: string | undefined;
+  /** HTTP. */
+  readonly signingSecret: string | undefined;
+  readonly port: number;
+  /** Another Slack than Slack's own, such as the local one. */
+  readonly apiUrl?: string | undefined;
+}
+
+export interface BotOptions {
+  readonly slack: SlackSettings;
+  readonly queue: BotQueue;
+  readonly hosts: KnownHosts;
+  readonly playbooks: readonly PlaybookSummary[];
+  readonly policy: { readonly allow: readonly Impact[] };
+  readonly log: Log;
+}
+
+/** The bot cannot start. `message` is a sentence that says what to set right. */
+export class BotNotStarted extends Error {
+  constructor(sentence: string, cause?: unknown) {
+    super(sentence, { cause });
+    this.name = 'BotNotStarted';
+  }
+}
+
+/** A bot that listens until it is closed. */
+export interface RunningBot {
+  /** Takes nothing new in; what was taken in is in the queue. Close the queue after it. */
+  readonly close: () => Promise<void>;
+}
+
+const wanted = (value: string | undefined, name: string, what: string): string => {
+  if (value === undefined || value === '') throw new BotNotStarted(`${name} is not set: ${what}.`);
+  return value;
+};
+
+/** Who the bot is. Waits for a Slack that does not answer; gives up on one that refuses the token. */
+const whoAmI = async (slack: SlackApi, log: Log) => {
+  for (let pause = 1_000; ; pause = Math.min(pause * 2, 30_000)) {
+    try {
+      return await slack.whoAmI();
+    } catch (error) {
+      if (error instanceof SlackRefused) {
+        throw new BotNotStarted(`Slack refuses the bot token (${error.code}). Check SLACK_BOT_TOKEN.`, error);
+      }
+      log.warn({ error: String(error), pause }, 'Slack does not answer, will try again');
+      await sleep(pause);
+    }
+  }
+};
+
+const entranceOf = (slack: SlackSettings, log: Log): Entrance =>
+  slack.mode === 'http'
+    ? httpEntrance({
+        signingSecret: wanted(slack.signingSecret, 'SLACK_SIGNING_SECRET', 'it is on the app’s Basic Information page'),
+        port: slack.port,
+        log,
+      })
+    : socketEntrance({
+        appToken: wanted(
+          slack.appToken,
+          'SLACK_APP_TOKEN',
+          'an app-level token (xapp-…) with the scope connections:write',
+        ),
+        apiUrl: slack.apiUrl,
+        log,
+      });
+
+const openEntrance = async (entrance: Entrance, { mode, port }: SlackSettings): Promise<void> => {
+  try {
+    await entrance.open();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new BotNotStarted(
+      mode === 'http'
+        ? `Cannot listen for Slack on port ${port}: ${why}.`
+        : `Slack refuses the app token (${why}). Check SLACK_APP_TOKEN and that Socket Mode is on.`,
+      error,
+    );
+  }
+};
+
+/** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
+const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => {
+  const { me, log, queue } = bot;
+  const app = new App({
+    receiver: entrance.receiver,
+    authorize: async () => ({ botToken, botId: me.botId, botUserId: me.userId }),
+    convoStore: false,
+  });
+  app.error(async (error) => {
+    log.error({ error: error.message }, 'event failed');
+    // Not acknowledged then, so Slack delivers it again.
+    throw error;
+  });
+  app.command('/diagnose', async ({ command, ack }) => {
+    const answer = await dispatch(command, bot);
+    await (answer === null ? ack() : ack({ response_type: 'ephemeral', text: answer }));
+  });
+  app.event('app_mention', async ({ event, body }) => {
+    if (event.user === undefined || event.bot_id !== undefined) return;
+    await queue.accept({
+      kind: 'mention',
+      id: body.event_id,
+      team:
+        ('user_team' in event && typeof event.user_team === 'string' ? event.user_team : event.team) ?? body.team_id,
+      channel: event.channel,
+      user: event.user,
+      ts: event.ts,
+      ...(event.thread_ts === undefined ? {} : { threadTs: event.thread_ts }),
+      text: event.text,
+      at: Date.now(),
+    });
+  });
+};
+
+/** Work from the queue. What cannot be done now because Slack or Redis are away is thrown, and comes again. */
+const consume = (bot: BotContext): { stop: () => void } => {
+  const progress = progressShow(bot);
+  bot.queue.onProgress(progress.show);
+  bot.queue.onRefusal((refusal, delivery) => showRefusal(refusal, delivery, bot));
+  bot.queue.onAnswer((answer, tools) => showAnswer(answer, tools, bot));
+  bot.queue.onIntake((intake, delivery) =>
+    intake.kind === 'opening' ? openThread(intake, delivery, bot) : handleMention(intake, delivery, bot),
+  );
+  return { stop: progress.close };
+};
+
+/**
+ * Starts the chat side. Throws BotNotStarted for settings that cannot work; waits for a Slack that does not answer.
+ * Nothing that matters is kept in memory: any number of bots may run on one queue, and any of them may end at any time.
+ */
+export const startBot = async (options: BotOptions): Promise<RunningBot> => {
+  const { slack: settings, queue, hosts, playbooks, policy, log } = options;
+  const botToken = wanted(settings.botToken, 'SLACK_BOT_TOKEN', 'the bot user’s token (xoxb-…) of the installed app');
+  const entrance = entranceOf(settings, log);
+  const slack = slackApi({ botToken, apiUrl: settings.apiUrl, log });
+  const me = await whoAmI(slack, log);
+  const [commands, followUps] = await Promise.all([loadCommands(), loadFollowUps()]);
+  const access = openAccess(slack, me.teamId, log);
+  const bot: BotContext = { slack, queue, hosts, playbooks, policy, access, log, me, commands, followUps };
+  listen(entrance, botToken, bot);
+  await openEntrance(entrance, settings);
+  const { stop } = consume(bot);
+  log.info({ mode: settings.mode, team: me.teamId }, 'bot is connected to Slack');
+  return {
+    close: async () => {
+      await entrance.close();
+      stop();
+    },
+  };
+};

@@ -1,0 +1,38 @@
+import type { Log } from '../infra/log.ts';
+import type { BotQueue } from '../infra/queue/bot-side.ts';
+import type { Impact } from '../playbooks/model/index.ts';
+import type { Access } from './access.ts';
+import type { Command } from './command.ts';
+import type { FollowUp } from './follow-up.ts';
+import type { SlackApi } from './slack/api.ts';
+
+/** What the bot knows of a playbook: enough to offer it. */
+export interface PlaybookSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly description: string;
+  readonly impacts: readonly Impact[];
+}
+
+/** The hosts of the site. */
+export interface KnownHosts {
+  /** Names worth offering to somebody who mistyped one. */
+  readonly names: readonly string[];
+  /** Whether a name can be reached; rules may know more names than are listed. */
+  readonly known: (name: string) => boolean;
+}
+
+/** What every part of the bot works with. Nothing in it is a memory of threads. */
+export interface BotContext {
+  readonly slack: SlackApi;
+  readonly queue: BotQueue;
+  readonly hosts: KnownHosts;
+  readonly playbooks: readonly PlaybookSummary[];
+  readonly policy: { readonly allow: readonly Impact[] };
+  readonly access: Access;
+  readonly log: Log;
+  /** The bot's own ids. */
+  readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string };
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly followUps: ReadonlyMap<string, FollowUp>;
+}

@@ -1,0 +1,22 @@
+import type { Mention } from '../infra/queue/messages.ts';
+import type { BotContext } from './context.ts';
+import type { Mark } from './slack/api.ts';
+
+/** What somebody said to the bot in a thread that it opened. */
+export interface Said {
+  readonly mention: Mention;
+  readonly words: readonly string[];
+  /** The thread's first message; null outside of a thread that the bot opened. */
+  readonly thread: { readonly ts: string; readonly mark: Mark } | null;
+  /** Over 1: this may have been done already, in part or whole. */
+  readonly attempt: number;
+}
+
+/** One thread command; its file's name. May be run again after a crash, so everything it does must be repeatable. */
+export interface FollowUp {
+  readonly verb: string;
+  readonly usage: string;
+  readonly summary: string;
+  /** Returns the sentence to answer with in the thread, or null when something else answers. */
+  readonly run: (said: Said, bot: BotContext) => Promise<string | null>;
+}

@@ -1,0 +1,43 @@
+import { Request } from '../../playbooks/model/index.ts';
+import type { FollowUp } from '../follow-up.ts';
+import { requestIdOf } from '../request-id.ts';
+import { sentenceContent } from '../thread/first-message.ts';
+import { postOnce } from '../thread/post-once.ts';
+
+/** The same look once more, in the same thread, as a request of its own. */
+export const again: FollowUp = {
+  verb: 'again',
+  usage: '',
+  summary: 'look at the same process again, in the same way',
+  run: async ({ mention, thread, attempt }, { queue, slack, policy, me }) => {
+    if (thread === null) return 'There is nothing to repeat here: say `again` in a thread that I opened.';
+    const id = requestIdOf(mention.team, mention.id);
+    const { mark, ts } = thread;
+    const request = Request.safeParse({
+      id,
+      host: mark.host,
+      pid: mark.pid,
+      playbook: mark.playbook,
+      windowSeconds: mark.window_seconds,
+      allow: [...policy.allow],
+      origin: {
+        kind: 'slack',
+        team: mention.team,
+        channel: mention.channel,
+        user: mention.user,
+        threadTs: ts,
+        via: 'follow-up',
+      },
+      requestedAt: mention.at,
+    });
+    if (!request.success) return 'I cannot see in this thread what was looked at. Ask with `/diagnose HOST PID`.';
+    const { host, pid, playbook } = request.data;
+    const content = sentenceContent(
+      `Looking again at process ${pid} on ${host} (playbook \`${playbook}\`). The first message shows how far it is.`,
+    );
+    const place = { channel: mention.channel, threadTs: ts, since: mention.at };
+    await postOnce(slack, me.botId, place, content, { request_id: id, part: 'again' }, attempt);
+    await queue.enqueue(request.data);
+    return null;
+  },
+};

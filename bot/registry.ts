@@ -1,0 +1,41 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import type { Command } from './command.ts';
+import type { FollowUp } from './follow-up.ts';
+
+/** A file `x.ts` exports the one unit whose verb is `x`. Files with a second dot belong to a unit or to all of them. */
+const UNIT_FILE = /^([a-z][a-z0-9-]*)\.(?:ts|js)$/;
+
+const Shape = z.object({
+  verb: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  usage: z.string(),
+  summary: z.string().min(1).max(150),
+  run: z.custom<(...args: never[]) => unknown>((value) => typeof value === 'function'),
+});
+
+const loadFolder = async (name: string): Promise<[string, object][]> => {
+  const folder = path.join(import.meta.dirname, name);
+  const files = (await readdir(folder)).filter((file) => UNIT_FILE.test(file)).sort();
+  return Promise.all(
+    files.map(async (file): Promise<[string, object]> => {
+      const verb = UNIT_FILE.exec(file)?.[1] ?? '';
+      const exported: unknown[] = Object.values(await import(pathToFileURL(path.join(folder, file)).href));
+      const unit = exported.find((value) => Shape.safeParse(value).data?.verb === verb);
+      if (typeof unit !== 'object' || unit === null) {
+        throw new Error(`${path.join(folder, file)} exports no valid unit with the verb ${verb}`);
+      }
+      return [verb, unit];
+    }),
+  );
+};
+
+/** The verbs of `/diagnose`. Throws when a file of the directory exports none of its name. */
+export const loadCommands = async (): Promise<ReadonlyMap<string, Command>> =>
+  // The shape has been checked; the parameters of a function cannot be.
+  new Map((await loadFolder('commands')).map(([verb, unit]) => [verb, unit as Command]));
+
+/** The thread commands. Throws when a file of the directory exports none of its name. */
+export const loadFollowUps = async (): Promise<ReadonlyMap<string, FollowUp>> =>
+  new Map((await loadFolder('followups')).map(([verb, unit]) => [verb, unit as FollowUp]));

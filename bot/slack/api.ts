@@ -1,0 +1,298 @@
+import type { KnownBlock } from '@slack/types';
+import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
+import { z } from 'zod';
+import type { Log } from '../../infra/log.ts';
+import { pacing } from './pacing.ts';
+
+/** Slack said no and did nothing; asking again is no use. `code` is Slack's word, such as `not_in_channel`. */
+export class SlackRefused extends Error {
+  readonly method: string;
+  readonly code: string;
+  constructor(method: string, code: string, cause?: unknown) {
+    super(`Slack refused ${method}: ${code}`, { cause });
+    this.name = 'SlackRefused';
+    this.method = method;
+    this.code = code;
+  }
+}
+
+/** Slack gave no usable answer. The request may have been done all the same. */
+export class SlackAway extends Error {
+  readonly method: string;
+  constructor(method: string, cause?: unknown) {
+    super(`Slack gave no answer to ${method}`, { cause });
+    this.name = 'SlackAway';
+    this.method = method;
+  }
+}
+
+/** What a message of ours is recognised by after a crash. Written into Slack's message metadata. */
+export const Mark = z.object({
+  request_id: z.string(),
+  part: z.string(),
+  host: z.string().optional(),
+  pid: z.number().optional(),
+  playbook: z.string().optional(),
+  window_seconds: z.number().optional(),
+});
+export type Mark = z.infer<typeof Mark>;
+
+export const MARK_EVENT = 'straceback_part';
+
+/** What is shown: blocks, and the same in short as text for notifications. `text` is mrkdwn and already escaped. */
+export interface Content {
+  readonly text: string;
+  readonly blocks: readonly KnownBlock[];
+}
+
+const Message = z.object({
+  ts: z.string(),
+  text: z.string().optional(),
+  bot_id: z.string().optional(),
+  user: z.string().optional(),
+  thread_ts: z.string().optional(),
+  metadata: z.object({ event_type: z.string(), event_payload: z.unknown() }).optional(),
+  files: z.array(z.unknown()).optional(),
+});
+/** A message of a channel or thread, as far as the bot looks at it. */
+export type Message = z.infer<typeof Message>;
+
+const Page = z.object({
+  messages: z.array(Message).default([]),
+  response_metadata: z.object({ next_cursor: z.string().optional() }).optional(),
+});
+
+const Person = z.object({
+  id: z.string(),
+  team_id: z.string().optional(),
+  deleted: z.boolean().optional(),
+  is_bot: z.boolean().optional(),
+  is_restricted: z.boolean().optional(),
+  is_ultra_restricted: z.boolean().optional(),
+  is_stranger: z.boolean().optional(),
+});
+export type Person = z.infer<typeof Person>;
+
+/** As much of Slack's Web API as the bot uses. Every call ends, in an answer, SlackRefused or SlackAway. */
+export interface SlackApi {
+  readonly whoAmI: () => Promise<{ teamId: string; userId: string; botId: string }>;
+  /** Posts once; never tries again by itself, because it cannot know whether the first try was done. */
+  readonly post: (
+    place: { channel: string; threadTs?: string | undefined },
+    content: Content,
+    mark: Mark,
+  ) => Promise<string>;
+  /** Shows the same however often it is done. `busy` says what to do when Slack wants edits to slow down. */
+  readonly edit: (
+    place: { channel: string; ts: string },
+    content: Content,
+    mark: Mark,
+    busy: 'wait' | 'skip',
+  ) => Promise<void>;
+  readonly ephemeral: (
+    place: { channel: string; threadTs?: string | undefined; user: string },
+    text: string,
+  ) => Promise<void>;
+  readonly person: (user: string) => Promise<Person>;
+  /** Messages of a thread (`ts`) or of a channel, one page after the other; stops when `seen` says so. */
+  readonly scan: (
+    place: { channel: string; threadTs?: string | undefined; oldest?: string | undefined },
+    seen: (message: Message) => boolean,
+  ) => Promise<void>;
+  /** Sends bytes; the file is not shown anywhere until `share`. Returns its id. */
+  readonly upload: (name: string, content: Uint8Array) => Promise<string>;
+  /** Shows uploaded files in one message of a thread. Like `post`, never tried again by itself. */
+  readonly share: (
+    place: { channel: string; threadTs: string },
+    files: readonly { id: string; title: string }[],
+    comment: string,
+  ) => Promise<void>;
+  /** Answers a slash command privately; false when the address no longer takes answers. */
+  readonly respond: (url: string, text: string) => Promise<boolean>;
+}
+
+export interface SlackApiOptions {
+  readonly botToken: string;
+  readonly apiUrl?: string | undefined;
+  readonly log: Log;
+  /** How long one request may take, ms. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Answers of Slack's that say something about Slack, not about the request. */
+const SLACKS_OWN_TROUBLE = new Set([
+  'internal_error',
+  'fatal_error',
+  'service_unavailable',
+  'request_timeout',
+  'ratelimited',
+]);
+
+const PAGE = 200;
+const MAX_PAGES = 20;
+
+/** Options of every Web API client of ours: an end to each request, no retries and no waiting behind our back. */
+export const clientOptions = (options: { apiUrl?: string | undefined; timeoutMs?: number | undefined }) => ({
+  ...(options.apiUrl === undefined ? {} : { slackApiUrl: options.apiUrl }),
+  timeout: options.timeoutMs ?? 10_000,
+  retryConfig: { retries: 0 },
+  rejectRateLimitedCalls: true,
+});
+
+/** Opens the client. Nothing is sent yet. */
+export const slackApi = (options: SlackApiOptions): SlackApi => {
+  const { log, timeoutMs = 10_000 } = options;
+  const web = new WebClient(options.botToken, { ...clientOptions(options), logger: quietLogger });
+  const pace = pacing(log);
+
+  /** One request, its end sorted into the three kinds. A 429 is waited out in `lane`, which others do not share. */
+  const ask = <T>(method: string, lane: string, request: () => Promise<T>): Promise<T> =>
+    pace.inLane(lane, () => sortingEnds(method, request));
+
+  /** For requests that may be done twice: tried three times. */
+  const askAgain = async <T>(method: string, lane: string, request: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ask(method, lane, request);
+      } catch (error) {
+        if (!(error instanceof SlackAway) || attempt === 3) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 300 * 4 ** (attempt - 1)));
+      }
+    }
+  };
+
+  const metadata = (mark: Mark) => ({ event_type: MARK_EVENT, event_payload: withoutUndefined(mark) });
+
+  return {
+    whoAmI: async () => {
+      const me = await askAgain('auth.test', 'auth.test', () => web.auth.test());
+      return { teamId: me.team_id ?? '', userId: me.user_id ?? '', botId: me.bot_id ?? '' };
+    },
+    post: ({ channel, threadTs }, content, mark) =>
+      pace.inOrder(channel, async () => {
+        const posted = await ask('chat.postMessage', `post ${channel}`, () =>
+          web.chat.postMessage({
+            channel,
+            ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+            text: content.text,
+            blocks: [...content.blocks],
+            metadata: metadata(mark),
+            unfurl_links: false,
+            unfurl_media: false,
+          }),
+        );
+        return posted.ts ?? '';
+      }),
+    edit: async ({ channel, ts }, content, mark, busy) => {
+      if (busy === 'skip' && !pace.mayHurry('chat.update')) return;
+      const edit = () =>
+        web.chat.update({ channel, ts, text: content.text, blocks: [...content.blocks], metadata: metadata(mark) });
+      if (busy === 'wait') await askAgain('chat.update', 'chat.update', edit);
+      else await pace.orSkip('chat.update', () => sortingEnds('chat.update', edit));
+    },
+    ephemeral: async ({ channel, threadTs, user }, text) => {
+      await ask('chat.postEphemeral', `post ${channel}`, () =>
+        web.chat.postEphemeral({ channel, user, text, ...(threadTs === undefined ? {} : { thread_ts: threadTs }) }),
+      );
+    },
+    person: async (user) =>
+      Person.parse((await askAgain('users.info', 'users.info', () => web.users.info({ user }))).user),
+    scan: async ({ channel, threadTs, oldest }, seen) => {
+      let cursor: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const range = { channel, limit: PAGE, include_all_metadata: true, ...withoutUndefined({ cursor, oldest }) };
+        const method = threadTs === undefined ? 'conversations.history' : 'conversations.replies';
+        const { messages, response_metadata } = Page.parse(
+          await askAgain(method, method, () =>
+            threadTs === undefined
+              ? web.conversations.history(range)
+              : web.conversations.replies({ ...range, ts: threadTs }),
+          ),
+        );
+        if (messages.some(seen)) return;
+        cursor = response_metadata?.next_cursor;
+        if (cursor === undefined || cursor === '') return;
+      }
+    },
+    upload: async (name, content) => {
+      const place = await askAgain('files.getUploadURLExternal', 'files', () =>
+        web.files.getUploadURLExternal({ filename: name, length: content.byteLength }),
+      );
+      const { upload_url: url, file_id: id } = place;
+      if (url === undefined || id === undefined) throw new SlackAway('files.getUploadURLExternal');
+      await askAgain('upload', 'files', async () => {
+        const answer = await fetch(url, {
+          method: 'POST',
+          body: content,
+          headers: { 'content-type': 'application/octet-stream' },
+          signal: AbortSignal.timeout(timeoutMs * 3),
+        });
+        await answer.arrayBuffer();
+        if (!answer.ok) throw new WebAPIHTTPError(answer.status, answer.statusText, {});
+      });
+      return id;
+    },
+    share: ({ channel, threadTs }, files, comment) =>
+      pace.inOrder(channel, async () => {
+        const [first, ...rest] = files;
+        if (first === undefined) return;
+        await ask('files.completeUploadExternal', 'files', () =>
+          web.files.completeUploadExternal({
+            channel_id: channel,
+            thread_ts: threadTs,
+            files: [first, ...rest],
+            initial_comment: comment,
+          }),
+        );
+      }),
+    respond: async (url, text) => {
+      try {
+        const answer = await fetch(url, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ response_type: 'ephemeral', text }),
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+        await answer.arrayBuffer();
+        if (answer.status >= 500 || answer.status === 429) throw new Error(`status ${answer.status}`);
+        return answer.ok;
+      } catch (error) {
+        throw new SlackAway('response_url', error);
+      }
+    },
+  };
+};
+
+const withoutUndefined = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+
+/** Rate limits pass as they are: the pacing waits them out. */
+const sorted = (method: string, error: unknown): Error => {
+  if (error instanceof WebAPIRateLimitedError || error instanceof SlackRefused || error instanceof SlackAway)
+    return error;
+  if (error instanceof WebAPIPlatformError && !SLACKS_OWN_TROUBLE.has(error.data.error)) {
+    return new SlackRefused(method, error.data.error, error);
+  }
+  return new SlackAway(method, error);
+};
+
+const sortingEnds = async <T>(method: string, request: () => Promise<T>): Promise<T> => {
+  try {
+    return await request();
+  } catch (error) {
+    throw sorted(method, error);
+  }
+};
+
+/** The client's own words are left out: what matters is in the errors, and its debug log has message texts. */
+const quietLogger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  setLevel: () => undefined,
+  getLevel: () => LogLevel.ERROR,
+  setName: () => undefined,
+};

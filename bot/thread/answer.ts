@@ -1,0 +1,126 @@
+import type { AnswerTools, Delivery } from '../../infra/queue/bot-side.ts';
+import type { Answer, Refusal } from '../../infra/queue/messages.ts';
+import type { Failure, Origin, Report, Request } from '../../playbooks/model/index.ts';
+import type { BotContext } from '../context.ts';
+import { type Content, SlackRefused } from '../slack/api.ts';
+import { attachFiles } from './files.ts';
+import { failureContent, firstMark, reportContent, sentenceContent } from './first-message.ts';
+import { postOnce } from './post-once.ts';
+import { renderReport } from './render.ts';
+
+/** Slack's words for a message that it does not like for what it holds. */
+const ABOUT_CONTENT = /^(?:invalid_blocks|msg_blocks_too_long|msg_too_long|invalid_attachments)/;
+
+type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
+
+/** Edits the first message to its final state. One that cannot be edited any more (deleted) is no reason to stop. */
+const finish = async (request: Request, origin: SlackOrigin, content: Content, bot: BotContext): Promise<void> => {
+  const { channel, threadTs: ts } = origin;
+  const edited = { channel, ts, requestId: request.id, requestedAt: request.requestedAt };
+  try {
+    await bot.queue.turns.final(edited, () => bot.slack.edit({ channel, ts }, content, firstMark(request), 'wait'));
+  } catch (error) {
+    if (!(error instanceof SlackRefused)) throw error;
+    bot.log.warn({ requestId: request.id, channel, code: error.code }, 'first message cannot be edited');
+  }
+};
+
+const placeOf = (origin: SlackOrigin, since: number) => ({ channel: origin.channel, threadTs: origin.threadTs, since });
+
+const postSentence = async (
+  id: string,
+  origin: SlackOrigin,
+  since: number,
+  sentence: string,
+  part: string,
+  attempt: number,
+  { slack, me }: BotContext,
+): Promise<void> => {
+  const content = sentenceContent(sentence, origin.user);
+  await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
+};
+
+const postReport = async (
+  report: Report,
+  answer: Answer,
+  origin: SlackOrigin,
+  tools: AnswerTools,
+  bot: BotContext,
+): Promise<void> => {
+  const { request } = answer;
+  const place = placeOf(origin, request.requestedAt);
+  await finish(request, origin, reportContent(request, origin.user, report), bot);
+  for (const [index, content] of renderReport(report, origin.user).entries()) {
+    const mark = { request_id: request.id, part: `report-${index + 1}` };
+    try {
+      await postOnce(bot.slack, bot.me.botId, place, content, mark, tools.attempt);
+    } catch (error) {
+      // The files below have the whole report, so a part that Slack does not like is no reason to withhold them.
+      if (!(error instanceof SlackRefused) || !ABOUT_CONTENT.test(error.code)) throw error;
+      bot.log.error(
+        { requestId: request.id, part: mark.part, code: error.code },
+        'part of the report refused by Slack',
+      );
+    }
+  }
+  try {
+    await attachFiles(report, answer, place, tools, bot);
+  } catch (error) {
+    if (!(error instanceof SlackRefused)) throw error;
+    bot.log.warn({ requestId: request.id, code: error.code, method: error.method }, 'files refused by Slack');
+    const sentence = `Slack does not let me attach report and evidence (${error.code}); the app may lack the scope \`files:write\`.`;
+    await postSentence(request.id, origin, request.requestedAt, sentence, 'no-files', tools.attempt, bot);
+  }
+};
+
+/** A channel that takes no posts any more cannot be told so in itself: the log has it, and the answer is done. */
+const unlessRefused = async (id: string, origin: SlackOrigin, bot: BotContext, work: () => Promise<void>) => {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SlackRefused)) throw error;
+    bot.log.error(
+      { requestId: id, channel: origin.channel, code: error.code, method: error.method },
+      'answer refused by Slack',
+    );
+  }
+};
+
+const failLook = async (
+  request: Request,
+  origin: SlackOrigin,
+  failure: Failure,
+  attempt: number,
+  bot: BotContext,
+): Promise<void> => {
+  await finish(request, origin, failureContent(request, origin.user, failure), bot);
+  await postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot);
+};
+
+/**
+ * Shows the end of a look in its thread: first message, report, files; or the sentence of a failure. Safe to repeat,
+ * all of it. Throws to be called again: when Slack or the queue do not answer.
+ */
+export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotContext): Promise<void> => {
+  const { request, outcome } = answer;
+  const { origin } = request;
+  if (origin.kind !== 'slack') {
+    bot.log.warn({ requestId: request.id, origin: origin.kind }, 'answer is not for Slack');
+    return;
+  }
+  await unlessRefused(request.id, origin, bot, () =>
+    outcome.kind === 'report'
+      ? postReport(outcome.report, answer, origin, tools, bot)
+      : failLook(request, origin, outcome.failure, tools.attempt, bot),
+  );
+};
+
+/** Tells a thread that what came for it could not be read. Safe to repeat. */
+export const showRefusal = async (refusal: Refusal, { attempt }: Delivery, bot: BotContext): Promise<void> => {
+  const { origin, requestId, failure } = refusal;
+  if (origin.kind !== 'slack') return;
+  const since = Date.now() - 24 * 3600 * 1000;
+  await unlessRefused(requestId, origin, bot, () =>
+    postSentence(requestId, origin, since, failure.sentence, 'refusal', attempt, bot),
+  );
+};

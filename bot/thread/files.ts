@@ -1,0 +1,74 @@
+import type { AnswerTools } from '../../infra/queue/bot-side.ts';
+import type { Answer } from '../../infra/queue/messages.ts';
+import type { Report } from '../../playbooks/model/index.ts';
+import { reportText } from '../../playbooks/report-text.ts';
+import type { BotContext } from '../context.ts';
+import { findOurs, once } from './post-once.ts';
+import { escaped } from './rich-text.ts';
+
+/** Slack shows at most ten files well in one message. */
+const FILES_PER_MESSAGE = 10;
+
+interface Attached {
+  readonly name: string;
+  readonly title: string;
+  readonly content: Uint8Array;
+}
+
+/** The report as text and data, then the evidence; names of evidence that is no longer there or is empty apart. */
+const collect = async (
+  report: Report,
+  answer: Answer,
+  readFile: AnswerTools['readFile'],
+): Promise<{ files: Attached[]; notes: string[] }> => {
+  const encoder = new TextEncoder();
+  const files: Attached[] = [
+    { name: 'report.txt', title: 'report.txt', content: encoder.encode(reportText(report)) },
+    { name: 'report.json', title: 'report.json', content: encoder.encode(`${JSON.stringify(report, null, 2)}\n`) },
+  ];
+  const notes: string[] = [];
+  for (const file of answer.files) {
+    const content = file.bytes === 0 ? null : await readFile(file);
+    if (content !== null)
+      files.push({ name: file.name, title: `${file.name}${file.truncated ? ' (cut)' : ''}`, content });
+    else notes.push(file.bytes === 0 ? `${file.name} is empty` : `${file.name} was too large or has expired`);
+  }
+  return { files, notes };
+};
+
+/**
+ * Attaches report and evidence to the thread, ten files a message, each message once. Throws SlackRefused and
+ * SlackAway.
+ */
+export const attachFiles = async (
+  report: Report,
+  answer: Answer,
+  place: { channel: string; threadTs: string; since: number },
+  { attempt, readFile }: AnswerTools,
+  { slack, me }: BotContext,
+): Promise<void> => {
+  const { files, notes } = await collect(report, answer, readFile);
+  for (let from = 0, part = 1; from < files.length; from += FILES_PER_MESSAGE, part += 1) {
+    const some = files.slice(from, from + FILES_PER_MESSAGE);
+    const name = `look ${report.id}, part ${part}`;
+    const about = from === 0 && notes.length > 0 ? ` ${escaped(notes.join('; '))}.` : '';
+    const comment = `Report and evidence, ${escaped(name)}.${about}`;
+    await once(
+      attempt,
+      () =>
+        findOurs(
+          slack,
+          me.botId,
+          place,
+          (message) => (message.files?.length ?? 0) > 0 && (message.text ?? '').includes(`${escaped(name)}.`),
+        ),
+      async () => {
+        const uploaded = [];
+        for (const { name: fileName, title, content } of some)
+          uploaded.push({ id: await slack.upload(fileName, content), title });
+        await slack.share(place, uploaded, comment);
+        return null;
+      },
+    );
+  }
+};

@@ -1,0 +1,118 @@
+import type { KnownBlock } from '@slack/types';
+import type { Failure, Progress, Report, Request } from '../../playbooks/model/index.ts';
+import { duration } from '../../playbooks/reading/text.ts';
+import { confidenceWords, headline, subject, verdictOf } from '../../playbooks/report-parts.ts';
+import type { Content, Mark } from '../slack/api.ts';
+import {
+  bold,
+  cutTo,
+  escaped,
+  fitsHeader,
+  header,
+  note,
+  paragraph,
+  person,
+  plain,
+  shownLines,
+  spans,
+} from './rich-text.ts';
+
+/** What the first message of a thread needs to know of the request that it shows. */
+export type Asked = Omit<Request, 'origin'>;
+
+const SIGNS = { fault: '🔴', healthy: '🟢', unclear: '🟡' } as const;
+const BAR = 12;
+
+const target = (request: Asked): string => `process ${request.pid} on ${request.host}`;
+
+const window = (request: Asked): string =>
+  request.windowSeconds === undefined ? '' : `, window ${duration(request.windowSeconds)}`;
+
+const footer = (request: Asked, more = ''): KnownBlock =>
+  note(`Playbook ${request.playbook}${window(request)}${more}, look ${request.id}`);
+
+const bar = (percent: number): string => {
+  const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * BAR);
+  return `${'▰'.repeat(full)}${'▱'.repeat(BAR - full)}`;
+};
+
+/** What the first message is recognised by, and what a follow-up in its thread reads the request from. */
+export const firstMark = (request: Asked): Mark => ({
+  request_id: request.id,
+  part: 'first',
+  host: request.host,
+  pid: request.pid,
+  playbook: request.playbook,
+  ...(request.windowSeconds === undefined ? {} : { window_seconds: request.windowSeconds }),
+});
+
+/** Before anything runs. `why` says what it waits for. */
+export const openingContent = (request: Asked, asker: string, why: string): Content => ({
+  text: `Looking at ${target(request)}`,
+  blocks: [
+    header(`Looking at ${target(request)}`),
+    paragraph([person(asker), plain(` asked. ${why}`)]),
+    footer(request),
+  ],
+});
+
+/** While it runs: what, for how long, how far. */
+export const progressContent = (request: Asked, asker: string, progress: Progress): Content => {
+  const percent = Math.floor(progress.percent);
+  const probes = progress.probes.length === 0 ? '' : ` (${progress.probes.slice(0, 8).join(', ')})`;
+  const doing = cutTo(shownLines(`${progress.doing}${probes}`).replaceAll('\n', ' '), 400).text;
+  return {
+    text: `Looking at ${target(request)}: ${percent} %`,
+    blocks: [
+      header(`Looking at ${target(request)}`),
+      paragraph([plain(`${bar(percent)}  ${percent} %, ${duration(Math.floor(progress.seconds))}`)]),
+      paragraph(spans(doing)),
+      paragraph([person(asker), plain(' asked.')]),
+      footer(request),
+    ],
+  };
+};
+
+/** After it: the headline, how sure it is, and which process it was. */
+export const reportContent = (request: Asked, asker: string, report: Report): Content => {
+  const { verdict, first } = verdictOf(report);
+  const title = headline(report).replaceAll('`', '');
+  const whole = fitsHeader(`${SIGNS[verdict]} ${title}`)
+    ? []
+    : [paragraph([bold(cutTo(shownLines(title), 1_000).text)])];
+  const sure =
+    first === null
+      ? 'No cause could be shown.'
+      : `Confidence: ${confidenceWords(first.confidence)}. Cause: \`${first.cause}\`.`;
+  return {
+    text: escaped(cutTo(`${title} (${target(request)})`, 1_000).text),
+    blocks: [
+      header(`${SIGNS[verdict]} ${title}`),
+      ...whole,
+      paragraph(spans(sure)),
+      paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
+      paragraph([person(asker), plain(' asked. The report is in the thread.')]),
+      footer(request, `, ${duration(report.seconds)}`),
+    ],
+  };
+};
+
+/** When there is nothing to report: one sentence that says why and what to do. */
+export const failureContent = (request: Asked, asker: string, failure: Failure): Content => ({
+  text: escaped(cutTo(`Could not look at ${target(request)}: ${failure.sentence}`, 1_000).text),
+  blocks: [
+    header(`⚪ Could not look at ${target(request)}`),
+    paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
+    paragraph([person(asker), plain(' asked.')]),
+    footer(request, `, ${failure.code}`),
+  ],
+});
+
+/** A sentence as a message of its own in the thread. */
+export const sentenceContent = (sentence: string, mention?: string): Content => {
+  const shown = cutTo(shownLines(sentence), 2_500).text;
+  return {
+    text: escaped(cutTo(sentence, 1_000).text),
+    blocks: [paragraph([...(mention === undefined ? [] : [person(mention), plain(' ')]), ...spans(shown)])],
+  };
+};
