@@ -1,8 +1,8 @@
 """Where CPython keeps what: offsets in bytes of the fields that are read, by minor version, 64-bit builds.
 
 How they were checked: printed by gdb from the debug information of real interpreters (`p &((T *)0)->field`), 2.7.18,
-3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 on x86-64, and Debian's 3.11.2; a test does so
-again where such interpreters are installed. On aarch64 the same C declarations give the same offsets (LP64, natural
+3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 on x86-64, and Debian's 3.11.2 and 3.14.8; a test
+does so again where such interpreters are installed. On aarch64 the same C declarations give the same offsets (LP64, natural
 alignment). From 3.13 on the process publishes most of them itself (`_Py_DebugOffsets`, Include/internal/
 pycore_runtime.h and pycore_debug_offsets.h); what it publishes is taken in place of the table. A version that is
 neither in the table nor publishes is refused.
@@ -15,12 +15,10 @@ EVERY = '''
     PyObject ob_refcnt=0 ob_type=8
     PyVarObject ob_size=16
     PyTypeObject tp_name=24 tp_basicsize=32 tp_flags=168 tp_dictoffset=288
-    PyTupleObject ob_item=24
     PyModuleObject md_dict=16
     PyCFunctionObject m_ml=16 m_self=24
     PyMethodDef ml_name=0
     PyMethodObject im_func=16 im_self=24
-    lockobject lock_lock=16
     PyCellObject ob_ref=16
 '''
 
@@ -29,15 +27,13 @@ THREE = EVERY + '''
     PyBytesObject ob_sval=32
     PyThreadState next=8 interp=16
     PyDictObject ma_used=16 ma_keys=32 ma_values=40
-    partialobject fn=16 args=24
-    lockobject size=40
-    rlockobject size=48 rlock_lock=16 rlock_owner=24 rlock_count=32
 '''
 
 TO_3_10 = THREE + '''
     PyASCIIObject size=48
     PyCompactUnicodeObject size=72
     PyUnicodeObject data=72
+    PyTupleObject ob_item=24
     PyLongObject ob_digit=24
     PyCodeObject co_argcount=16
     PyFrameObject f_back=24 f_code=32 f_valuestack=64
@@ -45,24 +41,23 @@ TO_3_10 = THREE + '''
     PyThreadState frame=24
     PyInterpreterState next=0 tstate_head=8
     PyDictKeysObject dk_size=8 dk_nentries=32 dk_indices=40
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
 '''
 
 FROM_3_11 = THREE + '''
     PyCodeObject co_flags=48 co_filename=112 co_name=120 co_qualname=128 co_linetable=136 co_exceptiontable=40
     PyCodeObject co_nlocals=80
     PyFrameObject f_back=16 f_frame=24
-    _PyInterpreterFrame localsplus=72
     _PyStackChunk previous=0 top=16 data=24
     PyDictKeysObject dk_log2_size=8 dk_log2_index_bytes=9 dk_kind=10 dk_nentries=24 dk_indices=32
-    PyFunctionObject func_name=32 func_code=48
-    partialobject size=64
+    PyFunctionObject func_name=32
 '''
 
 TABLES = {
     (2, 7): EVERY + '''
-    PyTypeObject size=392
-    PyUnicodeObject str=24 length=16
     PyStringObject ob_sval=36
+    PyTupleObject ob_item=24
     PyLongObject ob_digit=24
     PyIntObject ob_ival=16
     PyCodeObject size=128 co_argcount=16 co_flags=28 co_firstlineno=96 co_filename=80 co_name=88 co_lnotab=104
@@ -72,11 +67,10 @@ TABLES = {
     PyThreadState next=0 interp=8 frame=16 thread_id=144
     PyInterpreterState next=0 tstate_head=8 modules=16
     PyDictObject ma_used=24 ma_mask=32 ma_table=40
-    PyFunctionObject func_name=56 func_code=16
-    lockobject size=32
+    PyFunctionObject func_name=56
+    lockobject lock_lock=16
     ''',
     (3, 6): TO_3_10 + '''
-    PyTypeObject size=400
     PyHeapTypeObject ht_cached_keys=856
     PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
     PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
@@ -84,11 +78,9 @@ TABLES = {
     PyFrameObject f_lasti=120 f_localsplus=376 f_iblock=128 f_blockstack=136
     PyThreadState thread_id=152
     PyInterpreterState modules=16
-    PyFunctionObject func_name=64 func_code=16
-    partialobject size=56
+    PyFunctionObject func_name=64
     ''',
     (3, 7): TO_3_10 + '''
-    PyTypeObject size=400
     PyHeapTypeObject ht_cached_keys=856
     PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
     PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
@@ -97,11 +89,9 @@ TABLES = {
     PyThreadState thread_id=176 id=272
     PyInterpreterState id=16 modules=40
     _PyRuntimeState interpreters.head=24 gilstate.tstate_current=1480
-    PyFunctionObject func_name=64 func_code=16
-    partialobject size=64
+    PyFunctionObject func_name=64
     ''',
     (3, 8): TO_3_10 + '''
-    PyTypeObject size=416
     PyHeapTypeObject ht_cached_keys=872
     PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
     PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
@@ -110,11 +100,9 @@ TABLES = {
     PyThreadState thread_id=176 id=256
     PyInterpreterState id=16 modules=56
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=1368
-    PyFunctionObject func_name=64 func_code=16
-    partialobject size=64
+    PyFunctionObject func_name=64
     ''',
     (3, 9): TO_3_10 + '''
-    PyTypeObject size=408
     PyHeapTypeObject ht_cached_keys=864
     PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
     PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
@@ -123,11 +111,9 @@ TABLES = {
     PyThreadState thread_id=176 id=256
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
-    PyFunctionObject func_name=64 func_code=16
-    partialobject size=64
+    PyFunctionObject func_name=64
     ''',
     (3, 10): TO_3_10 + '''
-    PyTypeObject size=408
     PyHeapTypeObject ht_cached_keys=872
     PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
     PyCodeObject co_linetable=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88
@@ -136,54 +122,78 @@ TABLES = {
     PyThreadState cframe=48 thread_id=176 id=256
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
-    PyFunctionObject func_name=32 func_code=48
-    partialobject size=64
+    PyFunctionObject func_name=32
     ''',
     (3, 11): FROM_3_11 + '''
-    PyTypeObject size=408
     PyHeapTypeObject ht_cached_keys=872
     PyASCIIObject size=48
     PyCompactUnicodeObject size=72
     PyUnicodeObject data=72
+    PyTupleObject ob_item=24
     PyLongObject ob_digit=24
     PyCodeObject size=192 co_argcount=56 co_kwonlyargcount=64 co_firstlineno=72 co_code_adaptive=184
     PyCodeObject _co_firsttraceable=168 co_nlocalsplus=76 co_stacksize=68
-    _PyInterpreterFrame f_func=0 f_code=32 previous=48 prev_instr=56 owner=69
+    _PyInterpreterFrame f_code=32 previous=48 prev_instr=56 owner=69 localsplus=72
     PyThreadState cframe=56 thread_id=152 native_thread_id=160 id=240 datastack_chunk=296 datastack_top=304
     _PyCFrame current_frame=8
     PyInterpreterState next=0 threads.head=16 id=48 modules=888
     _PyRuntimeState interpreters.head=40 gilstate.tstate_current=576
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
     ''',
     (3, 12): FROM_3_11 + '''
-    PyTypeObject size=416
     PyHeapTypeObject ht_cached_keys=880
     PyASCIIObject size=40
     PyCompactUnicodeObject size=56
     PyUnicodeObject data=56
+    PyTupleObject ob_item=24
     PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
     PyCodeObject size=200 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=192
     PyCodeObject _co_firsttraceable=176 co_nlocalsplus=72 co_stacksize=64
-    _PyInterpreterFrame f_funcobj=16 f_code=0 previous=8 prev_instr=56 owner=70
+    _PyInterpreterFrame f_code=0 previous=8 prev_instr=56 owner=70 localsplus=72
     PyThreadState cframe=56 thread_id=136 native_thread_id=144 id=224 datastack_chunk=232 datastack_top=240
     _PyCFrame current_frame=0
     PyInterpreterState next=0 threads.head=72 id=8 imports.modules=944 ceval.gil=384
     _PyRuntimeState interpreters.head=40
     _gil_runtime_state locked=16 last_holder=8
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
     ''',
     (3, 13): FROM_3_11 + '''
-    PyTypeObject size=416
     PyHeapTypeObject ht_cached_keys=880
     PyASCIIObject size=40
     PyCompactUnicodeObject size=56
     PyUnicodeObject data=56
+    PyTupleObject ob_item=24
     PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
     PyCodeObject size=208 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=200
     PyCodeObject _co_firsttraceable=184 co_nlocalsplus=72 co_stacksize=64
-    _PyInterpreterFrame f_funcobj=16 f_executable=0 previous=8 instr_ptr=56 owner=70
+    _PyInterpreterFrame f_executable=0 previous=8 instr_ptr=56 owner=70 localsplus=72
     PyThreadState current_frame=72 thread_id=152 native_thread_id=160 id=224 datastack_chunk=232 datastack_top=240
     PyInterpreterState next=7264 threads.head=7344 id=7272 imports.modules=7656 ceval.gil=16
     _PyRuntimeState interpreters.head=632
     _gil_runtime_state locked=16 last_holder=8
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    ''',
+    (3, 14): FROM_3_11 + '''
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyTupleObject ob_item=32
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=216 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=208
+    PyCodeObject _co_firsttraceable=192 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_executable=0 previous=8 instr_ptr=56 stackpointer=64 owner=74 localsplus=80
+    PyThreadState current_frame=72 thread_id=152 native_thread_id=160 id=224 datastack_chunk=232 datastack_top=240
+    PyInterpreterState next=7272 threads.head=7344 id=7280 imports.modules=7688 ceval.gil=16
+    _PyRuntimeState interpreters.head=808
+    _gil_runtime_state locked=16 last_holder=8
+    lockobject lock=16
+    rlockobject lock=16
+    _PyRecursiveMutex thread=8 level=16
+    PyDescrObject d_name=24
     ''',
 }
 
@@ -251,14 +261,37 @@ PUBLISHED = {
         PyUnicodeObject size state length asciiobject_size
         GCState size collecting
     ''',
+    (3, 14): '''
+        _PyRuntimeState size finalizing interpreters.head
+        PyInterpreterState size id next threads.head threads.main gc imports.modules sysdict builtins ceval.gil gil
+        PyInterpreterState gil_enabled gil_locked gil_holder code_object_generation tlbc_generation
+        PyThreadState size prev next interp current_frame thread_id native_thread_id datastack_chunk status
+        _PyInterpreterFrame size previous f_executable instr_ptr localsplus owner stackpointer tlbc_index
+        PyCodeObject size co_filename co_name co_qualname co_linetable co_firstlineno co_argcount co_localsplusnames
+        PyCodeObject co_localspluskinds co_code_adaptive co_tlbc
+        PyObject size ob_type
+        PyTypeObject size tp_name tp_repr tp_flags
+        PyTupleObject size ob_item ob_size
+        PyListObject size ob_item ob_size
+        PySetObject size used table mask
+        PyDictObject size ma_keys ma_values
+        PyFloatObject size ob_fval
+        PyLongObject size long_value.lv_tag long_value.ob_digit
+        PyBytesObject size ob_size ob_sval
+        PyUnicodeObject size state length asciiobject_size
+        GCState size collecting
+    ''',
 }
+# What is published of structures of which more is read than is published: where it is not as in the table, neither is
+# the rest.
+TELLING = ('PyCodeObject.size', '_PyInterpreterFrame.localsplus', 'PyThreadState.datastack_chunk')
 
 
 def published_layout(memory, address, key, version):
     """The layout of 3.13 and later: the table's with what `_Py_DebugOffsets` at `address` says. Raises Unreadable."""
     layout = table_layout(key)
-    names = ['%s.%s' % (line.split()[0], field) for line in PUBLISHED[key].splitlines() if line.strip()
-             for field in line.split()[1:]]
+    lines = [line.split() for line in PUBLISHED[key].splitlines() if line.strip()]
+    names = ['%s.%s' % (line[0], field) for line in lines for field in line[1:]]
     data = memory.read(address, 24 + 8 * len(names))
     cookie, number, free_threaded = struct.unpack_from('<8sQQ', data)
     if cookie != b'xdebugpy' or (number >> 24, number >> 16 & 255) != key:
@@ -268,6 +301,9 @@ def published_layout(memory, address, key, version):
     offsets = dict(zip(names, struct.unpack_from('<%dQ' % len(names), data, 24)))
     if any(offset > 1 << 24 for offset in offsets.values()):
         raise Torn('debug offsets out of range')
+    if any(offsets[name] != layout[name] for name in TELLING if layout.get(name) is not None):
+        raise Unreadable('not-applicable', 'This build of Python %s lays its structures out in another way than the '
+                         'builds that are known.' % version)
     layout.offsets['PyASCIIObject.state'] = offsets['PyUnicodeObject.state']
     layout.offsets['PyASCIIObject.length'] = offsets['PyUnicodeObject.length']
     layout.offsets['PyASCIIObject.size'] = offsets['PyUnicodeObject.asciiobject_size']

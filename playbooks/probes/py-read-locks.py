@@ -2,13 +2,17 @@
 
 A `with` block keeps the bound `__exit__` of its context manager on the frame's value stack. To 3.10 the frame's block
 stack says how deep the values of each block reach (f_blockstack, b_level); from 3.11 on the code's exception table says
-it for the current instruction (Objects/exception_handling_notes.txt). A thread in futex(2) waits at an address; the lock
-whose semaphore is there is the one it waits for (Python/thread_pthread.h: PyThread_type_lock is a sem_t).
+it for the current instruction (Objects/exception_handling_notes.txt); 3.14 keeps `__exit__` and the manager apart.
+
+A thread in futex(2) waits at an address; the lock whose semaphore is there is the one it waits for (Python/
+thread_pthread.h: PyThread_type_lock is a sem_t). From 3.14 on locks have no semaphore of their own, but say that
+somebody waits (Python/lock.c): then it is the lock that the innermost frame's current instruction calls.
 """
 import struct
 
 from py_read_dicts import Dicts
 from py_read_memory import Torn
+from py_read_stacks import reference_bits
 
 EXITS = ('__exit__', '__aexit__')
 BUILTIN_METHODS = ('builtin_function_or_method', 'builtin_method')
@@ -18,6 +22,7 @@ RLOCK = '_thread.RLock'
 VALUES_MOST = 600  # of one frame
 HOLDS_MOST = 64  # of one frame
 BLOCKS_MOST = 20  # CO_MAXBLOCKS
+LOCKED_WITH_WAITERS = 3  # _Py_LOCKED and _Py_HAS_PARKED (pycore_lock.h)
 
 
 class Locks(object):
@@ -28,6 +33,8 @@ class Locks(object):
         self.memory = objects.memory
         self.layout = objects.layout
         self.newer = objects.version >= (3, 11)
+        self.apart = objects.version >= (3, 14)
+        self.bits = reference_bits(self.layout)
         self.dicts = Dicts(objects)
 
     def holds(self, frames):
@@ -38,8 +45,9 @@ class Locks(object):
         found = {}
         for index, (frame, code, offset) in enumerate(frames):
             managers = []
-            for value in self._block_values(frame, code, offset):
-                manager = self._manager(value)
+            values = self._block_values(frame, code, offset)
+            for value, following in zip(values, values[1:] + [0]):
+                manager = self._manager(value, following)
                 if manager is not None:
                     managers.append(manager)
                     managers.extend(self._inner_locks(manager, frames[index + 1:]))
@@ -61,7 +69,7 @@ class Locks(object):
             if not depth:
                 return []
             data = self.memory.read(start, 8 * min(depth, VALUES_MOST))
-            return [struct.unpack_from('<Q', data, 8 * level)[0] for level in levels]
+            return [struct.unpack_from('<Q', data, 8 * level)[0] & self.bits for level in levels]
         except Torn:
             return []
 
@@ -74,9 +82,14 @@ class Locks(object):
         data = self.memory.read(frame + layout['PyFrameObject.f_blockstack'], size * count)
         return [struct.unpack_from('<i', data, size * block + at)[0] for block in range(count)]
 
-    def _manager(self, value):
-        """(type, address) of the context manager whose bound `__exit__` is the object at `value`; None for others."""
+    def _manager(self, value, following):
+        """(type, address) of the context manager whose bound `__exit__` is the object at `value`; None for others.
+
+        Where `__exit__` is not bound the manager is the value `following` it.
+        """
         bound = self._bound(value)
+        if bound is None and self.apart and following:
+            bound = following, self._unbound_name(value)
         if bound is None or bound[1] not in EXITS:
             return None
         try:
@@ -107,6 +120,18 @@ class Locks(object):
         except Torn:
             return None
 
+    def _unbound_name(self, value):
+        """The name of the function or method descriptor at `value`, None for anything else."""
+        objects, memory, layout = self.objects, self.memory, self.layout
+        try:
+            if objects.is_instance(value, 'function'):
+                return objects.string(memory.word(value + layout['PyFunctionObject.func_name']))
+            if objects.is_instance(value, 'method_descriptor'):
+                return objects.string(memory.word(value + layout['PyDescrObject.d_name']))
+        except Torn:
+            pass
+        return None
+
     def _inner_locks(self, manager, inner):
         """The lock of a Condition that is held by its `with` block; none while one of the inner frames waits in it."""
         kind, address = manager
@@ -123,7 +148,7 @@ class Locks(object):
         if code.name.rpartition('.')[2] != 'wait' or code.argument_count < 1:
             return False
         try:
-            return self.memory.word(address + self._locals_at()) == condition
+            return self.memory.word(address + self._locals_at()) & self.bits == condition
         except Torn:
             return True
 
@@ -137,13 +162,44 @@ class Locks(object):
         """
         if not frames:
             return None
-        frame, code, _ = frames[-1]
+        frame, code, offset = frames[-1]
+        if self.apart:
+            return self._waited_by_call(frame, code, offset)
         for value in self._values(frame, code):
             for lock in (value, (self._bound(value) or (0,))[0]):
                 kind = self._lock_type(lock, semaphore)
                 if kind is not None:
                     return self._owned(kind, lock, self._first_local(frame, code))
         return None
+
+    def _waited_by_call(self, frame, code, offset):
+        """As `waited`: the locked lock with waiters among what the frame's current instruction calls, if it is one."""
+        layout = self.layout
+        try:
+            top = self.memory.word(frame + layout['_PyInterpreterFrame.stackpointer'])
+            count = min(bytearray(self.memory.read(code.start + offset, 2))[1] + 2, VALUES_MOST)
+            if not frame < top <= frame + 8 * (VALUES_MOST + code.locals_count):
+                return None
+            called = struct.unpack('<%dQ' % count, self.memory.read(top - 8 * count, 8 * count))
+        except Torn:
+            return None
+        for value in [reference & self.bits for reference in called]:
+            for lock in (value, (self._bound(value) or (0,))[0]):
+                kind = self._parked_type(lock)
+                if kind is not None:
+                    return self._owned(kind, lock, 0)
+        return None
+
+    def _parked_type(self, lock):
+        """The type's name if there is a lock at `lock` that somebody waits for, else None."""
+        try:
+            kind = self.objects.type_name(self.objects.type_of(lock)) if lock else None
+            if kind not in LOCKS + (RLOCK,):
+                return None
+            at = self.layout['rlockobject.lock' if kind == RLOCK else 'lockobject.lock']
+            return kind if bytearray(self.memory.read(lock + at, 1))[0] & 3 == LOCKED_WITH_WAITERS else None
+        except Torn:
+            return None
 
     def _values(self, frame, code):
         """All values of a frame, also those that its stack still shows after they were taken from it."""
@@ -159,6 +215,14 @@ class Locks(object):
             return struct.unpack('<%dQ' % (most // 8), self.memory.read(frame + at, most // 8 * 8))
         except Torn:
             return ()
+
+    def _owner_fields(self):
+        """Where an RLock has its owner's ident and its count."""
+        layout = self.layout
+        if self.apart:
+            lock = layout['rlockobject.lock']
+            return lock + layout['_PyRecursiveMutex.thread'], lock + layout['_PyRecursiveMutex.level']
+        return layout['rlockobject.rlock_owner'], layout['rlockobject.rlock_count']
 
     def _first_local(self, frame, code):
         try:
@@ -187,9 +251,8 @@ class Locks(object):
         objects = self.objects
         try:
             if kind == RLOCK:
-                owner = self.memory.word(lock + self.layout['rlockobject.rlock_owner'])
-                count = self.memory.word(lock + self.layout['rlockobject.rlock_count'])
-                return kind, lock, owner if count else None
+                owner, count = self._owner_fields()
+                return kind, lock, self.memory.word(lock + owner) if self.apart or self.memory.word(lock + count) else None
             if outer and objects.type_name(objects.type_of(outer)) == '_RLock':
                 block, owner = ('_RLock__block', '_RLock__owner') if objects.version == (2, 7) else ('_block', '_owner')
                 if self.dicts.attribute(outer, block) == lock:

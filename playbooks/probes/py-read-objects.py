@@ -89,9 +89,6 @@ class Objects(object):
 
     def _string_state(self, state):
         """(bytes a character, compact, ASCII only) of PyASCIIObject.state (Include/cpython/unicodeobject.h)."""
-        if self.version >= (3, 14):
-            # A whole 16 bits for `interned` come first.
-            return state >> 16 & 7, state >> 19 & 1, state >> 20 & 1
         return state >> 2 & 7, state >> 5 & 1, state >> 6 & 1
 
     def _bytes(self, address, field, most):

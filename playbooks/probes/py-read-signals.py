@@ -7,6 +7,7 @@ signal number is followed by the frame object of the very frame it was called fr
 import struct
 
 from py_read_memory import Torn
+from py_read_stacks import reference_bits
 
 SIGNALS = range(1, 65)
 SLOTS_MOST = 300
@@ -21,6 +22,7 @@ def handlers(objects, frames):
     """
     memory, layout = objects.memory, objects.layout
     newer = layout.version >= (3, 11)
+    bits = reference_bits(layout)
     slots_at = layout['_PyInterpreterFrame.localsplus' if newer else 'PyFrameObject.f_localsplus']
     wanted, pieces = [], []
     for index in range(1, len(frames)):
@@ -35,7 +37,7 @@ def handlers(objects, frames):
         if data is None:
             continue
         code = frames[index][1]
-        everything = struct.unpack('<%dQ' % (len(data) // 8), data)
+        everything = [slot & bits for slot in struct.unpack('<%dQ' % (len(data) // 8), data)]
         values = list(everything[:slots])
         for argument, cell in code.cell_arguments.items():
             if argument < slots:

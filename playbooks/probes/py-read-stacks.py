@@ -56,6 +56,7 @@ class StackReader(object):
     def __init__(self, memory, layout):
         self.memory = memory
         self.newer = layout.version >= (3, 11)
+        self.bits = reference_bits(layout)
         frame = '_PyInterpreterFrame.' if self.newer else 'PyFrameObject.'
         code = layout.first(frame + 'f_executable', frame + 'f_code')
         previous = layout.first(frame + 'previous', frame + 'f_back')
@@ -164,6 +165,7 @@ class StackReader(object):
         frames, seen, places, unpack = [], set(), plan.frames, self.fields.unpack_from
         code, previous, instruction = self.order[:3]
         owner = self.order[3] if self.newer else None
+        bits = self.bits
         while address:
             place = places.get(address) or self._in_region(plan, address)
             if place is None or address in seen:
@@ -175,7 +177,7 @@ class StackReader(object):
             if owner is not None and values[owner] >= OWNED_BY_C:
                 frames.append((address, 0, 0))
             else:
-                frames.append((address, values[code], values[instruction]))
+                frames.append((address, values[code] & bits, values[instruction]))
             address = values[previous]
         frames.reverse()
         return Chain(frames, False)
@@ -225,6 +227,11 @@ class StackReader(object):
             except Torn:
                 pass
         return found
+
+
+def reference_bits(layout):
+    """The bits of a reference on a frame's stack that are the address: from 3.14 on it is tagged (pycore_stackref.h)."""
+    return ~3 if layout.version >= (3, 14) else ~0
 
 
 def fields_of(base, fields):

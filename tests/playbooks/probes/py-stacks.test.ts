@@ -123,7 +123,7 @@ describe('locks', () => {
     expect(waits('after_with')).toBeNull();
     expect(types('spins_inside')).toEqual(['Managed']);
     expect(waits('spins_inside')).toBeNull();
-    expect(thread('spins_inside').gil).toBe(thread('spins_inside').samples);
+    expect(thread('spins_inside').gil).toBeGreaterThan(thread('spins_inside').samples / 2);
   });
 });
 
