@@ -161,6 +161,8 @@ class Memory(object):
             self.reads += 1
             data = self._vector(some)
             if data is None:
+                if self._vector.refused():
+                    return found + [self._try(address, size) for address, size in pieces[first:]]
                 found.extend(self._try(address, size) for address, size in some)
                 continue
             at = 0
@@ -208,7 +210,7 @@ def vector_reader(pid):
         return None
     call.restype = ctypes.c_ssize_t
     call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
-    buffers = {'size': 0, 'buffer': None}
+    buffers = {'size': 0, 'buffer': None, 'errno': 0}
 
     def read(pieces):
         total = 0
@@ -227,7 +229,10 @@ def vector_reader(pid):
         local = struct.pack('QQ', ctypes.addressof(buffers['buffer']), total)
         remote = struct.pack('%dQ' % len(flat), *flat)
         if call(pid, local, 1, remote, len(pieces), 0) != total:
+            buffers['errno'] = ctypes.get_errno()
             return None
         return ctypes.string_at(buffers['buffer'], total)
 
+    # A kernel or a seccomp filter without the call refuses it each time; then pieces are read one by one.
+    read.refused = lambda: buffers['errno'] in (errno.EPERM, errno.ENOSYS)
     return read
