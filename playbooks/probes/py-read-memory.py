@@ -162,6 +162,7 @@ class Memory(object):
             data = self._vector(some)
             if data is None:
                 if self._vector.refused():
+                    self._vector = None
                     return found + [self._try(address, size) for address, size in pieces[first:]]
                 found.extend(self._try(address, size) for address, size in some)
                 continue

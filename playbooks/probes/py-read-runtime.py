@@ -158,7 +158,10 @@ def loaded_address(memory, module, function):
         if code[:3] == b'\x48\x8b\x05' and code[7:8] == b'\xc3':  # mov disp32(%rip),%rax; ret
             return function + skipped + 7 + struct.unpack_from('<i', code, 3)[0]
         return None
-    first, second, third = struct.unpack_from('<III', code)
+    words = struct.unpack_from('<IIII', code)
+    if words[0] == 0xd503245f:  # bti c
+        function, words = function + 4, words[1:]
+    first, second, third = words[:3]
     if first & 0x9f00001f == 0x90000000 and second & 0xffc003ff == 0xf9400000 and third == 0xd65f03c0:
         pages = (first >> 5 & 0x7ffff) << 2 | first >> 29 & 3  # adrp x0, page; ldr x0, [x0, #offset]; ret
         pages -= 1 << 21 if pages & 1 << 20 else 0

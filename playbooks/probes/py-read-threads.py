@@ -6,7 +6,7 @@ from py_read_memory import Torn
 
 THREADS_MOST = 20000
 TRIES = 5
-KNOWN_OFFSETS = (720, 208, 48)
+KNOWN_OFFSETS = (720, 208, 48, 32)
 PTHREAD_SIZE = 1024  # of glibc's struct pthread, and more than musl's; the kernel's id is an int somewhere in it
 
 
@@ -41,10 +41,10 @@ class ThreadList(object):
     def read(self):
         """The thread states that exist now. Raises Torn when the lists change faster than they can be read."""
         why = Torn('never read')
-        for _ in range(TRIES):
+        for left in range(TRIES - 1, -1, -1):
             try:
                 if not self._unchanged():
-                    self._walk()
+                    self._walk(not left)
                     if not self._unchanged():
                         continue
                 return self._threads
@@ -63,37 +63,50 @@ class ThreadList(object):
         data = self.memory.read_all([link[:2] for link in self._links])
         return all(found is not None and check(found) for found, (_, _, check) in zip(data, self._links))
 
-    def _walk(self):
-        """Reads the lists anew. Raises Torn."""
-        memory, runtime = self.memory, self.runtime
+    def _walk(self, patient):
+        """Reads the lists anew. Raises Torn; when `patient`, only if no interpreter's list could be read."""
         known = dict((thread.key, thread) for thread in self._threads)
         threads, links = [], []
-
-        def expect(address, value):
-            links.append((address, 8, lambda data: data == struct.pack('<Q', value)))
-
-        interpreters = runtime.interpreters()
+        interpreters = self.runtime.interpreters()
+        self.interpreters_not_read = 0
         for interpreter in interpreters:
-            address = runtime.first_thread(interpreter)
-            expect(runtime.first_thread_at(interpreter), address)
-            seen = set()
-            while address:
-                if address in seen or len(threads) >= THREADS_MOST:
-                    raise Torn('the list of threads has no end')
-                seen.add(address)
-                fields = self._fields(memory.read(address, self.head_size))
-                following, owner, ident, native, number = fields
-                if owner != interpreter:
-                    raise Torn('a thread state of another interpreter')
+            try:
+                mine = self._walk_one(interpreter)
+            except Torn:
+                if not patient or len(interpreters) == 1:
+                    raise
+                self.interpreters_not_read += 1
+                continue
+            for address, size, value, fields in mine:
+                if fields is None:
+                    links.append((address, size, lambda data, value=value: data == value))
+                    continue
+                _, _, ident, native, number = fields
                 key = (address, number, ident)
                 thread = known.get(key) or ThreadState(address, key, ident, native)
                 thread.native = native
                 threads.append(thread)
-                links.append((address, self.head_size, lambda head, fields=fields: self._fields(head) == fields))
-                address = following
+                links.append((address, size, lambda head, fields=fields: self._fields(head) == fields))
         self.interpreters = interpreters
         self._threads, self._links = threads, links
         self._tids.assign(threads)
+
+    def _walk_one(self, interpreter):
+        """What the list of one interpreter consists of, (address, size, bytes, fields of a thread state or None)."""
+        address = self.runtime.first_thread(interpreter)
+        found = [(self.runtime.first_thread_at(interpreter), 8, struct.pack('<Q', address), None)]
+        seen = set()
+        while address:
+            if address in seen or len(seen) >= THREADS_MOST:
+                raise Torn('the list of threads has no end')
+            seen.add(address)
+            head = self.memory.read(address, self.head_size)
+            fields = self._fields(head)
+            if fields[1] != interpreter:
+                raise Torn('a thread state of another interpreter')
+            found.append((address, self.head_size, head, fields))
+            address = fields[0]
+        return found
 
 
 class Tids(object):
@@ -155,7 +168,7 @@ class Tids(object):
 def tid_offset(heads, host):
     """The offset at which the pthreads `heads` have thread ids of `host`, each another one; None when not to be told.
 
-    Known places come first: glibc on x86-64 and aarch64, musl. In a container small numbers are thread ids too, so
+    Known places come first: glibc on x86-64 and aarch64, musl on both. In a container small numbers are thread ids too, so
     that elsewhere one thread alone proves nothing.
     """
     def matches(offset):

@@ -61,6 +61,7 @@ class Thread(object):
 class Watch(object):
     """Looks at one process. `samples` counts the looks that came to an end, `lost` those that did not.
 
+    `deadline`: when a look has to end (time.monotonic()), whatever it has seen by then; None for never.
     `motion`: a py_read_motion.Motion that watches the variables of the threads that run, or None.
     """
 
@@ -76,6 +77,7 @@ class Watch(object):
         self.motion = None
         self.notes = list(runtime.notes)
         self.threads = {}
+        self.deadline = None
         self._names_next = 0
 
     def look(self):
@@ -128,6 +130,10 @@ class Watch(object):
         threads = [self._thread(state) for state in states]
         seen = []
         for group in groups(threads):
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                seen.extend((thread, (None, frozenset())) for thread in threads[len(seen):])
+                self.notes.append('Reading %d threads took too long: some were left out.' % len(threads))
+                break
             for thread, copy in zip(group, self._copies(group)):
                 seen.append((thread, self._stack_of(thread, copy)))
         # What was seen stands on code objects read earlier: it counts if they still are what they were.

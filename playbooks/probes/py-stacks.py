@@ -15,6 +15,7 @@ import types
 MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
            'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_locks', 'py_read_values', 'py_read_source',
            'py_read_motion', 'py_read_watch', 'py_read_report')
+LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 
@@ -32,6 +33,7 @@ def sample(watch, seconds, hertz):
     """Looks again and again until the window is over. Returns the seconds between the first look and the last."""
     first = last = following = time.monotonic()
     end = first + seconds
+    watch.deadline = end + LONGER_MOST
     while True:
         begun, busy = time.monotonic(), time.process_time()
         if not watch.look():
@@ -61,6 +63,8 @@ def main(arguments):
             if Motion.knows(watch.runtime.layout.version):
                 watch.motion = Motion(memory.read, watch.runtime.layout.version, memory.pid, token)
             seconds = sample(watch, float(arguments[2]), float(arguments[3]))
+            if not watch.samples:
+                raise Torn('the list of threads changed all the time, or has no end')
             watch.finish()
             report = printed(watch, seconds)
         except Torn as torn:
