@@ -8,6 +8,7 @@ import {
   type Parsed,
   type StepContext,
 } from '../model/index.ts';
+import { plainName } from './native-stacks.names.ts';
 
 export const NativeFrame = z.object({
   function: z.string().nullable(),
@@ -25,10 +26,6 @@ export const NativeStacksData = z.object({
   threads: z.array(NativeThread),
 });
 export type NativeStacksData = z.infer<typeof NativeStacksData>;
-
-/** Symbol versions and the suffixes that compilers give to copies of a function (`recv@@GLIBC_2.2.5`, `f.lto_priv.0`). */
-const plainName = (name: string): string =>
-  name.replace(/@.*$/, '').replace(/(?:\.(?:lto_priv|constprop|isra|part|cold|llvm)(?:\.\d+)*)+$/, '');
 
 /** `#3  0xADDRESS FUNCTION - MODULE`; either may be missing, and a C++ function may hold spaces. */
 const readFrame = (line: string, at: number): NativeFrame | null => {
@@ -134,8 +131,15 @@ export const nativeStacks = defineProbe<NativeStacksData>({
     const frames = typeof step.options.frames === 'number' ? step.options.frames : 100;
     const { pid } = step.target;
     return {
-      argv: ['sh', '{script:native-stacks.sh}', String(pid), String(frames), '{script:native-stacks.gdb.py}'],
-      scripts: ['native-stacks.sh', 'native-stacks.gdb.py'],
+      argv: [
+        'sh',
+        '{script:native-stacks.sh}',
+        String(pid),
+        String(frames),
+        '{script:ptrace-guard.sh}',
+        '{script:native-stacks.gdb.py}',
+      ],
+      scripts: ['native-stacks.sh', 'ptrace-guard.sh', 'native-stacks.gdb.py'],
     };
   },
   parse,

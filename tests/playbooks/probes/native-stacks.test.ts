@@ -24,8 +24,8 @@ const functions = (data: NativeStacksData): (string | null)[][] =>
 describe('command', () => {
   it('hands two numbers and the script for gdb on', () => {
     expect(nativeStacks.command(stepFor(nativeStacks, { pid: 5, options: { frames: 9 } }))).toEqual({
-      argv: ['sh', '{script:native-stacks.sh}', '5', '9', '{script:native-stacks.gdb.py}'],
-      scripts: ['native-stacks.sh', 'native-stacks.gdb.py'],
+      argv: ['sh', '{script:native-stacks.sh}', '5', '9', '{script:ptrace-guard.sh}', '{script:native-stacks.gdb.py}'],
+      scripts: ['native-stacks.sh', 'ptrace-guard.sh', 'native-stacks.gdb.py'],
     });
   });
 });

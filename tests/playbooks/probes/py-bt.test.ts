@@ -1,0 +1,352 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Probe } from '../../../playbooks/model/index.ts';
+import { readNativeName, readPythonFrame } from '../../../playbooks/probes/py-bt.parse.ts';
+import { type PyBtData, pyBt } from '../../../playbooks/probes/py-bt.ts';
+import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { endProcesses, type LiveProcess, startPython, untilState } from '../../support/live-process.ts';
+import { canChangeRoot, startInOtherRoot } from '../../support/other-root.ts';
+import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectUnhurt, processState } from '../../support/unhurt.ts';
+import { canHideTools, withoutTools } from '../../support/without-tools.ts';
+
+const seen = (name: string): { data: PyBtData; partly: readonly string[] } => {
+  const parsed = parseFixture(pyBt, name);
+  if (!parsed.ok) throw new Error(`${name}: ${parsed.why}`);
+  return { data: parsed.data, partly: parsed.partly ?? [] };
+};
+
+/** Name, line and signal of each Python frame, thread by thread. */
+const frames = (data: PyBtData): [string, number, number | null][][] =>
+  data.threads.map((thread) => thread.frames.map((frame) => [frame.function, frame.line, frame.signal]));
+
+describe('command', () => {
+  it('asks for local variables only when told to', () => {
+    const argv = (options: Record<string, unknown>) =>
+      pyBt.command(stepFor(pyBt, { pid: 5, options })).argv.slice(0, 5);
+    expect(argv({})).toEqual(['sh', '{script:py-bt.sh}', '5', '0', '5']);
+    expect(argv({ locals: true, seconds: 2 })).toEqual(['sh', '{script:py-bt.sh}', '5', '1', '2']);
+    expect(pyBt.command(stepFor(pyBt, { pid: 5 })).scripts).toEqual(['py-bt.sh', 'ptrace-guard.sh', 'py-bt.gdb.py']);
+  });
+});
+
+describe('one line', () => {
+  it.each([
+    ['    File "/a/b.py", line 7, in A.f [def line 3]', ['/a/b.py', 7, 'A.f', 3, null]],
+    ['    File "/a/b.py", line ?, in f [def line 3] [signal 15]', ['/a/b.py', 0, 'f', 3, 15]],
+    [
+      '    File "a\\"b\\n\\x07\\u2028\\\\.py", line 1, in <listcomp> [def line 1]',
+      ['a"b\n\x07\u2028\\.py', 1, '<listcomp>', 1, null],
+    ],
+    // What py-bt itself prints, with and without arguments.
+    [
+      '  File "/usr/lib/python3.11/selectors.py", line 468, in select',
+      ['/usr/lib/python3.11/selectors.py', 468, 'select', 0, null],
+    ],
+    ['  File "x.py", line 9, in on_term (signum=15, frame=<frame at remote 0x7f12>)', ['x.py', 9, 'on_term', 0, 15]],
+    [
+      '#4 Frame 0x1b2c, for file /app/a b.py, line 12, in handle (self=<A at remote 0x1>, n=10, f=Frame 0x1a, for file x, line 1, in main ())',
+      ['/app/a b.py', 12, 'handle', 0, 10],
+    ],
+    [
+      '#9 Frame 0x1b2c, for file t.py, line 647, in run (part_num=2, consumer=<Consumer(x=1) at remote 0x2>)',
+      ['t.py', 647, 'run', 0, null],
+    ],
+  ] as const)('%s', (line, [file, at, name, firstLine, signal]) => {
+    expect(readPythonFrame(line)).toEqual({ file, line: at, function: name, firstLine, signal });
+    expect(readNativeName(line)).toBeNull();
+  });
+
+  it.each([
+    'Traceback (most recent call first):',
+    '    for line in lines: File "x", line 1, in f',
+    '        text = \'    File "x.py", line 1, in f [def line 1]\'',
+    '  (unable to read python frame information)',
+    '  File "unfinished.py, line 1, in f',
+  ])('is no frame: %s', (line) => {
+    expect(readPythonFrame(line)).toBeNull();
+  });
+
+  it.each([
+    ['#3  0x00000000004ce7c3 PyThread_acquire_lock_timed', 'PyThread_acquire_lock_timed'],
+    ['#12 0x00007f9dc4b8bf16 in recv@@GLIBC_2.2.5 (fd=3) at recv.c:28', 'recv'],
+    ['#0  select_poll_poll.lto_priv.0 (self=0x1) at ./Modules/selectmodule.c:640', 'select_poll_poll'],
+    ['#7  0x00007f9dc4b8bf16 in ?? () from /lib/libc.so.6', '??'],
+    ['TID 12:', null],
+  ])('%s', (line, name) => {
+    expect(readNativeName(line)).toBe(name);
+  });
+});
+
+describe('recorded and written runs', () => {
+  const versions = fixtureNames('py-bt').filter((name) => name.startsWith('gdb-13-python-'));
+
+  it.each(versions)('reads Python frames, handlers and odd names: %s', (name) => {
+    const { data, partly } = seen(name);
+    expect(partly).toEqual([]);
+    expect(data.pythonFrames).toBe(true);
+    expect(data.stoppedMs).toBeGreaterThan(0);
+    const qualified = /-3\.1[123]/.test(name) ? 'Journal.' : '';
+    expect(frames(data)[0]).toEqual([
+      [`${qualified}write`, 10, null],
+      [`${qualified}on_term`, 15, 15],
+      [`${qualified}write`, expect.toSatisfy((line: number) => line === 11), null],
+      ['<module>', 30, null],
+    ]);
+    const odd = data.threads[1]?.frames.find((frame) => frame.function === 'wait_here');
+    expect(odd).toMatchObject({
+      file: '/srv/app/ä "x"\nTID 1:\n    File "forged.py", line 1, in forged [def line 1].py',
+      line: 3,
+      firstLine: 1,
+    });
+    expect(data.threads).toHaveLength(2);
+    expect(data.threads[1]?.frames.some((frame) => frame.file === 'forged.py')).toBe(false);
+    const names = data.threads[0]?.native.map((frame) => frame.function);
+    expect(names).toEqual(expect.arrayContaining([expect.stringMatching(/^PyThread_acquire_lock/)]));
+    const line = data.threads[0]?.frames[1]?.at ?? 0;
+    const text = Buffer.from(loadFixture('py-bt', name).evidence.stdout).toString().split('\n')[line - 1];
+    expect(text).toMatch(/ line 15, in .*on_term .*\[signal 15\]$/);
+  });
+
+  it('takes local variables for no frames', () => {
+    expect(frames(seen('gdb-13-python-3.11.2-locals').data)).toEqual(frames(seen('gdb-13-python-3.11.2-debian').data));
+  });
+
+  it.each([
+    ['gdb-13-no-debug-information', /no debug information/],
+    ['gdb-13-no-helper', /helper for Python is missing/],
+  ])('%s has C frames only', (name, why) => {
+    const { data, partly } = seen(name);
+    expect(data.pythonFrames).toBe(false);
+    expect(data.threads[0]?.native.map((frame) => frame.function)).toContain('_PyEval_EvalFrameDefault');
+    expect(partly).toEqual([expect.stringMatching(why)]);
+  });
+
+  it.each([
+    ['no-gdb', 'missing-tool', /gdb is not installed/],
+    ['no-permission', 'no-permission', /root/],
+    ['already-traced', 'failed', /already traced by process \d+/],
+    ['gone', 'target-gone', /had ended/],
+  ])('%s is no observation', (name, reason, why) => {
+    expect(parseFixture(pyBt, name)).toEqual({ ok: false, reason, why: expect.stringMatching(why) });
+  });
+
+  it('never throws, and never answers with data that its own schema refuses', () => {
+    const cases = fixtureNames('py-bt').map((name) => loadFixture('py-bt', name));
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...cases),
+        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
+        ({ capture, evidence }, edits) => {
+          let bytes = Buffer.from(evidence.stdout);
+          for (const [where, cut, put] of edits) {
+            const at = where % (bytes.length + 1);
+            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
+          }
+          const parsed = pyBt.parse(evidenceFrom('py-bt', bytes), fixtureStep(capture));
+          if (parsed.ok) pyBt.data.parse(parsed.data);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** Interpreters with debug information and CPython's helper for gdb, as far as this machine has them. */
+const interpreters = (() => {
+  const root = join(process.env.PYENV_ROOT ?? join(process.env.HOME ?? '/', '.pyenv'), 'versions');
+  const built = existsSync(root) ? readdirSync(root).map((version) => join(root, version, 'bin', 'python')) : [];
+  const withHelper = (python: string): boolean => {
+    const real = spawnSync('readlink', ['-f', python]).stdout.toString().trim();
+    return [real, `/usr/share/gdb/auto-load${real}`].some((path) => existsSync(`${path}-gdb.py`));
+  };
+  return ['/usr/bin/python3', ...built].filter((python) => existsSync(python) && withHelper(python));
+})();
+
+/** Says with its own words where each of its threads is, innermost frame last, and then stays there. */
+const PROGRAM = `
+import json, os, signal, sys, threading, time, traceback
+
+class Service(object):
+    def on_usr1(self, signum, frame):
+        self.stay(json)
+    def stay(self, module):
+        while True:
+            time.sleep(0.1)
+
+def fetch(n):
+    if n:
+        return fetch(n - 1)
+    threading.Event().wait(10000)
+
+def rows():
+    while True:
+        time.sleep(10000)
+        yield 1
+
+def consume():
+    for row in rows():
+        pass
+
+for target, args in ((fetch, (4,)), (consume, ())):
+    worker = threading.Thread(target=target, args=args)
+    worker.daemon = True
+    worker.start()
+
+def say():
+    time.sleep(0.3)
+    me = threading.current_thread().ident
+    stacks = [[(f[0], f[1], f[2]) for f in traceback.extract_stack(frame)]
+              for ident, frame in sys._current_frames().items() if ident != me]
+    print("own " + json.dumps(stacks))
+    sys.stdout.flush()
+
+signal.signal(signal.SIGUSR1, Service().on_usr1)
+speaker = threading.Thread(target=say)
+speaker.start()
+print("ready")
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(10000)
+`;
+
+type OwnStack = [file: string, line: number, name: string][];
+
+describe('real processes', () => {
+  const folders: string[] = [];
+  afterEach(async () => {
+    await endProcesses();
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  });
+
+  const look = async (pid: number, probe: Probe<PyBtData> = pyBt, options: Record<string, unknown> = {}) => {
+    const before = await processState(pid);
+    const run = await runProbe(probe, { pid, options });
+    await expectUnhurt(pid, before);
+    return {
+      ...run,
+      data: run.parsed.ok ? run.parsed.data : null,
+      partly: run.parsed.ok ? run.parsed.partly : undefined,
+    };
+  };
+
+  const ownStacks = async (live: LiveProcess): Promise<OwnStack[]> =>
+    (JSON.parse((await live.line(/^own /)).slice(4)) as OwnStack[]).map((stack) => stack.reverse());
+
+  const key = (stack: readonly (readonly [string, number, string])[]): string =>
+    stack.map(([file, line, name]) => `${file}:${line}:${name.replace(/^.*\./, '')}`).join(' < ');
+
+  it.each(interpreters)('sees what the process says of itself: %s', async (python) => {
+    const live = await startPython(PROGRAM, [], { python });
+    const own = await ownStacks(live);
+    const { data, parsed } = await look(live.pid);
+    const read = data?.threads
+      .filter((thread) => thread.frames.length > 0)
+      .map((thread) => thread.frames.map((frame) => [frame.file, frame.line, frame.function] as const));
+    expect(read?.map(key).sort(), JSON.stringify(parsed).slice(0, 400)).toEqual(own.map(key).sort());
+    const main = data?.threads.find((thread) => thread.tid === live.pid);
+    expect(main?.frames.map((frame) => frame.signal)).toEqual([null, 10, null]);
+    expect(main?.frames.map((frame) => frame.firstLine)).toEqual([7, 5, expect.any(Number)]);
+    const tasks = readdirSync(`/proc/${live.pid}/task`)
+      .map(Number)
+      .sort((a, b) => a - b);
+    expect(data?.threads.map((thread) => thread.tid).sort((a, b) => a - b)).toEqual(tasks);
+    expect(data?.stoppedMs).toEqual(expect.any(Number));
+  });
+
+  const [python] = interpreters;
+  if (python === undefined) return;
+
+  it('shows local variables on request, each in its line', async () => {
+    const source =
+      'import time\ndef f(secret):\n    print("ready")\n    time.sleep(1000)\nf("a\\n    File \\"x\\", line 1, in g")';
+    const live = await startPython(source, [], { python });
+    await untilState(live.pid, 'S');
+    const { data, evidence } = await look(live.pid, pyBt, { locals: true });
+    expect(Buffer.from(evidence.stdout).toString()).toMatch(/^ {8}secret = .*a.*n {4}File/m);
+    expect(data?.threads[0]?.frames.map((frame) => frame.function)).toEqual(['f', '<module>']);
+  });
+
+  it('leaves a stopped process stopped', async () => {
+    const live = await startPython('import time\nprint("ready")\nwhile True: time.sleep(0.01)', [], { python });
+    live.child.kill('SIGSTOP');
+    await untilState(live.pid, 'T');
+    const { data } = await look(live.pid);
+    expect(data?.pythonFrames).toBe(true);
+  });
+
+  it.runIf(canHideTools())('does without eu-stack', async () => {
+    const live = await startPython(PROGRAM, [], { python });
+    const own = await ownStacks(live);
+    const { data } = await look(live.pid, withoutTools(pyBt, ['eu-stack']));
+    expect(data?.threads.filter((thread) => thread.frames.length > 0)).toHaveLength(own.length);
+  });
+
+  it('runs no helper that somebody else could have written', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'straceback-helper-'));
+    folders.push(folder);
+    chmodSync(folder, 0o777);
+    const real = spawnSync('readlink', ['-f', '/usr/bin/python3']).stdout.toString().trim();
+    const name = real.slice(real.lastIndexOf('/') + 1);
+    copyFileSync(real, join(folder, name));
+    const mark = join(folder, 'ran');
+    writeFileSync(join(folder, `${name}-gdb.py`), `open(${JSON.stringify(mark)}, "w").close()\n`);
+    const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)', [], { python: join(folder, name) });
+    const { evidence } = await look(live.pid);
+    expect(existsSync(mark)).toBe(false);
+    // The helper of the same version that the distribution brought is used instead, where there is one.
+    expect(Buffer.from(evidence.stdout).toString()).toMatch(
+      /^== (?:helper: \/usr\/|no helper: .*can be written by others)/m,
+    );
+  });
+
+  it.runIf(canChangeRoot())(
+    'runs no helper of another root, and still reads its frames where the host has one',
+    async () => {
+      const live = await startInOtherRoot('import time\ndef f():\n    print("ready")\n    time.sleep(1000)\nf()');
+      await untilState(live.pid, 'S');
+      const { data, parsed } = await look(live.pid);
+      const names = data?.threads[0]?.native.map((frame) => frame.function);
+      expect(names, JSON.stringify(parsed).slice(0, 400)).toContain('_PyEval_EvalFrameDefault');
+      if (data?.pythonFrames) expect(data.threads[0]?.frames.map((frame) => frame.function)).toEqual(['f', '<module>']);
+    },
+  );
+
+  it('refuses a process that another tool traces, and says which', async () => {
+    const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
+    const other = spawn('strace', ['-p', String(live.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    try {
+      await once(other.stderr, 'data');
+      const { parsed } = await runProbe(pyBt, { pid: live.pid });
+      expect(parsed).toMatchObject({
+        ok: false,
+        reason: 'failed',
+        why: expect.stringContaining(`process ${other.pid}`),
+      });
+    } finally {
+      const ended = once(other, 'exit');
+      other.kill('SIGTERM');
+      await ended;
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)('says that it was not permitted', async () => {
+    const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
+    const before = await processState(live.pid);
+    const { parsed } = await runProbe(pyBt, { pid: live.pid, uid: 65_534 });
+    await expectUnhurt(live.pid, before);
+    expect(parsed).toMatchObject({ ok: false, reason: 'no-permission' });
+  });
+
+  it.runIf(canHideTools())('says that gdb is missing', async () => {
+    const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
+    const { parsed, evidence } = await look(live.pid, withoutTools(pyBt, ['gdb']));
+    expect(parsed).toMatchObject({ ok: false, reason: 'missing-tool' });
+    expect(evidence.exit).toBe(127);
+  });
+});
