@@ -7,7 +7,7 @@ import type { RemoteStep } from '../../workers/ssh/remote-step.ts';
 import { SHELL_LIMITS } from '../../workers/ssh/resident-shell.ts';
 import { type HostShell, openShell, startShell } from '../../workers/ssh/shell.ts';
 import type { StreamEnd } from '../../workers/ssh/transports/stream.ts';
-import { testSshd } from './sshd.ts';
+import { atEnd, testSshd } from './sshd.ts';
 
 /** A step with nothing special about it. */
 export const step = (argv: readonly string[], changes: Partial<RemoteStep> = {}): RemoteStep => ({
@@ -22,11 +22,11 @@ export const step = (argv: readonly string[], changes: Partial<RemoteStep> = {})
   ...changes,
 });
 
-/** The private folder of a shell on its host. */
+/** The private folder of a shell on its host: scripts are in a folder of it. */
 export const folderOf = async (shell: HostShell): Promise<string> => {
   const script = { name: 'where', content: '' };
   const { stdout } = await shell.run(step(['echo', '{script:where}'], { scripts: [script] }));
-  return dirname(Buffer.from(stdout).toString().trim());
+  return dirname(dirname(Buffer.from(stdout).toString().trim()));
 };
 
 /** The runner in a given shell on this machine. */
@@ -48,15 +48,11 @@ const isHere = (command: string): boolean => {
 };
 
 /** A shell with nothing but busybox's tools first on its PATH. */
-const openInBusybox = async (): Promise<HostShell> => {
+const openInBusybox = (): Promise<HostShell> => {
   const folder = mkdtempSync(join(tmpdir(), 'straceback-busybox-'));
   execFileSync('busybox', ['--install', '-s', folder]);
-  const shell = await openIn(join(folder, 'sh'), ['-s'], folder);
-  const close = async () => {
-    await shell.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { root: shell.root, run: (one) => shell.run(one), cancel: (id) => shell.cancel(id), close };
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return openIn(join(folder, 'sh'), ['-s'], folder);
 };
 
 /** The ways to a shell that every host must behave alike through: [name, opener]. Call `endSshd` afterwards. */

@@ -216,11 +216,15 @@ export class ResidentShell implements HostShell {
     }
   }
 
-  /** The lines that bring a script to the host, none when it is there already. */
+  /**
+   * The lines that bring a script to the host, none when it is there already. Scripts keep their names, side by side in one
+   * folder, so that one can load another; only a second text of the same name gets another folder.
+   */
   private carry(script: CarriedScript): string {
     const known = `${script.name}\0${script.content}`;
     if (this.scripts.has(known)) return '';
-    const file = `s${this.scripts.size}-${script.name}`;
+    const namesakes = [...this.scripts.keys()].filter((each) => each.startsWith(`${script.name}\0`)).length;
+    const file = `scripts${namesakes}/${script.name}`;
     this.scripts.set(known, `${this.folder}/${file}`);
     return `sb_put ${file} ${quoteWord(script.content)}\n`;
   }

@@ -216,8 +216,9 @@ sb_emit() {
   cd / && rm -rf "$D"
 }
 
-# sb_put FILE TEXT: a script that steps use.
+# sb_put FOLDER/FILE TEXT: a script that steps use.
 sb_put() {
+  [ -d "$D/${1%%/*}" ] || mkdir "$D/${1%%/*}"
   printf %s "$2" >"$D/$1"
 }
 
