@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import type { Slack } from './context.ts';
 import type { Fault } from './faults.ts';
 import { BodyTooLarge, parseArguments, parseMultipart, readBody, sendJson, sendText } from './http.ts';
@@ -123,7 +124,7 @@ async function answer(
   if (fault !== undefined) entry.fault = fault.kind;
   slack.log.push(entry);
   if (slack.log.length > MAX_LOG) slack.log.shift();
-  if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs ?? 1_000).unref());
+  if (fault?.kind === 'slow') await (fault.until ?? setTimeout(fault.delayMs ?? 1_000, undefined, { ref: false }));
   let reply = fault === undefined ? undefined : insteadOfWork(fault);
   if (reply === undefined) {
     reply = work();

@@ -43,7 +43,7 @@ export function createChangeFeed(): ChangeFeed {
 
   function waitFor<T>(
     probe: (change: Change | undefined) => T | undefined | false,
-    { timeoutMs = 10_000, what = 'a change' }: WaitOptions = {},
+    { timeoutMs = 30_000, what = 'a change' }: WaitOptions = {},
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const look = (change: Change | undefined): void => {

@@ -25,8 +25,10 @@ export interface Fault {
   retryAfter?: number;
   /** For `500` and `after-effect-500`: another status. */
   status?: number;
-  /** For `slow`: how long the answer is held back, ms. */
+  /** For `slow`: how long the work is held back, ms. */
   delayMs?: number;
+  /** For `slow`: held back until this is settled, instead. */
+  until?: Promise<unknown>;
   /** For `error`: Slack's error code. */
   error?: string;
 }

@@ -11,6 +11,7 @@ import { sendText } from './http.ts';
 import { createHttpTransport, verifyRequestUrl } from './http-transport.ts';
 import { messagesIn, threadOf } from './messages.ts';
 import { type LocalSlackOptions, settingsOf } from './options.ts';
+import { servePage } from './page-server.ts';
 import { createRateLimiter } from './rate-limits.ts';
 import { createResponseUrls } from './response-urls.ts';
 import { createSocketHub, type DisconnectReason } from './socket-hub.ts';
@@ -125,12 +126,13 @@ function urlOf(request: IncomingMessage): URL {
 }
 
 async function route(slack: Slack, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { pathname, searchParams } = urlOf(request);
+  const url = urlOf(request);
+  const { pathname, searchParams } = url;
   const [first = '', second = ''] = pathname.slice(1).split('/');
   if (first === 'api') return handleMethod(slack, request, response, second, searchParams);
   if (first === 'upload' && request.method === 'POST') return handleUpload(slack, request, response, second);
   if (first === 'response' && request.method === 'POST') return handleResponseUrl(slack, request, response, second);
-  sendText(response, 404, 'Not found\n');
+  if (!(await servePage(slack, request, response, url))) sendText(response, 404, 'Not found\n');
 }
 
 function present(slack: Slack, close: () => Promise<void>): LocalSlack {

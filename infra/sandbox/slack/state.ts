@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type ChangeFeed, createChangeFeed } from './changes.ts';
-import type { SlackFile, SlackMessage, SlackView } from './types.ts';
+import type { ChosenOption, SlackFile, SlackMessage, SlackView } from './types.ts';
 import { seedWorld, type World } from './world.ts';
 
 export interface StoredFile {
@@ -22,6 +22,8 @@ export interface State {
   /** The modals a person sees, the lowest first. */
   modals: Map<string, SlackView[]>;
   homes: Map<string, SlackView>;
+  /** What external menus last offered, by person and action id: only that can be chosen. */
+  offered: Map<string, ChosenOption[]>;
   /** A time of Slack's: seconds and six digits, unique and rising. */
   nextTs(): string;
   /** An id such as `F` and ten characters. */
@@ -39,6 +41,7 @@ export function createState(): State {
     files: new Map(),
     modals: new Map(),
     homes: new Map(),
+    offered: new Map(),
     nextTs() {
       lastMicros = Math.max(lastMicros + 1, Date.now() * 1000);
       return `${Math.floor(lastMicros / 1e6)}.${String(lastMicros % 1e6).padStart(6, '0')}`;

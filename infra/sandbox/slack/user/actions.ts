@@ -116,7 +116,7 @@ function containerOf(message: SlackMessage) {
   };
 }
 
-/** The options of an external menu that hold the chosen value, asked of the app; nothing for other elements. */
+/** The options of an external menu that hold the chosen value: what was offered last, else asked of the app now. */
 export async function suggestionsFor(
   slack: Slack,
   user: WorldUser,
@@ -125,7 +125,10 @@ export async function suggestionsFor(
   message?: SlackMessage,
 ): Promise<ChosenOption[]> {
   if (placed.element.type !== 'external_select' || given === null) return [];
-  return askForOptions(slack, user, placed, Array.isArray(given) ? (given[0] ?? '') : given, message);
+  const value = Array.isArray(given) ? (given[0] ?? '') : given;
+  const offered = slack.state.offered.get(`${user.id} ${placed.actionId}`) ?? [];
+  if (offered.some((option) => option.value === value)) return offered;
+  return askForOptions(slack, user, placed, value, message);
 }
 
 /** What an external menu offers for a typed text. */
@@ -163,5 +166,6 @@ async function askForOptions(
   });
   if (!ack.acked) throw new Error(`the app offered nothing: ${ack.reason}`);
   const { options } = (ack.payload ?? {}) as { options?: ChosenOption[] };
+  slack.state.offered.set(`${user.id} ${placed.actionId}`, options ?? []);
   return options ?? [];
 }

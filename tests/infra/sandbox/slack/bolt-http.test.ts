@@ -11,7 +11,7 @@ let app: App;
 let url: string;
 
 beforeEach(async () => {
-  slack = await startLocalSlack({ ackTimeoutMs: 300, retryDelaysMs: [0, 20, 40] });
+  slack = await startLocalSlack({ ackTimeoutMs: 30_000 });
   const logger = silentLogger();
   const receiver = new HTTPReceiver({ signingSecret: slack.signingSecret, logger });
   app = new App({ token: slack.botToken, receiver, logger, clientOptions: { slackApiUrl: slack.apiUrl } });
@@ -88,7 +88,7 @@ describe('a request URL that fails', () => {
     const address = `http://127.0.0.1:${(failing.address() as AddressInfo).port}/`;
     await expect(slack.useRequestUrl(address)).rejects.toThrow('did not answer Slack');
     retries.length = 0;
-    const other = await startLocalSlack({ requestUrl: address, retryDelaysMs: [0, 5, 10] });
+    const other = await startLocalSlack({ requestUrl: address, ackTimeoutMs: 30_000, retryDelaysMs: [0, 5, 10] });
     try {
       other.user('bob').say('hello', { channel: 'ops' });
       await other.waitFor(() => retries.length === 4);

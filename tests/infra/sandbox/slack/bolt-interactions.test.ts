@@ -9,7 +9,7 @@ let slack: LocalSlack;
 let app: App;
 
 beforeEach(async () => {
-  slack = await startLocalSlack({ ackTimeoutMs: 2_000 });
+  slack = await startLocalSlack({ ackTimeoutMs: 30_000, triggerLifetimeMs: 60_000 });
   app = socketApp(slack);
   await app.start();
 });
@@ -228,7 +228,7 @@ describe('modals', () => {
   });
 
   it('keep a person waiting no longer than the trigger lives', async () => {
-    const quick = await startLocalSlack({ triggerLifetimeMs: 0, ackTimeoutMs: 2_000 });
+    const quick = await startLocalSlack({ triggerLifetimeMs: 0, ackTimeoutMs: 30_000 });
     const slowApp = socketApp(quick);
     const refusals = heard<string>();
     slowApp.command('/diagnose', async ({ ack, client, command }) => {

@@ -67,7 +67,7 @@ describe('faults', () => {
     const impatient = new WebClient(slack.botToken, {
       slackApiUrl: slack.apiUrl,
       retryConfig: { retries: 0 },
-      timeout: 100,
+      timeout: 1_500,
       logger: silentLogger(),
     });
     const say = (text: string) => impatient.chat.postMessage({ channel: slack.channel('ops'), text });
@@ -79,11 +79,21 @@ describe('faults', () => {
   });
 
   it('answer late', async () => {
-    slack.faults.add({ kind: 'slow', delayMs: 30 });
-    const late = post('late').then(() => 'late');
+    let letGo = (): void => {};
+    slack.faults.add({
+      kind: 'slow',
+      match: (args) => args.text === 'late',
+      until: new Promise<void>((resolve) => {
+        letGo = resolve;
+      }),
+    });
+    const late = post('late');
     await post('quick');
     expect(texts()).toEqual(['quick']);
+    letGo();
     await late;
+    slack.faults.add({ kind: 'slow', delayMs: 1 });
+    await client.auth.test();
     expect(texts()).toEqual(['quick', 'late']);
   });
 

@@ -44,14 +44,17 @@ export function silentLogger() {
   };
 }
 
-/** A Bolt app in Socket Mode that comes back quickly after a lost connection. */
-export function socketApp(slack: LocalSlack, more: AppOptions = {}): App {
+/**
+ * A Bolt app in Socket Mode. `pingTimeoutMs` is how long its client misses a pong before it gives a socket up, and how long it
+ * waits before it opens another.
+ */
+export function socketApp(slack: LocalSlack, more: AppOptions = {}, pingTimeoutMs = 30_000): App {
   const clientOptions = { slackApiUrl: slack.apiUrl };
   const logger = silentLogger();
   const receiver = new SocketModeReceiver({
     appToken: slack.appToken,
     logger,
-    clientPingTimeout: 50,
+    clientPingTimeout: pingTimeoutMs,
     installerOptions: { clientOptions },
   });
   return new App({ token: slack.botToken, receiver, logger, clientOptions, ...more });

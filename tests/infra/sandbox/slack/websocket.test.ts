@@ -8,7 +8,7 @@ let slack: LocalSlack;
 let socket: Socket | undefined;
 
 beforeEach(async () => {
-  slack = await startLocalSlack({ ackTimeoutMs: 5_000 });
+  slack = await startLocalSlack({ ackTimeoutMs: 30_000 });
 });
 
 afterEach(async () => {
