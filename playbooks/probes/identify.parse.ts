@@ -1,44 +1,8 @@
 import type { Parsed } from '../model/index.ts';
+import { Facts, type Numbered } from './identify.facts.ts';
 import type { IdentifyData } from './identify.ts';
 
 type Relative = IdentifyData['children'][number];
-type Numbered = { readonly text: string; readonly at: number };
-
-/** All values by label, in order. Lines look like `label: value`; the script lets no value hold a newline. */
-class Facts {
-  readonly #values = new Map<string, Numbered[]>();
-  readonly lines: readonly string[];
-
-  constructor(text: string) {
-    this.lines = text.split('\n');
-    this.lines.forEach((line, index) => {
-      const colon = line.indexOf(': ');
-      if (colon < 0) return;
-      const label = line.slice(0, colon);
-      const value = { text: line.slice(colon + 2), at: index + 1 };
-      this.#values.set(label, [...(this.#values.get(label) ?? []), value]);
-    });
-  }
-
-  first(label: string): Numbered | null {
-    return this.#values.get(label)?.[0] ?? null;
-  }
-
-  all(label: string): readonly Numbered[] {
-    return this.#values.get(label) ?? [];
-  }
-
-  /** Values of labels that are a word and something more: `child 12`, `tool gdb`, `argument 0`. */
-  family(word: string): (Numbered & { readonly rest: string })[] {
-    const found: (Numbered & { readonly rest: string })[] = [];
-    for (const [label, values] of this.#values) {
-      if (!label.startsWith(`${word} `)) continue;
-      for (const value of values) found.push({ ...value, rest: label.slice(word.length + 1) });
-    }
-    return found.sort((one, other) => one.at - other.at);
-  }
-}
-
 const number = (text: string | undefined): number | null =>
   text !== undefined && /^\d{1,19}(\.\d{1,9})?$/.test(text) ? Number(text) : null;
 
@@ -124,7 +88,9 @@ const cgroupOf = (facts: Facts): IdentifyData['cgroup'] => {
 };
 
 /** `3.11.2` where a folder of the path says so (pyenv, uv, /opt), else `3.11` from the file's name, else null. */
-const versionOf = (library: string, module: string | null): string | null => {
+const versionOf = (path: string, module: string | null): string | null => {
+  // No path of Linux is longer; the cut keeps the patterns' time in bounds for any other output.
+  const library = path.slice(-4096);
   const named =
     /(?:lib)?python([23]\.\d+)[a-z]*(?:\.so[\d.]*)?(?: \(deleted\))?$/.exec(library)?.[1] ??
     /\/python([23]\.\d+)\//.exec(module ?? '')?.[1] ??

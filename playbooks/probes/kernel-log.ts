@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { LineNumber } from '../model/index.ts';
+import { defineProbe, evidenceText, LineNumber } from '../model/index.ts';
+import { parseKernelLog } from './kernel-log.parse.ts';
 
 export const KernelEvent = z.discriminatedUnion('kind', [
   z.object({
@@ -18,6 +19,7 @@ export const KernelEvent = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('segfault'),
     time: z.number().nullable(),
+    /** Of the thread that crashed: the kernel writes its thread id here. */
     pid: z.number().int(),
     comm: z.string(),
     detail: z.string(),
@@ -39,3 +41,22 @@ export const KernelLogData = z.object({
   events: z.array(KernelEvent),
 });
 export type KernelLogData = z.infer<typeof KernelLogData>;
+
+/**
+ * What the kernel logged about processes: killed for want of memory, crashed by a fault or an illegal instruction, hung
+ * in an uninterruptible sleep. Only such lines leave the host, the last 500 of them, as they are.
+ */
+export const kernelLog = defineProbe<KernelLogData>({
+  id: 'kernel-log',
+  title: 'Kernel log: out of memory, crashes, hung tasks',
+  phase: 1,
+  impacts: ['none'],
+  ptraces: false,
+  needs: { privilege: 'none' },
+  // dmesg twice and the journal once, each ended by itself after five seconds.
+  limits: { seconds: () => 20, bytes: 500_000, endWith: 'TERM' },
+  options: z.strictObject({}),
+  data: KernelLogData,
+  command: () => ({ argv: ['sh', '{script:kernel-log.sh}'], scripts: ['kernel-log.sh'] }),
+  parse: (evidence) => parseKernelLog(evidenceText(evidence), evidence.startedAt),
+});
