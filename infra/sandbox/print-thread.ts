@@ -8,10 +8,27 @@ const isObject = (value: unknown): value is Json =>
 /** Slack's entities as the characters that they stand for. */
 const plain = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
+/** Blocks whose elements are runs of one line of text. */
+const RUNS: ReadonlySet<unknown> = new Set([
+  'rich_text_section',
+  'rich_text_preformatted',
+  'rich_text_quote',
+  'context',
+]);
+
+/** One run of text; people and links by what identifies them. */
+const runOf = (value: unknown): string => {
+  if (!isObject(value)) return '';
+  if (value.type === 'user') return `@${String(value.user_id)}`;
+  if (value.type === 'link') return String(value.text ?? value.url);
+  return typeof value.text === 'string' ? plain(value.text) : textsOf(value).join(' ');
+};
+
 /** All texts of a block in reading order, whatever its kind: what a person would read, without the layout. */
 const textsOf = (value: unknown): string[] => {
   if (Array.isArray(value)) return value.flatMap(textsOf);
   if (!isObject(value)) return [];
+  if (RUNS.has(value.type) && Array.isArray(value.elements)) return [value.elements.map(runOf).join('')];
   if (typeof value.text === 'string') return [plain(value.text)];
   return ['title', 'text', 'fields', 'elements', 'rows'].flatMap((key) => textsOf(value[key]));
 };
