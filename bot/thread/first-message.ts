@@ -6,7 +6,7 @@ import type { Content, Mark } from '../slack/api.ts';
 import {
   bold,
   cutTo,
-  escaped,
+  fallback,
   fitsHeader,
   header,
   note,
@@ -51,7 +51,7 @@ export const openingContent = (request: Asked, asker: string, why: string): Cont
   text: `Looking at ${target(request)}`,
   blocks: [
     header(`Looking at ${target(request)}`),
-    paragraph([person(asker), plain(` asked. ${why}`)]),
+    paragraph([person(asker), plain(' asked. '), ...spans(cutTo(shownLines(why), 600).text)]),
     footer(request),
   ],
 });
@@ -85,7 +85,7 @@ export const reportContent = (request: Asked, asker: string, report: Report): Co
       ? 'No cause could be shown.'
       : `Confidence: ${confidenceWords(first.confidence)}. Cause: \`${first.cause}\`.`;
   return {
-    text: escaped(cutTo(`${title} (${target(request)})`, 1_000).text),
+    text: fallback(`${title} (${target(request)})`),
     blocks: [
       header(`${SIGNS[verdict]} ${title}`),
       ...whole,
@@ -99,7 +99,7 @@ export const reportContent = (request: Asked, asker: string, report: Report): Co
 
 /** When there is nothing to report: one sentence that says why and what to do. */
 export const failureContent = (request: Asked, asker: string, failure: Failure): Content => ({
-  text: escaped(cutTo(`Could not look at ${target(request)}: ${failure.sentence}`, 1_000).text),
+  text: fallback(`Could not look at ${target(request)}: ${failure.sentence}`),
   blocks: [
     header(`⚪ Could not look at ${target(request)}`),
     paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
@@ -112,7 +112,7 @@ export const failureContent = (request: Asked, asker: string, failure: Failure):
 export const sentenceContent = (sentence: string, mention?: string): Content => {
   const shown = cutTo(shownLines(sentence), 2_500).text;
   return {
-    text: escaped(cutTo(sentence, 1_000).text),
+    text: fallback(sentence),
     blocks: [paragraph([...(mention === undefined ? [] : [person(mention), plain(' ')]), ...spans(shown)])],
   };
 };

@@ -7,7 +7,7 @@ import {
   bold,
   bullets,
   cutTo,
-  escaped,
+  fallback,
   fitsHeader,
   header,
   MAX_BLOCK_TEXT,
@@ -179,7 +179,7 @@ export const renderReport = (report: Report, asker: string): Content[] => {
   ]);
   const last = messages.at(-1);
   if (blocks.cut) last?.push(note(WHOLE));
-  const title = escaped(cutTo(headline(report), 500).text);
+  const title = fallback(headline(report));
   return messages.map((message, index) => ({
     text: index === 0 ? title : `${title} (${index + 1} of ${messages.length})`,
     blocks: index === 0 ? [greeting, ...message] : message,

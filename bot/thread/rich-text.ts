@@ -15,6 +15,9 @@ export const MAX_BLOCK_TEXT = 2_900;
 export const escaped = (text: string): string =>
   visible(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
+/** The `text` of a message: escaped, and short enough (Slack takes 4,000 in an edit) whatever escaping makes of it. */
+export const fallback = (text: string): string => escaped(cutTo(visible(text), 700).text);
+
 /** Text that keeps its lines and shows everything else that is not printable as an escape. */
 export const shownLines = (text: string): string => text.split('\n').map(visible).join('\n');
 

@@ -91,7 +91,7 @@ const KEEP = {
 
 /** Opens the bot's side. Redis may be away: what needs it fails clearly, and works again when it is back. */
 export const openBotQueue = (options: BotQueueOptions): BotQueue => {
-  const { redisUrl, log } = options;
+  const { redisUrl, log, leaseMs = 30_000 } = options;
   const hurried = openHurried(redisUrl, log);
   const patient = openPatient(redisUrl, log);
   const queueOn = <Data>(name: string) => {
@@ -137,7 +137,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       connection: patientOptions(redisUrl),
       prefix: PREFIX,
       concurrency: 20,
-      lockDuration: options.leaseMs ?? 30_000,
+      lockDuration: leaseMs,
       stalledInterval: options.stalledCheckMs ?? 5_000,
       maxStalledCount: 1_000,
       settings: {
@@ -153,7 +153,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
 
   /** One at a time for a request over all bots: a delivery that was taken over may still be running elsewhere. */
   const alone = (kind: string, id: string, work: () => Promise<void>): Promise<void> =>
-    withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs: 30_000, waitMs: 60_000 }, work);
+    withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs, waitMs: 2 * leaseMs }, work);
 
   const refuse = async (job: Job, why: string): Promise<void> => {
     const from = whereFrom(job.data);

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import type { Finding, Report } from '../../playbooks/model/index.ts';
+import { anyText } from './any-text.ts';
 import { HOSTILE } from './reports.ts';
 
 /** Text of every kind: plain, hostile, any code units (lone surrogates too), very long, empty. */
 const text = fc.oneof(
   fc.string({ maxLength: 200 }),
-  fc.string({ unit: 'binary', maxLength: 100 }),
+  anyText(),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 }).map((units) => String.fromCharCode(...units)),
   fc.constantFrom(...HOSTILE),
   fc

@@ -42,7 +42,7 @@ export const botForTest = async (
 ): Promise<BotForTest> => {
   const { http, ...options } = change;
   const log = options.log ?? silentLog;
-  const queue = openBotQueue({ redisUrl, log, leaseMs: 1_500, stalledCheckMs: 200 });
+  const queue = openBotQueue({ redisUrl, log, leaseMs: 5_000, stalledCheckMs: 200 });
   let closed: Promise<void> | null = null;
   let bot: RunningBot | null = null;
   const close = () => {
@@ -86,7 +86,7 @@ export const workerForTest = (redisUrl: string, handler?: LookHandler) => {
     redisUrl,
     concurrency: 8,
     log: silentLog,
-    leaseMs: 1_500,
+    leaseMs: 5_000,
     stalledCheckMs: 200,
     graceMs: 500,
   });

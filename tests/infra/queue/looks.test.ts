@@ -14,7 +14,7 @@ import { arrival, keptLog, redisForTest, requestForTest, startProcess } from '..
 const WORKER = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
 const botFor = (redisUrl: string, log = silentLog) => {
-  const bot = openBotQueue({ redisUrl, log, leaseMs: 1_000, stalledCheckMs: 200 });
+  const bot = openBotQueue({ redisUrl, log, leaseMs: 5_000, stalledCheckMs: 200 });
   onTestFinished(() => bot.close());
   return bot;
 };
@@ -24,7 +24,7 @@ const workerFor = (redisUrl: string, change: Partial<WorkerQueueOptions> = {}) =
     redisUrl,
     concurrency: 2,
     log: silentLog,
-    leaseMs: 1_000,
+    leaseMs: 5_000,
     stalledCheckMs: 200,
     graceMs: 1_000,
     ...change,
@@ -139,15 +139,12 @@ test('after a worker was killed the next one is told which steps ran', async () 
   bot.onAnswer(async (answer) => answered.arrive(answer));
   const request = requestForTest();
   await bot.enqueue(request);
-  const first = startProcess(WORKER, [redis.url, 'hangs']);
+  const first = startProcess(WORKER, [redis.url]);
   await first.says(`started ${request.id}`);
   first.child.kill('SIGKILL');
   await first.ended;
-  startProcess(WORKER, [redis.url, 'answers']);
-  expect((await answered.promise).outcome).toEqual({
-    kind: 'failure',
-    failure: { code: 'interrupted', sentence: 'earlier: strace' },
-  });
+  workerFor(redis.url).work(async (_request, { journal }) => failure(`earlier: ${await journal.earlier()}`));
+  expect((await answered.promise).outcome).toEqual(failure('earlier: strace').outcome);
 });
 
 test('a request that ends every worker is given up with an answer', async () => {
@@ -158,13 +155,18 @@ test('a request that ends every worker is given up with an answer', async () => 
   const request = requestForTest();
   await bot.enqueue(request);
   for (let death = 1; death <= 3; death += 1) {
-    const worker = startProcess(WORKER, [redis.url, 'hangs']);
+    const worker = startProcess(WORKER, [redis.url]);
     await worker.says(`started ${request.id}`);
     worker.child.kill('SIGKILL');
     await worker.ended;
   }
-  startProcess(WORKER, [redis.url, 'hangs']);
+  let begun = false;
+  workerFor(redis.url).work(async () => {
+    begun = true;
+    return failure('must not run');
+  });
   const { outcome } = await answered.promise;
+  expect(begun).toBe(false);
   expect(outcome).toMatchObject({ kind: 'failure', failure: { code: 'interrupted' } });
   expect(JSON.stringify(outcome)).toContain('given up after 3 workers');
 });
@@ -217,7 +219,7 @@ test('Redis comes back without its data: a running look still answers', async ()
   const answered = arrival<Answer>();
   bot.onAnswer(async (answer) => answered.arrive(answer));
   const [started, goOn] = [arrival<AbortSignal>(), arrival<void>()];
-  workerFor(redis.url, { log }).work(async (_request, { signal }) => {
+  workerFor(redis.url, { log, leaseMs: 1_000 }).work(async (_request, { signal }) => {
     started.arrive(signal);
     await goOn.promise;
     return failure('still here');
@@ -246,7 +248,7 @@ test('a look whose request another worker may take ends without an answer of its
   const request = requestForTest();
   const aborted = arrival<unknown>();
   let deliveries = 0;
-  workerFor(redis.url).work(async (_request, { signal }) => {
+  workerFor(redis.url, { leaseMs: 1_000 }).work(async (_request, { signal }) => {
     deliveries += 1;
     if (deliveries > 1) return failure('second');
     const looks = new Queue(LOOKS, { connection: patientOptions(redis.url), prefix: PREFIX });

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { leftOut, readLook } from '../../bot/commands/look.ts';
+import type { BotContext } from '../../bot/context.ts';
+import { loadCommands, loadFollowUps } from '../../bot/registry.ts';
+import { wordsOf } from '../../bot/words.ts';
+import { HostName, Pid } from '../../playbooks/model/index.ts';
+import { anyText } from '../support/any-text.ts';
+import { HOSTS, PLAYBOOKS } from '../support/bot.ts';
+
+const commands = await loadCommands();
+
+// Only what reading needs: nothing of Slack or the queue is asked.
+const bot = {
+  hosts: HOSTS,
+  playbooks: PLAYBOOKS,
+  policy: { allow: ['none', 'slows'] },
+  commands,
+} as unknown as BotContext;
+const read = (text: string) => readLook(wordsOf(text), bot);
+
+test.each([
+  ['web-7 6325', { host: 'web-7', pid: 6325, playbook: 'triage' }],
+  ['web-7 6325 strace', { host: 'web-7', pid: 6325, playbook: 'strace' }],
+  ['web-7 6325 STRACE 10', { host: 'web-7', pid: 6325, playbook: 'strace', windowSeconds: 10 }],
+  ['web-7 6325 10s strace', { host: 'web-7', pid: 6325, playbook: 'strace', windowSeconds: 10 }],
+  ['web-7 6325 0.5', { host: 'web-7', pid: 6325, playbook: 'triage', windowSeconds: 0.5 }],
+  ['<http://cache-3|cache-3> 1', { host: 'cache-3', pid: 1, playbook: 'triage' }],
+])('%s is understood', (text, understood) => {
+  expect(read(text)).toEqual(understood);
+});
+
+test.each([
+  ['', 'Ask like this: `/diagnose HOST PID [playbook] [seconds]`'],
+  ['web-7', 'Which process on `web-7`?'],
+  ['stauts', 'Did you mean `/diagnose status`?'],
+  ['wbe-7 6325', 'I know no host called “wbe-7”. Did you mean `web-7`'],
+  ['zzz 6325', 'I know: `local`, `web-7`, `web-8` and `db-1`.'],
+  ['-oProxyCommand=id 6325', '“-oProxyCommand=id” is not a host name'],
+  ['web-7;id 6325', '“web-7;id” is not a host name'],
+  ['$(id) 6325', '“$(id)” is not a host name'],
+  ['../etc/passwd 6325', 'is not a host name'],
+  ['web-7 abc', '“abc” is not a process id'],
+  ['web-7 0', '“0” is not a process id'],
+  ['web-7 99999999', 'is not a process id'],
+  ['web-7 -1', '“-1” is not a process id'],
+  ['web-7 6325 straec', 'There is no playbook called “straec”. Did you mean `strace`?'],
+  ['web-7 6325 nonsense', 'There are: `triage`, `strace` and `gcore`.'],
+  ['web-7 6325 triage 61', 'I can look for 0.5 to 60 seconds, not “61”.'],
+  ['web-7 6325 triage 10 20', 'I do not understand “20” at the end.'],
+  ['web-7 6325 triage strace', 'I do not understand “strace” at the end.'],
+])('%j gets one clear sentence', (text, sentence) => {
+  expect(read(text)).toContain(sentence);
+});
+
+test('any text is either understood or answered with a short harmless sentence', () => {
+  const piece = fc.oneof(anyText(), fc.constantFrom('web-7', '6325', 'triage', '<!channel>', '`', '10', '|', ';id'));
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 6 }), (pieces) => {
+      const understood = read(pieces.join(' '));
+      if (typeof understood === 'string') return understood.length < 600 && !/<|\n/.test(understood);
+      return HostName.safeParse(understood.host).success && Pid.safeParse(understood.pid).success;
+    }),
+  );
+});
+
+test('what the policy keeps out is said', () => {
+  expect(leftOut('triage', bot)).toBe('');
+  expect(leftOut('gcore', bot)).toBe(
+    ' Steps with the impact `stops` or `writes-disk` are left out: the policy does not allow them.',
+  );
+});
+
+test('the directories are the registries', async () => {
+  expect([...commands.keys()]).toEqual(['help', 'look', 'status']);
+  expect([...(await loadFollowUps()).keys()]).toEqual(['again', 'help']);
+});
