@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -146,6 +146,15 @@ os._exit(0)`,
     await untilBlocked(waiter, 'flock');
     const held = dataOf((await look(waiter.pid)).parsed).locks.filter((lock) => !lock.waiting);
     expect(held).toMatchObject([{ pid: heir, comm: 'python3', state: 'S' }]);
+  });
+
+  const pythons = ['3.6.15', '3.13.0'].map((version) => `/root/.pyenv/versions/${version}/bin/python3`);
+  it.skipIf(!pythons.every(existsSync)).each(pythons)('runs on %s', async (python) => {
+    const path = join(scratch(), 'app.lock');
+    const live = await startLocker('flock', path);
+    await live.line(/^got/);
+    const data = dataOf((await look(live.pid, { known: { python } })).parsed);
+    expect(data.locks).toMatchObject([{ pid: live.pid, path, waiting: false }]);
   });
 
   it('leaves out locks that do not concern the process', async () => {
