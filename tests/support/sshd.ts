@@ -11,6 +11,11 @@ export const endSshd = async (): Promise<void> => {
   for (let next = cleanUps.pop(); next !== undefined; next = cleanUps.pop()) await next();
 };
 
+/** Has `endSshd` do something more. */
+export const atEnd = (cleanUp: () => Promise<void> | void): void => {
+  cleanUps.push(cleanUp);
+};
+
 /** A throw-away sshd that `endSshd` stops. */
 export const testSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
   const sshd = await startSshd(options);
@@ -92,8 +97,11 @@ export const testPort = async (answer: (socket: Socket) => void): Promise<number
 /** Whether throw-away users can be made here. */
 export const canMakeUsers = process.getuid?.() === 0;
 
-/** A user that exists until `endSshd`, with a home folder; `sudo`: may become root without a password. Needs root. */
-export const testUser = (options: { readonly sudo: boolean; readonly shell?: string }): string => {
+/**
+ * A user that exists until `endSshd`, with a home folder. `sudo`: may become root without a password; a text is one more
+ * default of sudoers(5) for that user. Needs root.
+ */
+export const testUser = (options: { readonly sudo: boolean | string; readonly shell?: string }): string => {
   const name = `sb-test-${randomBytes(4).toString('hex')}`;
   // `*` is a password that nobody has; the default `!` would count as locked without PAM.
   execFileSync('useradd', ['-m', '-p', '*', '-s', options.shell ?? '/bin/sh', name]);
@@ -102,6 +110,9 @@ export const testUser = (options: { readonly sudo: boolean; readonly shell?: str
     rmSync(rules, { force: true });
     execFileSync('userdel', ['-r', '-f', name], { stdio: 'ignore' });
   });
-  if (options.sudo) writeFileSync(rules, `${name} ALL=(ALL) NOPASSWD: ALL\n`, { mode: 0o440 });
+  if (options.sudo !== false) {
+    const defaults = typeof options.sudo === 'string' ? `Defaults:${name} ${options.sudo}\n` : '';
+    writeFileSync(rules, `${defaults}${name} ALL=(ALL) NOPASSWD: ALL\n`, { mode: 0o440 });
+  }
   return name;
 };

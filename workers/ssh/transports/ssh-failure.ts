@@ -30,7 +30,8 @@ const SOCKET: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to it; check that the host is up and the route to it',
   ENETUNREACH: 'there is no way to its network; check the route to it',
   ETIMEDOUT: 'it does not answer; check that the host is up and that the firewall lets the worker in',
-  ECONNRESET: 'it closed the connection before the login; check its sshd log (MaxStartups, fail2ban, firewall)',
+  ECONNRESET:
+    'it closed the connection before the login; check that sshd listens there, and its log (MaxStartups, fail2ban, firewall)',
 };
 
 /** Why a connection to `host` could not be made or logged in, as one sentence; `seconds` is how long it was waited for. */
@@ -59,24 +60,18 @@ export const connectFailure = (host: SshHost, error: unknown, seconds: number): 
       `${where} cannot be reached: no SSH login within ${seconds} s; check that the host is up and that sshd answers there`,
     );
   }
+  const cannot = `${where} cannot be reached`;
+  // ssh2 and node-ssh have these two for a far end that goes away in the middle of the handshake.
+  if (message === 'Connection lost before handshake' || (level === '' && code === 'ETIMEDOUT')) {
+    return fail('unreachable', `${cannot}: ${SOCKET.ECONNRESET}`);
+  }
   if (level === 'handshake' && /no matching/i.test(message)) {
     return fail('host-garbage', `${where} speaks no SSH that is safe to use (${message}); update its sshd`);
   }
-  if (level === 'protocol' || level === 'handshake' || /identification|greeting|header line|newline/i.test(message)) {
-    return fail(
-      'host-garbage',
-      `What answers at ${where} is not a usable SSH server (${message}); check address and port`,
-    );
+  if (level === 'protocol' || level === 'handshake' || /packet|identification|greeting|header/i.test(message)) {
+    const why = `What answers at ${where} is not a usable SSH server (${message}); check address and port`;
+    return fail('host-garbage', why);
   }
-  // A far end that goes away in the middle of the handshake has no error of its own.
-  if (code === 'ETIMEDOUT' || level === 'client-socket') {
-    return fail(
-      'unreachable',
-      `${where} cannot be reached: ${SOCKET[code === '' ? 'ECONNRESET' : code] ?? SOCKET.ECONNRESET}`,
-    );
-  }
-  return fail(
-    'unreachable',
-    `${where} cannot be reached: ${message || 'unknown reason'}; try \`ssh -p ${host.port} ${host.user}@${host.address}\` from the worker`,
-  );
+  const byHand = `try \`ssh -p ${host.port} ${host.user}@${host.address}\` from the worker`;
+  return fail('unreachable', `${cannot}: ${message || 'no reason was given'}; ${byHand}`);
 };
