@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { appendFile, readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostLookup } from '../../infra/hosts.ts';
 import type { Impact, LookFailed, Progress } from '../../playbooks/model/index.ts';
@@ -20,7 +21,9 @@ beforeAll(async () => {
   knowledge = await loadKnowledge();
   const sshd = await testSshd();
   wire = await testWire(sshd.port);
-  const hosts = hostLookup([sshd.host('far', { port: wire.port, knownHostsFile: sshd.knownHostsFile })]);
+  const known = await readFile(sshd.knownHostsFile, 'utf8');
+  await appendFile(sshd.knownHostsFile, known.replaceAll(`:${sshd.port} `, `:${wire.port} `));
+  const hosts = hostLookup([sshd.host('far', { port: wire.port })]);
   opener = shellOpener(hosts);
   keepFolder = keepFolderOf(hosts);
 });
