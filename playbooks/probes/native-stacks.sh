@@ -19,7 +19,7 @@ if command -v eu-stack >/dev/null 2>&1; then
     echo "== eu-stack would read the host's files, and the process sees others"
   else
     echo "== eu-stack -m -n $frames -p $pid"
-    timeout -s KILL 8 eu-stack -m -n "$frames" -p "$pid" |
+    $limit 8 eu-stack -m -n "$frames" -p "$pid" |
       awk '/^#/ { seen = 1 } { print substr($0, 1, 600) } END { exit seen ? 10 : 0 }'
     seen=$?
     as_before
@@ -28,8 +28,8 @@ fi
 if [ "$seen" -ne 10 ]; then
   if command -v gdb >/dev/null 2>&1; then
     echo "== gdb -nx -batch, stacks of $pid"
-    STRACEBACK_PID=$pid STRACEBACK_FRAMES=$frames STRACEBACK_ROOT=$root timeout -s KILL 20 \
-      gdb -nx -batch -iex 'set auto-load off' -x "$script" 2>&1 </dev/null
+    STRACEBACK_PID=$pid STRACEBACK_FRAMES=$frames STRACEBACK_ROOT=$root \
+      $limit 20 gdb -nx -batch -iex 'set auto-load off' -x "$script" 2>&1 </dev/null
     as_before
   elif ! command -v eu-stack >/dev/null 2>&1 || [ -n "$root" ]; then
     missing='eu-stack or gdb'

@@ -7,6 +7,11 @@ export LC_ALL PATH DEBUGINFOD_URLS
 # gdb's Python looks for its modules in the current folder first.
 cd / || exit 1
 
+# "$limit SECONDS COMMAND..." ends it by SIGKILL, after which the kernel lets the process go on. In the foreground, so that
+# what ends this script's group ends it too; busybox's timeout always is.
+limit='timeout -s KILL'
+! timeout --foreground 1 true 2>/dev/null || limit='timeout --foreground -s KILL'
+
 # "STATE TRACER" of the process; empty when it is gone.
 status() {
   awk '$1 == "State:" { s = $2 } $1 == "TracerPid:" { t = $2 } END { if (s != "") print s, t }' \

@@ -17,12 +17,12 @@ command -v gdb >/dev/null 2>&1 || { echo "== missing: gdb"; exit 127; }
 # Where the stacks are now, for gdb to read the debug information of those places before it stops the process.
 addresses=
 if [ -z "$root" ] && command -v eu-stack >/dev/null 2>&1; then
-  addresses=$(timeout -s KILL 8 eu-stack -q -n 100 -p "$pid" 2>/dev/null |
+  addresses=$($limit 8 eu-stack -q -n 100 -p "$pid" 2>/dev/null |
     awk '/^#/ && !($2 in seen) { seen[$2]; print $2; if (++n == 2000) exit }')
   as_before
 fi
 printf '%s\n' "$addresses" |
   STRACEBACK_PID=$pid STRACEBACK_ROOT=$root STRACEBACK_LOCALS=$locals STRACEBACK_SECONDS=$seconds \
-    timeout -s KILL "$((seconds + 60))" gdb -nx -batch -iex 'set auto-load off' -x "$script" 2>&1
+    $limit "$((seconds + 60))" gdb -nx -batch -iex 'set auto-load off' -x "$script" 2>&1
 as_before
 report_after
