@@ -8,7 +8,7 @@
 # only hides them until it is over.
 #
 # Files in the folder $D, Q being the number of a step: Q.live not yet reported, Q.pid `PID SIGNAL` while its tool runs,
-# Q.end how it ended, Q.out and Q.err with Q.out.rest and Q.err.rest, Q.cancelled; target.PID what a target was before the
+# Q.end how it ended, Q.out and Q.err with Q.out.size and Q.err.size, Q.cancelled; target.PID what a target was before the
 # look, ptraced.PID that a step may have stopped it; ending: standard input has ended; finished, turn: FIFOs.
 
 LC_ALL=C.UTF-8 TERM=dumb
@@ -118,15 +118,19 @@ sb_any_live() {
   return 1
 }
 
-# sb_cap FILE BYTES: keeps the first BYTES of standard input in FILE, drains the rest and counts it in FILE.rest. A head
-# that reads ahead (busybox) leaves too little to count, so there a full FILE counts as cut. The last thing that its shell does.
+# sb_cap FILE BYTES: keeps the first BYTES of standard input in FILE, drains the rest, and says in FILE.size how many bytes
+# were kept and how many were not. How far a descriptor has come is in /proc/PID/fdinfo/FD (proc(5)); asking there costs no
+# process. A head that reads ahead (busybox) leaves too little to count, so there a full FILE counts as cut.
 sb_cap() {
-  head -c "$2" >"$1"
-  [ -n "$H" ] || exec wc -c >"$1.rest"
-  wc -c >"$1.rest"
-  [ "$(wc -c <"$1")" -ge "$2" ] || return 0
-  read -r rest <"$1.rest"
-  echo $((rest + 1)) >"$1.rest"
+  exec 5>"$1"
+  kept= rest=0
+  if head -c "$2" >&5; then read -r _ kept </proc/self/fdinfo/5; fi
+  if [ -z "$kept" ] || [ "$kept" -ge "$2" ]; then
+    rest=$(wc -c)
+    kept=$(wc -c <"$1")
+    [ -z "$H" ] || [ "$kept" -lt "$2" ] || rest=$((rest + 1))
+  fi
+  echo $kept $rest >"$1.size"
 }
 
 # sb_step Q SECONDS SIGNAL STDOUT-BYTES STDERR-BYTES PTRACES PID START ARGV...: one step, in a shell of its own.
@@ -189,16 +193,14 @@ sb_emit() {
   while read -r q; do
     how=exited code=125 ms=0 osize=0 orest=0 esize=0 erest=0
     read -r how code ms <"$D/$q.end"
-    read -r orest <"$D/$q.out.rest"
-    read -r erest <"$D/$q.err.rest"
-    if [ -s "$D/$q.out" ] || [ -s "$D/$q.err" ]; then
-      wc -c "$D/$q.out" "$D/$q.err" >"$D/sizes"
-      { read -r osize _ && read -r esize _; } <"$D/sizes"
-    fi
+    read -r osize orest <"$D/$q.out.size"
+    read -r esize erest <"$D/$q.err.size"
     printf '\n%s step %s %s %s %s %s %s %s %s\n' "$N" "$q" "$how" "$code" "$ms" "$osize" "$orest" "$esize" "$erest"
-    if [ "$osize$esize" != 00 ]; then cat "$D/$q.out" "$D/$q.err"; fi
-    : >"$D/$q.out"
-    : >"$D/$q.err"
+    if [ "$osize$esize" != 00 ]; then
+      cat "$D/$q.out" "$D/$q.err"
+      : >"$D/$q.out"
+      : >"$D/$q.err"
+    fi
     : >"$D/$q.live"
   done
   all=
