@@ -1,13 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
 import type { ChangeFeed } from './changes.ts';
 import type { Ack, Attempt, Transport } from './delivery.ts';
-import { acceptWebSocket, type WebSocketConnection } from './websocket.ts';
 
 const AckMessage = z.object({ envelope_id: z.string(), payload: z.unknown().optional() });
 const PING_EVERY_MS = 10_000;
+const END_GRACE_MS = 200;
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /** The Socket Mode side of Slack: the open sockets of the app, and what travels over them. */
 export interface SocketHub extends Transport {
@@ -29,7 +31,9 @@ export type DisconnectReason = 'warning' | 'refresh_requested' | 'link_disabled'
 /** Makes a hub without sockets. */
 export function createSocketHub(appId: string, changes: ChangeFeed): SocketHub {
   const tickets = new Set<string>();
-  const sockets: WebSocketConnection[] = [];
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  const sockets: WebSocket[] = [];
+  const isOpen = (socket: WebSocket): boolean => socket.readyState === socket.OPEN;
   const waiting = new Map<string, (payload: unknown) => void>();
   let turn = 0;
   let acksToLose = 0;
@@ -59,17 +63,23 @@ export function createSocketHub(appId: string, changes: ChangeFeed): SocketHub {
       stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    const socket = acceptWebSocket(request, stream, head, {
-      text: onText,
-      closed() {
-        const index = socket === undefined ? -1 : sockets.indexOf(socket);
-        if (index >= 0) sockets.splice(index, 1);
-        changes.tell({ kind: 'sockets', open: sockets.length });
-      },
-    });
-    if (socket === undefined) return;
+    // A request that is no valid handshake is answered 400 by the library.
+    server.handleUpgrade(request, stream, head, admit);
+  }
+
+  function admit(socket: WebSocket): void {
     sockets.push(socket);
-    socket.sendText(
+    socket.on('message', (data, isBinary) => {
+      if (isBinary) socket.close(1003, 'only text is understood');
+      else onText(data.toString());
+    });
+    // What a client did wrong closes its socket, which `close` tells.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      sockets.splice(sockets.indexOf(socket), 1);
+      changes.tell({ kind: 'sockets', open: sockets.length });
+    });
+    socket.send(
       JSON.stringify({
         type: 'hello',
         num_connections: sockets.length,
@@ -83,7 +93,7 @@ export function createSocketHub(appId: string, changes: ChangeFeed): SocketHub {
 
   /** One envelope to one of the open sockets, in turn. */
   function send(attempt: Attempt, timeoutMs: number): Promise<Ack> {
-    const open = sockets.filter((socket) => socket.open);
+    const open = sockets.filter(isOpen);
     turn += 1;
     const socket = open[turn % Math.max(1, open.length)];
     if (socket === undefined) return Promise.resolve({ acked: false, reason: 'no_connection' });
@@ -108,7 +118,7 @@ export function createSocketHub(appId: string, changes: ChangeFeed): SocketHub {
         waiting.delete(attempt.envelopeId);
         resolve({ acked: true, payload });
       });
-      socket.sendText(JSON.stringify(envelope));
+      socket.send(JSON.stringify(envelope));
     });
   }
 
@@ -121,23 +131,27 @@ export function createSocketHub(appId: string, changes: ChangeFeed): SocketHub {
       return ticket;
     },
     get open() {
-      return sockets.filter((socket) => socket.open).length;
+      return sockets.filter(isOpen).length;
     },
     drop(count = sockets.length) {
       const victims = sockets.slice(0, count);
-      for (const socket of victims) socket.destroy();
+      for (const socket of victims) socket.terminate();
       return victims.length;
     },
     disconnect(reason) {
       const message = JSON.stringify({ type: 'disconnect', reason, debug_info: { host: randomUUID() } });
-      for (const socket of sockets) socket.sendText(message);
+      for (const socket of sockets) socket.send(message);
     },
     loseAcks(count) {
       acksToLose += count;
     },
     close() {
       clearInterval(pinging);
-      for (const socket of [...sockets]) socket.end();
+      for (const socket of [...sockets]) {
+        socket.close(1001, 'going away');
+        setTimeout(() => socket.terminate(), END_GRACE_MS).unref();
+      }
+      server.close();
     },
   };
 }
