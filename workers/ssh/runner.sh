@@ -33,7 +33,7 @@ sb_now() {
   now=${now%.*}${now#*.}
 }
 
-# sb_stat PID: state := letter, start := field 22 of /proc/PID/stat. Fails when there is no such process. The command's
+# sb_stat PID: state := letter, group := field 5, start := field 22 of /proc/PID/stat. Fails when there is no such process. The command's
 # name stands in parentheses and may hold any byte; what follows the last parenthesis is letters and numbers.
 sb_stat() {
   stat= line=
@@ -41,15 +41,22 @@ sb_stat() {
   stat=${stat##*') '}
   set -- $stat
   [ $# -ge 20 ] || return 1
-  state=$1
+  state=$1 group=$3
   shift 19
   start=$1
 }
 
-# sb_tracer PID: tracer := the process that traces it, 0 for none
-sb_tracer() {
-  tracer=0
-  { while read -r key value; do [ "$key" != TracerPid: ] || tracer=$value; done; } 2>/dev/null <"/proc/$1/status"
+# sb_status PID: tracer := the process that traces it, 0 for none; uid := its effective user id
+sb_status() {
+  tracer=0 uid=
+  {
+    while read -r key value more _; do
+      case $key in
+        TracerPid:) tracer=$value ;;
+        Uid:) uid=$more ;;
+      esac
+    done
+  } 2>/dev/null <"/proc/$1/status"
 }
 
 sb_nap() { sleep 0.05 2>/dev/null || sleep 1; }
@@ -71,7 +78,7 @@ sb_continue() {
   { read -r was born; } 2>/dev/null <"$D/target.$1" || return 0
   case $was in T | t) return 0 ;; esac
   while sb_stat "$1" && [ "$start" = "$born" ]; do
-    sb_tracer "$1"
+    sb_status "$1"
     if [ "$tracer" = 0 ]; then
       if [ "$state" = T ] || { [ "$2" = killed ] && sb_stop_pending "$1"; }; then
         kill -CONT "$1" 2>/dev/null
@@ -277,7 +284,7 @@ sb_exit() {
 
 sb_start() {
   [ -r /proc/self/stat ] && [ -r /proc/uptime ] || sb_refuse no-proc
-  for tool in timeout head wc cat grep sleep mkdir mkfifo rm id; do
+  for tool in timeout head wc cat grep sleep mkdir mkfifo rm; do
     command -v "$tool" >/dev/null 2>&1 || sb_refuse missing "$tool"
   done
   case $(printf abc | { head -c 2 && wc -c; }) in
@@ -287,11 +294,11 @@ sb_start() {
   esac
 
   # GNU timeout makes a process group for what it runs, busybox's does not and needs setsid for it.
-  group='read -r s </proc/$$/stat; s=${s##*") "}; set -- $s; echo $3'
   G=
-  theirs=$(timeout -k 2 -s TERM 9 sh -c "$group" 2>/dev/null </dev/null)
+  theirs=$(timeout -k 2 -s TERM 9 sh -c 'read -r s </proc/$$/stat; s=${s##*") "}; set -- $s; echo $3' 2>/dev/null </dev/null)
   [ -n "$theirs" ] || sb_refuse missing 'timeout -k'
-  if [ "$theirs" = "$(sh -c "$group" </dev/null)" ]; then
+  sb_stat $$
+  if [ "$theirs" = "$group" ]; then
     command -v setsid >/dev/null 2>&1 || sb_refuse missing setsid
     G=setsid
   fi
@@ -305,7 +312,7 @@ sb_start() {
     rm -rf "$D"
   done
   [ -s "$D/test" ] || sb_refuse no-temp
-  cd "$D" && rm -f test && mkfifo finished turn || sb_refuse no-temp
+  cd "$D" && mkfifo finished turn || sb_refuse no-temp
 
   # 9 is open for both directions so that neither side waits for the other.
   exec 9<>"$D/finished" 7<"$D/finished" 8<>"$D/turn"
@@ -317,7 +324,8 @@ sb_start() {
   E=$!
   exec 7<&-
   trap sb_exit 0
-  printf '\n%s ready 1 %s %s\n' "$N" "$(id -u)" "$D"
+  sb_status $$
+  printf '\n%s ready 1 %s %s\n' "$N" "$uid" "$D"
 }
 
 sb_start
