@@ -4,7 +4,8 @@ import signal
 import unicodedata
 
 THREADS_IN_FULL = 300
-STACKS_SHOWN = 40
+# Distinct stacks of a thread and frames of a stack that are shown: the first that keeps the output in its bounds.
+SHOWN = ((40, 400), (20, 200), (10, 100), (5, 60), (2, 40), (1, 30))
 OUTPUT_MOST = 1900000  # bytes
 PLAIN = re.compile(r'^[^\s"\\]+$')
 
@@ -51,8 +52,8 @@ def signal_name(number):
         return 'SIG%d' % number
 
 
-def report_lines(watch, seconds):
-    """The lines of the report, without newlines."""
+def report_lines(watch, seconds, shown):
+    """The lines of the report, without newlines. `shown`: how many stacks of a thread and frames of a stack."""
     yield 'python %s samples %d seconds %.2f interpreters-not-read %d' % (
         watch.runtime.version, watch.samples, seconds, watch.list.interpreters_not_read)
     notes = list(watch.notes)
@@ -65,7 +66,7 @@ def report_lines(watch, seconds):
     for note in notes:
         yield 'note ' + quoted(note)
     for index, thread in enumerate(threads):
-        for line in thread_lines(thread, STACKS_SHOWN if index < THREADS_IN_FULL else 1):
+        for line in thread_lines(thread, shown[0] if index < THREADS_IN_FULL else 1, shown[1]):
             yield line
         for line in watch.motion.thread_lines(thread.state.key) if watch.motion else ():
             yield line
@@ -73,8 +74,8 @@ def report_lines(watch, seconds):
         yield line
 
 
-def thread_lines(thread, most):
-    """The lines of one thread."""
+def thread_lines(thread, most, frames):
+    """The lines of one thread, with at most so many stacks and frames a stack."""
     stacks = sorted((stack for stack in thread.stacks.values() if stack.count), key=lambda stack: -stack.count)
     other = thread.other + sum(stack.count for stack in stacks[most:])
     yield 'thread %s %s samples %d gil %d unread %d other-stacks %d' % (
@@ -84,25 +85,40 @@ def thread_lines(thread, most):
         yield '  waits for %s at %#x owner %s' % (token(kind), address, 'unknown' if owner is None else owner)
     for stack in stacks[:most]:
         yield '  stack %d of %d' % (stack.count, thread.samples)
-        for index, (function, name, line, first) in enumerate(stack.lines):
-            mark = '  [signal handler %d %s]' % (stack.signals[index], signal_name(stack.signals[index])) if index in stack.signals else ''
-            yield '    %s  %s:%d  (def at %d)%s' % (token(function), token(name), line, first, mark)
-            for kind, address in stack.holds.get(index, ()):
-                yield '      inside with %s at %#x' % (token(kind), address)
+        for line in stack_lines(stack, frames):
+            yield line
         if stack.cut:
             yield '    ... outer frames left out'
 
 
+def stack_lines(stack, most):
+    """The lines of one stack. Of more than `most` frames those in the middle are left out, except marked ones."""
+    left_out = 0
+    for index, (function, name, line, first) in enumerate(stack.lines):
+        number = stack.signals.get(index)
+        holds = stack.holds.get(index, ())
+        if most * 3 // 4 <= index < len(stack.lines) - most // 4 and number is None and not holds:
+            left_out += 1
+            continue
+        if left_out:
+            yield '    ... %d frames left out' % left_out
+            left_out = 0
+        mark = '' if number is None else '  [signal handler %d %s]' % (number, signal_name(number))
+        yield '    %s  %s:%d  (def at %d)%s' % (token(function), token(name), line, first, mark)
+        for kind, address in holds:
+            yield '      inside with %s at %#x' % (token(kind), address)
+
+
 def printed(watch, seconds):
     """The report as bytes, at most OUTPUT_MOST of them, with `end` or `cut` as its last line."""
-    lines, size = [], 0
-    for line in report_lines(watch, seconds):
-        data = line.encode('utf-8', 'backslashreplace') + b'\n'
-        size += len(data)
-        if size > OUTPUT_MOST:
-            lines.append(b'cut\n')
-            break
-        lines.append(data)
-    else:
-        lines.append(b'end\n')
-    return b''.join(lines)
+    for shown in SHOWN:
+        lines, size = [], 0
+        for line in report_lines(watch, seconds, shown):
+            data = line.encode('utf-8', 'backslashreplace') + b'\n'
+            size += len(data)
+            if size > OUTPUT_MOST:
+                break
+            lines.append(data)
+        else:
+            return b''.join(lines) + b'end\n'
+    return b''.join(lines) + b'cut\n'

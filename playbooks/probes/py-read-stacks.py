@@ -167,11 +167,11 @@ class StackReader(object):
         owner = self.order[3] if self.newer else None
         bits = self.bits
         while address:
+            if len(frames) >= DEPTH_MOST:
+                return Chain(frames[::-1], True)
             place = places.get(address) or self._in_region(plan, address)
             if place is None or address in seen:
                 raise Torn('frames lead nowhere')
-            if len(frames) >= DEPTH_MOST:
-                return Chain(frames[::-1], True)
             seen.add(address)
             values = unpack(copy[place[0]], place[1])
             if owner is not None and values[owner] >= OWNED_BY_C:

@@ -1,5 +1,4 @@
 """The threads of an interpreter: their thread states, kernel thread ids and names."""
-import os
 import struct
 
 from py_read_memory import Torn
@@ -15,11 +14,10 @@ class ThreadState(object):
 
     __slots__ = ('address', 'key', 'ident', 'native', 'tid')
 
-    def __init__(self, address, key, ident, native):
+    def __init__(self, address, key):
         self.address = address
         self.key = key
-        self.ident = ident
-        self.native = native
+        self.ident = self.native = 0
         self.tid = None
 
 
@@ -31,7 +29,11 @@ class ThreadList(object):
         self.runtime = runtime
         layout = runtime.layout
         self.at = [layout.get('PyThreadState.' + name) for name in
-                   ('next', 'interp', 'thread_id', 'native_thread_id', 'id')]
+                   ('next', 'interp', 'thread_id', 'native_thread_id', 'id', 'frame')]
+        # To 3.6 a forked child keeps the states of its parent's threads, and may give their idents to new ones.
+        self.inherits = layout.version < (3, 7)
+        if not self.inherits:
+            self.at[-1] = None
         self.head_size = max(offset for offset in self.at if offset is not None) + 8
         self.interpreters_not_read = 0
         self._threads = []
@@ -54,7 +56,9 @@ class ThreadList(object):
         raise why
 
     def _fields(self, head):
-        return tuple(0 if offset is None else struct.unpack_from('<Q', head, offset)[0] for offset in self.at)
+        found = [0 if offset is None else struct.unpack_from('<Q', head, offset)[0] for offset in self.at]
+        found[-1] = bool(found[-1])
+        return tuple(found)
 
     def _unchanged(self):
         """Whether every word that the lists consist of still is as it was."""
@@ -77,19 +81,22 @@ class ThreadList(object):
                     raise
                 self.interpreters_not_read += 1
                 continue
-            for address, size, value, fields in mine:
+            # A thread state is made by the thread that starts another one, and has no or that one's ident until the
+            # new one runs. The newest comes first in the list.
+            begun = {}
+            for address, size, value, fields in mine[::-1]:
                 if fields is None:
                     links.append((address, size, lambda data, value=value: data == value))
                     continue
-                _, _, ident, native, number = fields
-                key = (address, number, ident)
-                thread = known.get(key) or ThreadState(address, key, ident, native)
-                thread.native = native
-                threads.append(thread)
                 links.append((address, size, lambda head, fields=fields: self._fields(head) == fields))
+                _, _, ident, native, number, runs = fields
+                if ident and (ident not in begun or self.inherits and runs):
+                    key = (address, number or ident)
+                    thread = begun[ident] = known.get(key) or ThreadState(address, key)
+                    thread.ident, thread.native = ident, native
+            threads.extend(begun.values())
         self.interpreters = interpreters
-        self._threads, self._links = threads, links
-        self._tids.assign(threads)
+        self._threads, self._links = self._tids.assign(threads), links
 
     def _walk_one(self, interpreter):
         """What the list of one interpreter consists of, (address, size, bytes, fields of a thread state or None)."""
@@ -123,17 +130,21 @@ class Tids(object):
         self._own = {}
 
     def assign(self, threads):
-        """Sets `tid` of each thread to the id in /proc/PID/task, None where it cannot be told."""
+        """Sets `tid` of each thread to the id in /proc/PID/task, None where it cannot be told; gives those that exist.
+
+        A child that was forked inherits the states of threads that it does not have; to 3.6 it keeps them.
+        """
         tids = self.memory.thread_ids()
         host = dict((self._own_id(tid), tid) for tid in tids)
         inside = self._in_pthreads(threads, host)
-        taken = set()
+        existing = []
         for thread, number in zip(threads, inside):
-            tid = host.get(number) or host.get(thread.native & 0xffffffff if thread.native else None)
-            if tid is None and len(threads) == len(tids) == 1:
-                tid = tids[0]
-            thread.tid = None if tid in taken else tid
-            taken.add(tid)
+            thread.tid = host.get(number) or host.get(thread.native & 0xffffffff if thread.native else None)
+            if thread.tid is None and len(threads) == len(tids) == 1:
+                thread.tid = tids[0]
+            if thread.tid is not None or number is None:
+                existing.append(thread)
+        return existing
 
     def _own_id(self, tid):
         """The id by which the process itself knows the thread: the last one of NSpid in status (proc(5))."""
@@ -157,12 +168,14 @@ class Tids(object):
 
     def _in_pthreads(self, threads, host):
         """The thread id in each thread's struct pthread, None where there is none."""
-        heads = self.memory.read_all([(thread.ident or 1, PTHREAD_SIZE) for thread in threads])
+        idents = list(set(thread.ident for thread in threads))
+        heads = dict(zip(idents, self.memory.read_all([(ident, PTHREAD_SIZE) for ident in idents])))
         if self._offset is None:
-            self._offset = tid_offset([head for head in heads if head], host)
+            self._offset = tid_offset([head for head in heads.values() if head], host)
         if self._offset is None:
             return [None] * len(threads)
-        return [head and struct.unpack_from('<i', head, self._offset)[0] for head in heads]
+        return [heads[thread.ident] and struct.unpack_from('<i', heads[thread.ident], self._offset)[0]
+                for thread in threads]
 
 
 def tid_offset(heads, host):
@@ -178,17 +191,8 @@ def tid_offset(heads, host):
 
     if not heads:
         return None
-    for offset in KNOWN_OFFSETS:
-        if 2 * matches(offset) > len(heads):
-            return offset
+    known = max(KNOWN_OFFSETS, key=matches)
+    if matches(known):
+        return known
     best = max(range(0, PTHREAD_SIZE, 4), key=matches)
     return best if matches(best) > max(1, len(heads) // 2) else None
-
-
-def names_by_comm(memory, tid):
-    """The kernel's name of a thread, for one that `threading` does not know; empty when it is gone."""
-    try:
-        with open('/proc/%d/task/%d/comm' % (memory.pid, tid), 'rb') as comm:
-            return os.fsdecode(comm.read()[:-1])
-    except OSError:
-        return ''

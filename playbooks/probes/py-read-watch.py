@@ -78,6 +78,7 @@ class Watch(object):
         self.notes = list(runtime.notes)
         self.threads = {}
         self.deadline = None
+        self._before = set()
         self._names_next = 0
 
     def look(self):
@@ -153,6 +154,9 @@ class Watch(object):
         if changed:
             for thread in threads:
                 thread.forget()
+        for thread in self._before.difference(threads):
+            thread.forget()  # it has ended
+        self._before = set(threads)
         if self.samples >= self._names_next and not all(thread.name for thread in threads):
             self._name(threads)
         self.samples += 1

@@ -146,7 +146,8 @@ class Reading {
     }
     if (/^ {4}\.\.\. /.test(text) && this.stack) {
       const of = this.thread?.tid === null ? 'a thread' : `thread ${this.thread?.tid}`;
-      this.partly.push(`A stack of ${of} is so deep that its outermost frames were left out.`);
+      const sentence = `Stacks of ${of} are so deep that some of their frames are not shown.`;
+      if (!this.partly.includes(sentence)) this.partly.push(sentence);
       return true;
     }
     return false;

@@ -1,49 +1,29 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PythonStack } from '../../../playbooks/model/index.ts';
-import { type PyStacksData, pyStacks } from '../../../playbooks/probes/py-stacks.ts';
+import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import { fixtureNames, parseFixture } from '../../support/fixture.ts';
-import { endProcesses, type LiveProcess, startProcess } from '../../support/live-process.ts';
-import { type RunProbeOptions, runProbe } from '../../support/run-probe.ts';
-import { expectUnhurt, processState } from '../../support/unhurt.ts';
-
-const TARGETS = path.join(import.meta.dirname, 'py-stacks-targets');
-/** The system's interpreter always, others where they are installed. */
-const interpreters = [
-  '/usr/bin/python3',
-  ...['2.7.18', '3.6.15', '3.7.16', '3.8.18', '3.9.18', '3.10.13', '3.11.7', '3.12.1', '3.13.0'].map(
-    (version) => `${process.env.HOME ?? '/root'}/.pyenv/versions/${version}/bin/python`,
-  ),
-].filter((file) => existsSync(file));
-const versionOf = (python: string): string => /versions\/(\d+\.\d+)/.exec(python)?.[1] ?? 'system';
+import { endProcesses } from '../../support/live-process.ts';
+import { interpreters, look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
 
-/** Starts a target and waits until it says that its symptom stands. */
-const start = async (program: string, python = '/usr/bin/python3', args: string[] = []): Promise<LiveProcess> => {
-  const live = await startProcess(python, ['-u', path.join(TARGETS, program), ...args]);
-  await live.line(/^standing/);
-  return live;
-};
-
-/** Looks at a process; holds that it could be read and goes on as before. */
-const look = async (pid: number, run: Partial<RunProbeOptions> = {}): Promise<PyStacksData> => {
-  const before = await processState(pid);
-  const { parsed, evidence } = await runProbe(pyStacks, { pid, windowSeconds: 0.5, ...run });
-  await expectUnhurt(pid, before);
-  if (!parsed.ok) throw new Error(`${parsed.reason}: ${parsed.why} ${Buffer.from(evidence.stderr)}`);
-  return pyStacks.data.parse(parsed.data);
-};
-
-/** The function's own name, as versions before 3.11 know it. */
-const plain = (name: string): string => name.split('.').at(-1) ?? '';
-
-/** The functions of the frames, innermost first, in the target's own file. */
-const own = (stack: PythonStack | undefined): string[] =>
-  (stack?.frames ?? [])
-    .filter((frame) => frame.file.includes('py-stacks-targets'))
-    .map((frame) => plain(frame.function));
+describe('the command', () => {
+  it('is a Python of the host with the script, the process, its start time, the window and the rate', () => {
+    const step = stepFor(pyStacks, {
+      pid: 4242,
+      startTime: '99',
+      windowSeconds: 2.5,
+      known: { python: '/opt/python3' },
+    });
+    const { argv, scripts } = pyStacks.command(step);
+    expect(argv).toEqual(['/opt/python3', '-I', '-S', '-B', '{script:py-stacks.py}', '4242', '99', '2.5', '20']);
+    expect(scripts?.[0]).toBe('py-stacks.py');
+    expect(pyStacks.command({ ...step, options: pyStacks.options.parse({ hz: 50 }) }).argv.at(-1)).toBe('50');
+    expect(pyStacks.options.safeParse({ hz: 0 }).success).toBe(false);
+  });
+});
 
 describe('signal handlers', () => {
   const signals = (stack: PythonStack | undefined) =>
@@ -124,6 +104,65 @@ describe('locks', () => {
     expect(types('spins_inside')).toEqual(['Managed']);
     expect(waits('spins_inside')).toBeNull();
     expect(thread('spins_inside').gil).toBeGreaterThan(thread('spins_inside').samples / 2);
+  });
+});
+
+describe('stacks of every shape', () => {
+  const strangeFile = '/srv/my app/a "b"\\c\n(def at 3)\t';
+  const strangeName = 'a b\n  stack 1 of 1:7  [signal handler 9]\u001b中';
+
+  it.each(interpreters)('are read whole, with the names as they are: %s', async (python) => {
+    const live = await start('shapes.py', python);
+    const { parsed } = await runProbe(pyStacks, { pid: live.pid, windowSeconds: 0.5 });
+    if (!parsed.ok) throw new Error(parsed.why);
+    const version = versionOf(python);
+    const stack = (name: string) => {
+      const thread = parsed.data.threads.find((one) => one.name === name);
+      expect(thread?.stacks, name).toHaveLength(1);
+      expect(thread?.unread, name).toBe(0);
+      return thread?.stacks[0]?.frames ?? [];
+    };
+    /** The functions inside of `name`, innermost first, without what the library puts in between. */
+    const names = (name: string) => {
+      const frames = stack(name).filter((frame) => !/\/(threading|re|asyncio|events)\b|lib\/python/.test(frame.file));
+      expect(frames.at(-1)?.function, name).toBe(name);
+      return frames.slice(0, -1).map((frame) => plain(frame.function));
+    };
+    expect(names('by_generator')).toEqual(['stand', 'inner', 'outer']);
+    expect(names('by_sort_key')).toEqual(['stand', '<lambda>']);
+    expect(names('by_regular_expression')).toEqual(['stand', 'replaced']);
+    expect(names('by_ctypes').slice(0, 1)).toEqual(['stand']);
+    expect(names('by_initialiser')).toEqual(['stand', '__getattr__', '__init__']);
+    expect(names('by_class_body')).toEqual(['stand', 'Body']);
+    // A list comprehension is a function of its own from 3.0 to 3.11.
+    expect(names('by_comprehension').slice(0, 2)).toEqual(
+      /^(2|3\.1[23])/.test(version) || (version === 'system' && names('by_comprehension').length === 1)
+        ? ['stand']
+        : ['stand', '<listcomp>'],
+    );
+    expect(names('by_closing')).toEqual(['stand', '__del__']);
+    expect(names('by_long_lines')).toEqual(['stand', 'late']);
+    const [, , call] = stack('by_long_lines');
+    expect(call?.line).toSatisfy((line: number) => line >= 323 && line <= 326);
+
+    const recursion = stack('by_recursion');
+    expect(recursion.slice(0, 250).map((frame) => frame.function)).toEqual(['stand', ...Array(249).fill('recursive')]);
+    expect(recursion.some((frame) => frame.function === 'by_recursion')).toBe(true);
+    const deepest = stack('by_deepest_recursion').map((frame) => frame.function);
+    expect(new Set(deepest)).toEqual(new Set(['stand', 'recursive']));
+    expect(parsed.partly?.filter((sentence) => sentence.includes('so deep'))).toHaveLength(2);
+
+    const strange = stack('by_strange_file').filter((frame) => frame.file.startsWith('/srv'));
+    expect(strange.map((frame) => [frame.function, frame.line, frame.firstLine])).toEqual([
+      [version === '2.7' ? 'cafe' : 'café', 2, 1],
+      ['<module>', 3, 1],
+    ]);
+    expect(strange[0]?.file).toBe(version === '2.7' ? `${strangeFile}.py` : `${strangeFile}中😀\udc80\u202e.py`);
+    const named = /^(2|3\.[67])/.test(version) ? 'stand_too' : strangeName;
+    expect(stack('by_strange_name')[1]?.function).toBe(named);
+    if (version !== '2.7') {
+      expect(names('by_coroutine')).toEqual(['stand', 'leaf', 'branch']);
+    }
   });
 });
 
