@@ -77,7 +77,8 @@ def supervise():
         if sent == 10:
             print("child", child, flush=True)
             print("symptom stands", flush=True)
-        time.sleep(0.1)
+        # Each signal stacks one more handler; rarely from here on, so that the patient lasts as long as the sandbox.
+        time.sleep(0.1 if sent < 10 else 60)
 
 
 if __name__ == "__main__":
