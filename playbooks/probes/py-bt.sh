@@ -1,14 +1,13 @@
 #!/bin/sh
-# Python and C stacks of all threads, by gdb: py-bt.sh PID LOCALS SECONDS GUARD GDB-SCRIPT
+# Python and C stacks of all threads, by gdb: py-bt.sh PID LOCALS SECONDS GUARD GDB-SCRIPT GDB-SCRIPT GDB-SCRIPT
 #
 # LOCALS is 1 for the local variables of each frame; SECONDS bounds the stop. Prints "TID n:", "#0  0xADDRESS FUNCTION" and,
 # below the interpreter's frames, '    File "FILE", line N, in FUNCTION [def line M]'. Lines that begin with "== " are this
-# script's and the gdb script's.
+# script's and the gdb scripts'.
 pid=$1
 locals=$2
 seconds=$3
-script=$5
-case $# in 5) ;; *) echo "usage: py-bt.sh PID LOCALS SECONDS GUARD GDB-SCRIPT" >&2; exit 64 ;; esac
+case $# in 7) ;; *) echo "usage: py-bt.sh PID LOCALS SECONDS GUARD GDB-SCRIPT GDB-SCRIPT GDB-SCRIPT" >&2; exit 64 ;; esac
 case $1$2$3 in *[!0-9]*) echo "py-bt.sh: PID, LOCALS and SECONDS are numbers" >&2; exit 64 ;; esac
 . "$4"
 guard
@@ -23,6 +22,6 @@ if [ -z "$root" ] && command -v eu-stack >/dev/null 2>&1; then
 fi
 printf '%s\n' "$addresses" |
   STRACEBACK_PID=$pid STRACEBACK_ROOT=$root STRACEBACK_LOCALS=$locals STRACEBACK_SECONDS=$seconds \
-    $limit "$((seconds + 60))" gdb -nx -batch -iex 'set auto-load off' -x "$script" 2>&1
+    $limit "$((seconds + 60))" gdb -nx -batch -iex 'set auto-load off' -x "$5" -x "$6" -x "$7" 2>&1
 as_before
 report_after

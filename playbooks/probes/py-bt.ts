@@ -104,6 +104,8 @@ const parse = (evidence: Evidence, step: StepContext): Parsed<PyBtData> => {
 };
 
 const SECONDS_STOPPED = 5;
+/** In the order in which gdb runs them; they share one namespace. */
+const GDB_SCRIPTS = ['py-bt-symbols.gdb.py', 'py-bt-frames.gdb.py', 'py-bt.gdb.py'];
 
 /**
  * Python and C stacks of all threads by gdb and CPython's own helper for it (Tools/gdb/libpython.py), with the local
@@ -136,9 +138,9 @@ export const pyBt = defineProbe<PyBtData>({
         step.options.locals === true ? '1' : '0',
         String(seconds),
         '{script:ptrace-guard.sh}',
-        '{script:py-bt.gdb.py}',
+        ...GDB_SCRIPTS.map((name) => `{script:${name}}`),
       ],
-      scripts: ['py-bt.sh', 'ptrace-guard.sh', 'py-bt.gdb.py'],
+      scripts: ['py-bt.sh', 'ptrace-guard.sh', ...GDB_SCRIPTS],
     };
   },
   parse,

@@ -31,7 +31,15 @@ describe('command', () => {
       pyBt.command(stepFor(pyBt, { pid: 5, options })).argv.slice(0, 5);
     expect(argv({})).toEqual(['sh', '{script:py-bt.sh}', '5', '0', '5']);
     expect(argv({ locals: true, seconds: 2 })).toEqual(['sh', '{script:py-bt.sh}', '5', '1', '2']);
-    expect(pyBt.command(stepFor(pyBt, { pid: 5 })).scripts).toEqual(['py-bt.sh', 'ptrace-guard.sh', 'py-bt.gdb.py']);
+    const { argv: words, scripts } = pyBt.command(stepFor(pyBt, { pid: 5 }));
+    expect(scripts).toEqual([
+      'py-bt.sh',
+      'ptrace-guard.sh',
+      'py-bt-symbols.gdb.py',
+      'py-bt-frames.gdb.py',
+      'py-bt.gdb.py',
+    ]);
+    expect(words.slice(5)).toEqual(scripts?.slice(1).map((name) => `{script:${name}}`));
   });
 });
 
