@@ -142,7 +142,7 @@ describe('recorded and written runs', () => {
     expect(flock).toMatchObject({ result: '-1', errno: 'EAGAIN' });
     expect(flock?.args).toMatch(/LOCK_EX\|LOCK_NB$/);
     const opened = detail.calls.find((call) => call.name === 'openat' && call.errno === null && call.result !== null);
-    expect(opened?.result).toMatch(/^7<\/tmp\/m\/odd /);
+    expect(opened?.result).toMatch(/^7<\/srv\/app\/odd /);
     expect(summary.calls.find((row) => row.name === 'flock')).toMatchObject({ errors: expect.any(Number) });
     const wait = detail.calls.find((call) => call.name === 'wait4');
     expect(wait?.result).toMatch(/^\d+$/);
