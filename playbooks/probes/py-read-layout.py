@@ -43,6 +43,7 @@ TO_3_10 = THREE + '''
     PyDictKeysObject dk_size=8 dk_nentries=32 dk_indices=40
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_frame=16
 '''
 
 FROM_3_11 = THREE + '''
@@ -69,6 +70,7 @@ TABLES = {
     PyDictObject ma_used=24 ma_mask=32 ma_table=40
     PyFunctionObject func_name=56
     lockobject lock_lock=16
+    PyGenObject gi_frame=16
     ''',
     (3, 6): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=856
@@ -140,6 +142,7 @@ TABLES = {
     _PyRuntimeState interpreters.head=40 gilstate.tstate_current=576
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=80
     ''',
     (3, 12): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -158,6 +161,7 @@ TABLES = {
     _gil_runtime_state locked=16 last_holder=8
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=72
     ''',
     (3, 13): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -175,6 +179,7 @@ TABLES = {
     _gil_runtime_state locked=16 last_holder=8
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=72
     ''',
     (3, 14): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -194,6 +199,7 @@ TABLES = {
     rlockobject lock=16
     _PyRecursiveMutex thread=8 level=16
     PyDescrObject d_name=24
+    PyGenObject gi_iframe=72
     ''',
 }
 

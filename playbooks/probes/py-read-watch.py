@@ -2,6 +2,7 @@
 import time
 
 import py_read_signals
+from py_read_blocks import Blocks
 from py_read_locks import Locks, futex_address
 from py_read_memory import Torn, Unreadable
 from py_read_names import thread_names
@@ -72,6 +73,7 @@ class Watch(object):
         self.codes = CodeReader(self.objects)
         self.reader = StackReader(memory, runtime.layout)
         self.locks = Locks(self.objects)
+        self.blocks = Blocks(self.objects, self.codes)
         self.list = ThreadList(memory, runtime)
         self.samples = self.lost = 0
         self.motion = None
@@ -263,7 +265,7 @@ class Watch(object):
         try:
             shown = self.codes.visible(chain.frames)
             signals = py_read_signals.handlers(self.objects, shown)
-            holds = self.locks.holds(shown)
+            holds = self.blocks.holds(shown)
             now = self._now(plan, chain)
             if now[:-1] != chain.frames[:-1]:
                 return
@@ -271,7 +273,7 @@ class Watch(object):
                 # The innermost frame went on: its blocks are believed if they still are the same.
                 last = self.codes.visible(now)[-1:]
                 innermost = len(shown) - 1
-                if self.locks.holds(last).get(0) != holds.get(innermost):
+                if self.blocks.holds(last).get(0) != holds.get(innermost):
                     holds.pop(innermost, None)
         except Torn:
             return

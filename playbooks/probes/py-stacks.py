@@ -13,8 +13,8 @@ import time
 import types
 
 MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_locks', 'py_read_values', 'py_read_source',
-           'py_read_motion', 'py_read_watch', 'py_read_report')
+           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks', 'py_read_locks',
+           'py_read_values', 'py_read_source', 'py_read_motion', 'py_read_watch', 'py_read_report')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 

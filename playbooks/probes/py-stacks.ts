@@ -57,6 +57,7 @@ const MODULES = [
   'py-read-motion.py',
   'py-read-dicts.py',
   'py-read-names.py',
+  'py-read-blocks.py',
   'py-read-locks.py',
   'py-read-watch.py',
   'py-read-report.py',

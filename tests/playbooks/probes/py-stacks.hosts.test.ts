@@ -147,6 +147,16 @@ describe('other hosts', () => {
     }
   });
 
+  it('have the interpreter inside of another program', async () => {
+    const source = 'import os\nimport time\ndef inside():\n  print("ready", flush=True)\n  time.sleep(1000)\ninside()';
+    const live = await startProcess('gdb', ['-nx', '-batch', '-ex', `python ${source}`]);
+    await live.line(/^ready/);
+    const data = await look(live.pid);
+    expect(data.threads.map((thread) => thread.stacks[0]?.frames.map((frame) => frame.function))).toEqual([
+      ['inside', '<module>'],
+    ]);
+  });
+
   it('have the process in a pid namespace of its own: the ids are those of the host', async () => {
     const live = await startProcess('/usr/bin/unshare', [
       ...['--pid', '--fork', '--kill-child', '/usr/bin/python3', '-u'],

@@ -99,6 +99,9 @@ describe('locks', () => {
       address: holds('with_condition')[1]?.address,
       ownerTid: thread('with_condition').tid,
     });
+    // The lock is held by the generator that is the context manager.
+    expect(types('guards')).toEqual([expect.stringContaining('GeneratorContextManager'), 'lock']);
+    expect(waits('wants_guarded')?.address).toBe(holds('guards')[1]?.address);
     expect(types('after_with')).toEqual([]);
     expect(waits('after_with')).toBeNull();
     expect(types('spins_inside')).toEqual(['Managed']);

@@ -1,12 +1,13 @@
 """Two threads that wait for each other's locks, and others that hold or wait in other ways; says so and stays."""
 from __future__ import print_function
 
+import contextlib
 import os
 import sys
 import threading
 import time
 
-first, second = threading.Lock(), threading.Lock()
+first, second, third = threading.Lock(), threading.Lock(), threading.Lock()
 recursive = threading.RLock()
 condition = threading.Condition()
 got = {'first': threading.Event(), 'second': threading.Event(), 'recursive': threading.Event()}
@@ -78,6 +79,26 @@ def after_with():
     time.sleep(1000)
 
 
+@contextlib.contextmanager
+def guarded():
+    with third:
+        try:
+            guarding.set()
+            yield
+        finally:
+            pass
+
+
+def guards():
+    with guarded():
+        time.sleep(1000)
+
+
+def wants_guarded():
+    guarding.wait()
+    third.acquire()
+
+
 def spins_inside():
     count = 0
     with Managed():
@@ -85,9 +106,9 @@ def spins_inside():
             count += 1
 
 
-inside, holding = threading.Event(), threading.Event()
+inside, holding, guarding = threading.Event(), threading.Event(), threading.Event()
 for target in (takes_first_then_second, takes_second_then_first, keeps_recursive, wants_recursive, in_condition,
-               with_condition, wants_condition, after_with, spins_inside):
+               with_condition, wants_condition, after_with, guards, wants_guarded, spins_inside):
     thread = threading.Thread(target=target, name=target.__name__)
     thread.daemon = True
     thread.start()
@@ -110,7 +131,8 @@ def standing():
     for name, text in (('takes_first_then_second', 'second.acquire()'), ('takes_second_then_first', 'with first:'),
                        ('keeps_recursive', 'time.sleep'), ('wants_recursive', 'with recursive:'),
                        ('in_condition', 'condition.wait'), ('with_condition', 'time.sleep'),
-                       ('wants_condition', 'with condition:'), ('after_with', 'time.sleep')):
+                       ('wants_condition', 'with condition:'), ('after_with', 'time.sleep'), ('guards', 'time.sleep'),
+                       ('wants_guarded', 'third.acquire()')):
         if text not in source[in_call(name) - 1]:
             return False
     return True
