@@ -69,14 +69,11 @@ const askAbout = async (slack: LocalSlack, patient: RunningProgram): Promise<boo
   say(`  alice types: /diagnose ${command}      (${patient.about})\n`);
   const id = slack.channel(CHANNEL);
   await slack.user('alice').slash('/diagnose', command, id);
-  const report = await slack.waitFor(
-    () =>
-      slack
-        .messages(id)
-        .find((message) => message.thread_ts !== undefined && messageText(message).includes(patient.cause)),
-    { timeoutMs: LOOK_MS },
-  );
-  return report !== undefined;
+  // The first reply in the thread that the bot opened is the report, or one sentence that says why there is none.
+  const report = await slack.waitFor(() => slack.messages(id).find((message) => message.thread_ts !== undefined), {
+    timeoutMs: LOOK_MS,
+  });
+  return messageText(report).includes(`Cause: ${patient.cause}.`);
 };
 
 /**
