@@ -25,6 +25,8 @@ export interface SlackSettings {
   readonly port: number;
   /** Another Slack than Slack's own, such as the local one. */
   readonly apiUrl?: string | undefined;
+  /** How long one request to Slack may take, ms. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface BotOptions {
@@ -155,7 +157,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
   const { slack: settings, queue, hosts, playbooks, policy, log } = options;
   const botToken = wanted(settings.botToken, 'SLACK_BOT_TOKEN', 'the bot user’s token (xoxb-…) of the installed app');
   const entrance = entranceOf(settings, log);
-  const slack = slackApi({ botToken, apiUrl: settings.apiUrl, log });
+  const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log });
   const me = await whoAmI(slack, log);
   const [commands, followUps] = await Promise.all([loadCommands(), loadFollowUps()]);
   const access = openAccess(slack, me.teamId, log);

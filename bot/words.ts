@@ -18,7 +18,7 @@ export const wordsOf = (text: string): string[] =>
     .split(/[\s\u00a0\u2000-\u200b\u202f\u3000\ufeff]+/)
     // Some keyboards make long dashes of hyphens.
     .map((word) => word.replace(/[\u2010-\u2015\u2212]/g, '-'))
-    .map((word) => word.replace(/^[`*_~"'“”„‘’«»]+|[`*_~"'“”„‘’«»,;]+$/g, ''))
+    .map((word) => word.replace(/^[`*_~"'“”„‘’«»]+|[`*_~"'“”„‘’«»]+$/g, ''))
     .filter((word) => word !== '');
 
 /** How many letters have to be put in, taken out, changed or swapped with their neighbour to make one word the other. */

@@ -62,6 +62,8 @@ export interface BotQueue {
   readonly turns: EditTurns;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
+  /** How much is not done yet, being worked on or waiting to be tried again included. Throws QueueUnavailable. */
+  readonly pending: () => Promise<{ intake: number; looks: number; answers: number }>;
   readonly healthy: () => Promise<boolean>;
   /** Lets running handlers end (bounded), then ends the connections. */
   readonly close: () => Promise<void>;
@@ -107,6 +109,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
   const intake = queueOn<Intake>(INTAKE);
   const looks = queueOn<Request>(LOOKS);
+  const answers = queueOn<AnswerMessage>(ANSWERS);
   const workers: Worker[] = [];
   let events: QueueEvents | null = null;
   let refused: (refusal: Refusal, delivery: Delivery) => Promise<void> = async (refusal) =>
@@ -218,6 +221,13 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         });
         return { workers: count, waiting, active };
       }),
+    pending: () =>
+      quickly(async () => {
+        const left = (queue: { getJobCountByTypes: typeof intake.getJobCountByTypes }) =>
+          queue.getJobCountByTypes('waiting', 'active', 'delayed');
+        const [first, second, third] = await Promise.all([left(intake), left(looks), left(answers)]);
+        return { intake: first, looks: second, answers: third };
+      }),
     healthy: async () => {
       try {
         return (await quickly(() => hurried.ping())) === 'PONG';
@@ -229,7 +239,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
       const ended = Promise.all([...workers.map((worker) => worker.close()), events?.close()]);
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
-      await Promise.all([intake.close(), looks.close()]);
+      await Promise.all([intake.close(), looks.close(), answers.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);
     },
   };

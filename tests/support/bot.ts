@@ -1,6 +1,6 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type BotOptions, type RunningBot, startBot } from '../../bot/bot.ts';
-import { type Log, silentLog } from '../../infra/log.ts';
+import { silentLog } from '../../infra/log.ts';
 import { type BotQueue, openBotQueue } from '../../infra/queue/bot-side.ts';
 import { type LookHandler, openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
@@ -38,9 +38,9 @@ export interface BotForTest {
 export const botForTest = async (
   slack: LocalSlack,
   redisUrl: string,
-  change: Partial<BotOptions> & { log?: Log; http?: number } = {},
+  change: Partial<Omit<BotOptions, 'slack' | 'queue'>> & { http?: number; timeoutMs?: number } = {},
 ): Promise<BotForTest> => {
-  const { http, ...options } = change;
+  const { http, timeoutMs, ...options } = change;
   const log = options.log ?? silentLog;
   const queue = openBotQueue({ redisUrl, log, leaseMs: 5_000, stalledCheckMs: 200 });
   let closed: Promise<void> | null = null;
@@ -61,6 +61,7 @@ export const botForTest = async (
       signingSecret: slack.signingSecret,
       port: http ?? 0,
       apiUrl: slack.apiUrl,
+      timeoutMs,
     },
     hosts: HOSTS,
     playbooks: PLAYBOOKS,
@@ -133,3 +134,8 @@ export const finishedThread = (slack: LocalSlack, channel: string, count = 1): P
     },
     { timeoutMs: 60_000, what: 'a finished thread' },
   );
+
+/** Waits until nothing is left to do: what could still be posted twice has been posted by then. */
+export const quiet = async (queue: BotQueue): Promise<void> => {
+  await expect.poll(() => queue.pending(), { timeout: 60_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+};

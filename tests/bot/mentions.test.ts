@@ -1,0 +1,143 @@
+import { expect, test } from 'vitest';
+import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
+import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
+import type { Request } from '../../playbooks/model/index.ts';
+import {
+  botForTest,
+  finishedThread,
+  reportFor,
+  shown,
+  slackForTest,
+  threadsIn,
+  workerForTest,
+} from '../support/bot.ts';
+import { redisForTest } from '../support/queue.ts';
+
+/** A bot, and a thread in which a look has ended. */
+const thread = async () => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  const asked: Request[] = [];
+  const { queue } = await botForTest(slack, redis.url);
+  workerForTest(redis.url, async (request) => {
+    asked.push(request);
+    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+  });
+  await slack.user('bob').slash('/diagnose', 'web-7 6325 strace 4', 'ops');
+  await finishedThread(slack, 'ops');
+  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
+  return { slack, redis, queue, ts, asked, place: { channel: 'ops', threadTs: ts } };
+};
+
+const reply = (slack: LocalSlack, channel: string, ts: string, words: string): Promise<SlackMessage> =>
+  slack.waitFor(
+    () => slack.thread(channel, ts).find((message) => message.bot_id !== undefined && shown(message).includes(words)),
+    {
+      timeoutMs: 30_000,
+      what: `a reply with ${words}`,
+    },
+  );
+
+const filesIn = (slack: LocalSlack, ts: string) =>
+  slack.thread('ops', ts).filter((message) => (message.files?.length ?? 0) > 0);
+
+test('again looks at the same process in the same way, in the same thread', async () => {
+  const { slack, ts, asked, place } = await thread();
+  slack.user('alice').say('@straceback again', place);
+  await reply(slack, 'ops', ts, 'Looking again at process 6325 on web-7');
+  await slack.waitFor(() => filesIn(slack, ts).length === 2, {
+    timeoutMs: 30_000,
+    what: 'the files of the second look',
+  });
+  const [first, second] = asked;
+  expect(second).toMatchObject({ host: 'web-7', pid: 6325, playbook: 'strace', windowSeconds: 4 });
+  expect(second?.id).not.toBe(first?.id);
+  expect(second?.origin).toMatchObject({ threadTs: ts, user: slack.user('alice').id, via: 'follow-up' });
+  expect(threadsIn(slack, 'ops')).toHaveLength(1);
+});
+
+test('an event that comes twice, or whose acknowledgement is lost, is done once', async () => {
+  const { slack, queue, ts, asked, place } = await thread();
+  let deliveries = 0;
+  const stop = slack.on('delivered', ({ type }) => {
+    if (type === 'events_api') deliveries += 1;
+  });
+  slack.events.repeat(2);
+  slack.sockets.loseAcks(1);
+  slack.user('bob').say('@straceback again', place);
+  slack.user('bob').say('@straceback help', place);
+  // Two events, a repetition of each, and one that Slack had to send again.
+  await slack.waitFor(() => deliveries === 5, { timeoutMs: 30_000, what: 'five deliveries' });
+  stop();
+  await slack.waitFor(() => filesIn(slack, ts).length >= 2, {
+    timeoutMs: 30_000,
+    what: 'the files of the second look',
+  });
+  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  expect(asked).toHaveLength(2);
+  const replies = slack.thread('ops', ts).map(shown);
+  expect(replies.filter((text) => text.includes('Mention me in this thread'))).toHaveLength(1);
+  expect(replies.filter((text) => text.includes('Looking again'))).toHaveLength(1);
+});
+
+test.each([
+  ['help', 'Mention me in this thread with one of these.'],
+  ['', 'Mention me in this thread with one of these.'],
+  ['HELP', 'Mention me in this thread with one of these.'],
+  ['agian', 'I do not know “agian”. Did you mean'],
+  ['`rm -rf /` <!channel>', 'I do not know “rm”.'],
+])('@straceback %s is answered in the thread', async (words, answer) => {
+  const { slack, ts, place } = await thread();
+  slack.user('bob').say(`@straceback ${words}`, place);
+  await reply(slack, 'ops', ts, answer);
+});
+
+test('outside of a thread the bot says how to begin, in a thread under the mention', async () => {
+  const { slack } = await thread();
+  for (const words of ['hello', 'again']) {
+    const said = slack.user('bob').say(`@straceback ${words}`, { channel: 'ops' });
+    await reply(slack, 'ops', said.ts, words === 'again' ? 'There is nothing to repeat here' : 'I do not know “hello”');
+  }
+});
+
+test('in a thread that somebody else opened there is nothing to repeat', async () => {
+  const { slack } = await thread();
+  const other = slack.user('alice').say('A thread of my own', { channel: 'ops' });
+  slack.user('bob').say('@straceback again', { channel: 'ops', threadTs: other.ts });
+  await reply(slack, 'ops', other.ts, 'There is nothing to repeat here');
+});
+
+test.each([['carol', 'I take no requests from guests']])(
+  '%s is told privately that she may not',
+  async (who, sentence) => {
+    const { slack, place, asked } = await thread();
+    slack.user(who).say('@straceback again', place);
+    const [told] = await slack.waitFor(() => (slack.ephemerals(who).length > 0 ? slack.ephemerals(who) : undefined), {
+      timeoutMs: 30_000,
+    });
+    expect(told?.text).toContain(sentence);
+    expect(asked).toHaveLength(1);
+  },
+);
+
+test.each(['bot', 'Redis'])('a mention that comes while the %s is away is done when it is back', async (away) => {
+  const slack = await slackForTest({ retryDelaysMs: [500, 1_000, 2_000, 4_000, 8_000] });
+  const redis = await redisForTest();
+  const first = await botForTest(slack, redis.url);
+  workerForTest(redis.url);
+  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
+  await finishedThread(slack, 'ops');
+  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
+  await (away === 'bot' ? first.close() : redis.close());
+  const refused = slack.waitFor(
+    (change) => change?.kind === 'delivered' && change.type === 'events_api' && !change.acked,
+    {
+      timeoutMs: 30_000,
+      what: 'an event that nobody acknowledges',
+    },
+  );
+  slack.user('bob').say('@straceback help', { channel: 'ops', threadTs: ts });
+  await refused;
+  await (away === 'bot' ? botForTest(slack, redis.url) : redis.restart());
+  await reply(slack, 'ops', ts, 'Mention me in this thread');
+});
