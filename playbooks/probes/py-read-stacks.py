@@ -20,7 +20,7 @@ SLACK = 2048  # bytes beyond the top of the data stack, for calls made in the me
 
 
 class Plan(object):
-    """Which pieces of memory hold a stack: `pieces` as (address, size), the thread state's first.
+    """Which pieces of memory hold a stack: `pieces` as (address, size), the thread state's first, `size` bytes in all.
 
     `frames`: frame address -> (piece, offset in it). `regions`: (low, high, piece) of the data stack's chunks.
     `slots`: address of a word that may point to the current frame -> piece.
@@ -28,12 +28,14 @@ class Plan(object):
 
     def __init__(self):
         self.pieces = []
+        self.size = 0
         self.frames = {}
         self.regions = []
         self.slots = {}
 
     def add(self, address, size):
         self.pieces.append((address, size))
+        self.size += size
         return len(self.pieces) - 1
 
 

@@ -2,6 +2,7 @@
 import struct
 
 from py_read_memory import Torn
+from py_read_stacks import fields_of
 
 THREADS_MOST = 20000
 TRIES = 5
@@ -35,6 +36,7 @@ class ThreadList(object):
         if not self.inherits:
             self.at[-1] = None
         self.head_size = max(offset for offset in self.at if offset is not None) + 8
+        self.layout, self.order = fields_of(0, [(offset, 'Q') for offset in self.at if offset is not None])
         self.interpreters_not_read = 0
         self._threads = []
         self._links = []
@@ -56,16 +58,27 @@ class ThreadList(object):
         raise why
 
     def _fields(self, head):
-        found = [0 if offset is None else struct.unpack_from('<Q', head, offset)[0] for offset in self.at]
-        found[-1] = bool(found[-1])
-        return tuple(found)
+        values = self.layout.unpack_from(head)
+        order = iter(self.order)
+        return [0 if offset is None else values[next(order)] for offset in self.at]
+
+    def _words(self, head):
+        """What of a thread state makes the lists: equal as long as they have not changed."""
+        if self.inherits:
+            values = self._fields(head)
+            return values[:-1] + [bool(values[-1])]
+        return self.layout.unpack_from(head)
 
     def _unchanged(self):
         """Whether every word that the lists consist of still is as it was."""
         if not self._links:
             return False
         data = self.memory.read_all([link[:2] for link in self._links])
-        return all(found is not None and check(found) for found, (_, _, check) in zip(data, self._links))
+        words = self._words
+        for found, (_, size, expected) in zip(data, self._links):
+            if found is None or (found if size == 8 else words(found)) != expected:
+                return False
+        return True
 
     def _walk(self, patient):
         """Reads the lists anew. Raises Torn; when `patient`, only if no interpreter's list could be read."""
@@ -86,9 +99,9 @@ class ThreadList(object):
             begun = {}
             for address, size, value, fields in mine[::-1]:
                 if fields is None:
-                    links.append((address, size, lambda data, value=value: data == value))
+                    links.append((address, size, value))
                     continue
-                links.append((address, size, lambda head, fields=fields: self._fields(head) == fields))
+                links.append((address, size, self._words(value)))
                 _, _, ident, native, number, runs = fields
                 if ident and (ident not in begun or self.inherits and runs):
                     key = (address, number or ident)

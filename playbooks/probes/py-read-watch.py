@@ -294,7 +294,7 @@ def groups(threads):
     for thread in threads:
         if thread.plan:
             pieces += len(thread.plan.pieces)
-            size += sum(piece[1] for piece in thread.plan.pieces)
+            size += thread.plan.size
         if group and (pieces > PIECES_AT_ONCE or size > BYTES_AT_ONCE):
             yield group
             group, pieces, size = [], 0, 0
