@@ -1,6 +1,7 @@
 """Who holds and who waits for locks on the files that a process has open, and who else has those files open.
 
-Usage: locks.py PID START_TIME. Python 3.6 or later, standard library only; it reads /proc and nothing else.
+Usage: locks.py PID START_TIME [all]. With `all` it lists every lock of the host, with the files of those who hold them.
+Python 3.6 or later, standard library only; it reads /proc and nothing else.
 Untrusted names go through shown(), one fact per line; see locks.parse.ts.
 """
 import os
@@ -204,6 +205,31 @@ def openers(pid, wanted):
     return found
 
 
+def holders_fds(locks):
+    """Descriptors of the processes that have locks, as far as the bounds allow."""
+    began, looked, refused = time.monotonic(), 0, 0
+    found = []
+    pids = sorted({lock.pid for lock in locks if lock.pid > 0 and not lock.waiting})
+    for index, pid in enumerate(pids):
+        numbers = numbers_in('/proc/%d/fd' % pid)
+        if numbers is None:
+            refused += os.path.isdir('/proc/%d' % pid)
+            continue
+        known = mounts(pid)
+        for number in numbers:
+            looked += 1
+            path = point('/proc/%d/fd/%d' % (pid, number))
+            if path is not None and path.startswith(b'/'):
+                found.append(Fd(pid, number, path).read(known))
+        if looked > MOST_FDS or time.monotonic() - began > MOST_SECONDS:
+            if index + 1 < len(pids):
+                print('not readable: open files of %d processes that hold locks (too many)' % (len(pids) - index - 1))
+            break
+    if refused:
+        print('not readable: open files of %d processes that hold locks (permission)' % refused)
+    return found
+
+
 def waits_in_ofd_lock(pid, key, fds):
     """Whether a thread of the process waits in fcntl(F_OFD_SETLKW) on this file: such waiters have no pid in /proc/locks."""
     numbers = {fd.number for fd in fds if fd.pid == pid and fd.key == key}
@@ -267,13 +293,16 @@ def main():
     text = slurp('/proc/locks', 16 << 20)
     if text is None:
         print('not readable: /proc/locks')
-    locks = [lock for lock in map(lock_of, (text or b'').split(b'\n')) if lock and (lock.key in keys or lock.pid == pid)]
+    everything = sys.argv[3:4] == ['all']
+    locks = [lock for lock in map(lock_of, (text or b'').split(b'\n')) if lock]
+    if not everything:
+        locks = [lock for lock in locks if lock.key in keys or lock.pid == pid]
     if len(locks) > MOST_LOCKS:
         print('not readable: %d of %d locks' % (len(locks) - MOST_LOCKS, len(locks)))
     locks = locks[:MOST_LOCKS]
     locked = {lock.key for lock in locks}
-    shared = [fd for fd in mine if shareable(fd)]
-    others = openers(pid, [fd.path for fd in mine if fd in shared or fd.key in locked])
+    shared = [] if everything else [fd for fd in mine if shareable(fd)]
+    others = holders_fds(locks) if everything else openers(pid, [fd.path for fd in mine if fd in shared or fd.key in locked])
     people = People()
     for lock in locks:
         path = next((fd.path for fd in mine + others if fd.key == lock.key), None)
