@@ -47,7 +47,7 @@ class Blocks(object):
         return found
 
     def _managers(self, frame, inner, nested):
-        """The context managers whose blocks a frame is in, each followed by the locks that are known to be behind it."""
+        """The context managers whose blocks a frame is in, each followed by the locks known to be behind it."""
         managers = []
         values = self._block_values(*frame)
         for value, following in zip(values, values[1:] + [0]):

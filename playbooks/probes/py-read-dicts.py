@@ -5,7 +5,6 @@ from py_read_memory import Torn
 
 ENTRIES_MOST = 200000
 HEAPTYPE, MANAGED_DICT, INLINE_VALUES = 1 << 9, 1 << 4, 1 << 2  # tp_flags (Include/object.h)
-SPLIT = 2  # dk_kind of the keys that the instances of a class share (3.11 and later)
 
 
 class Dicts(object):

@@ -7,6 +7,7 @@ dynamic symbols are read from the process's memory. Layouts: elf(5), gABI; GNU h
 import os
 import struct
 
+from py_read_images import FileImage, MemoryImage
 from py_read_memory import Torn, Unreadable
 
 PT_LOAD, PT_DYNAMIC = 1, 2
@@ -15,52 +16,6 @@ SHT_SYMTAB, SHT_DYNSYM = 2, 11
 MACHINES = {62: 'x86-64', 183: 'aarch64'}
 SYMBOL = struct.Struct('<IBBHQQ')
 PAGE = os.sysconf('SC_PAGE_SIZE')
-
-
-class FileImage(object):
-    """An ELF file on disk, read by virtual address or by file offset."""
-
-    def __init__(self, path):
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.segments = []
-
-    def close(self):
-        os.close(self._fd)
-
-    def identity(self):
-        status = os.fstat(self._fd)
-        return status.st_ino, status.st_size
-
-    def raw(self, offset, size):
-        data = os.pread(self._fd, size, offset)
-        if len(data) != size:
-            raise Torn('file ends early')
-        return data
-
-    def at(self, address, size):
-        for offset, start, length in self.segments:
-            if start <= address and address + size <= start + length:
-                return self.raw(offset + address - start, size)
-        raise Torn('not in the file')
-
-
-class MemoryImage(object):
-    """The same file as the process has it mapped; `base` is where its first bytes are. Sections are not there."""
-
-    def __init__(self, memory, base):
-        self._memory = memory
-        self._base = base
-        self.bias = 0
-        self.segments = []
-
-    def close(self):
-        pass
-
-    def raw(self, offset, size):
-        return self._memory.read(self._base + offset, size)
-
-    def at(self, address, size):
-        return self._memory.read(self.bias + address, size)
 
 
 class Module(object):
@@ -166,18 +121,6 @@ class Module(object):
             pass
         return None
 
-    def read_only_bytes(self):
-        """The bytes of the file's read-only segments, for constants; at most 64 MiB in all. Never raises Torn."""
-        left = 64 << 20
-        for offset, address, filesize, _ in self._loads:
-            size = min(filesize, left)
-            left -= size
-            for first in range(0, size, 1 << 20):
-                try:
-                    yield self._image.at(address + first, min((1 << 20) + 256, size - first))
-                except Torn:
-                    break
-
     def _section_headers(self):
         offset, entry, count, names = self._sections
         if isinstance(self._image, MemoryImage) or entry != 64 or not 0 < count < 4096 or names >= count:
@@ -231,7 +174,8 @@ class Module(object):
         else:
             return None
         for index in candidates:
-            at, _, _, section, value, _ = SYMBOL.unpack(self._image.at(tags[DT_SYMTAB] + index * SYMBOL.size, SYMBOL.size))
+            entry = self._image.at(tags[DT_SYMTAB] + index * SYMBOL.size, SYMBOL.size)
+            at, _, _, section, value, _ = SYMBOL.unpack(entry)
             if section and value and self._image.at(tags[DT_STRTAB] + at, len(name) + 1) == name + b'\0':
                 return value
         return None
@@ -306,7 +250,8 @@ def modules(memory):
                 order.append(key)
             by_file[key].append(mapping)
     if not maps:
-        raise Unreadable('not-applicable', 'Process %d has no memory of its own (a kernel thread, or it is ending).' % memory.pid)
+        raise Unreadable('not-applicable', 'Process %d has no memory of its own: a kernel thread, or it is ending.'
+                         % memory.pid)
     files = [by_file[key] for key in order if any('x' in mapping.flags for mapping in by_file[key])]
     files.sort(key=lambda mappings: 0 if b'python' in os.path.basename(mappings[0].path) else 1)
     for mappings in files[:400]:

@@ -125,7 +125,8 @@ class Locks(object):
         try:
             if kind == RLOCK:
                 owner, count = self._owner_fields()
-                return kind, lock, self.memory.word(lock + owner) if self.apart or self.memory.word(lock + count) else None
+                owned = self.apart or self.memory.word(lock + count)
+                return kind, lock, self.memory.word(lock + owner) if owned else None
             if outer and objects.type_name(objects.type_of(outer)) == '_RLock':
                 block, owner = ('_RLock__block', '_RLock__owner') if objects.version == (2, 7) else ('_block', '_owner')
                 if self.dicts.attribute(outer, block) == lock:

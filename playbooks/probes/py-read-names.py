@@ -17,8 +17,8 @@ def thread_names(objects, interpreters):
 def names_in(objects, dicts, interpreter):
     """As thread_names, for one interpreter. Raises Torn."""
     memory, layout = objects.memory, objects.layout
-    modules = memory.word(interpreter + layout.first('PyInterpreterState.imports.modules', 'PyInterpreterState.modules'))
-    threading = dicts.value(modules, 'threading')
+    modules = layout.first('PyInterpreterState.imports.modules', 'PyInterpreterState.modules')
+    threading = dicts.value(memory.word(interpreter + modules), 'threading')
     if not threading or not objects.is_instance(threading, 'module'):
         return {}
     active = dicts.value(memory.word(threading + layout['PyModuleObject.md_dict']), '_active')

@@ -78,8 +78,9 @@ def thread_lines(thread, most, frames):
     """The lines of one thread, with at most so many stacks and frames a stack."""
     stacks = sorted((stack for stack in thread.stacks.values() if stack.count), key=lambda stack: -stack.count)
     other = thread.other + sum(stack.count for stack in stacks[most:])
+    tid = '?' if thread.tid is None else thread.tid
     yield 'thread %s %s samples %d gil %d unread %d other-stacks %d' % (
-        '?' if thread.tid is None else thread.tid, quoted(thread.name), thread.samples, thread.gil, thread.unread, other)
+        tid, quoted(thread.name), thread.samples, thread.gil, thread.unread, other)
     if thread.waits:
         kind, address, owner = thread.waits
         yield '  waits for %s at %#x owner %s' % (token(kind), address, 'unknown' if owner is None else owner)

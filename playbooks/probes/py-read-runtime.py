@@ -15,7 +15,11 @@ INTERPRETERS_MOST = 1000
 
 
 class Runtime(object):
-    """A found interpreter: `version` as text, `layout`, `module` (ELF file), `address` of _PyRuntime or None, `heads`."""
+    """A found interpreter: `version` as text, `layout`, `module` (its ELF file), `address` of _PyRuntime or None.
+
+    To 3.6 `head` is the address of `interp_head`. `current_thread` is where the thread state that holds the interpreter
+    lock stands, or None.
+    """
 
     def __init__(self, memory, module, address, version, layout):
         self.memory = memory
@@ -88,8 +92,8 @@ def find_runtime(memory):
                              % (module.name, torn))
         finally:
             module.close()
-    raise why or Unreadable('not-applicable', 'Process %d is not a CPython process: none of its files has an interpreter.'
-                            % memory.pid)
+    raise why or Unreadable('not-applicable', 'Process %d is not a CPython process: none of its files has an '
+                            'interpreter.' % memory.pid)
 
 
 def runtime_in(memory, module):
@@ -104,7 +108,8 @@ def runtime_in(memory, module):
                 return None
     version, key = find_version(memory, module)
     if address is not None and key < (3, 7) or address is None and key >= (3, 7):
-        raise Unreadable('not-parsable', 'Symbols and version (%s) of %s do not belong together.' % (version, module.name))
+        raise Unreadable('not-parsable', 'Symbols and version (%s) of %s do not belong together.'
+                         % (version, module.name))
     layout = published_layout(memory, address, key, version) if key >= (3, 13) else table_layout(key)
     runtime = Runtime(memory, module, address, version, layout)
     runtime.head = head

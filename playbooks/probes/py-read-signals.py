@@ -30,8 +30,8 @@ def handlers(objects, frames):
         slots = code.argument_count + code.keyword_only + 1 if code.flags & CO_VARARGS else code.argument_count
         if slots >= 2 - (code.flags & CO_VARARGS) and slots <= SLOTS_MOST:
             wanted.append((index, slots))
-            cells = code.cell_arguments
-            pieces.append((frame + slots_at, 8 * max([slots] + [code.locals_count + cell + 1 for cell in cells.values()])))
+            cells = [code.locals_count + cell + 1 for cell in code.cell_arguments.values()]
+            pieces.append((frame + slots_at, 8 * max([slots] + cells)))
     found = {}
     for (index, slots), data in zip(wanted, memory.read_all(pieces)):
         if data is None:

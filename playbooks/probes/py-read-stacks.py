@@ -92,7 +92,7 @@ class StackReader(object):
         return copy
 
     def plan(self, thread, older=None):
-        """The Plan for the stack of the thread state at `thread` as it is now, with all of plan `older`. Raises Torn."""
+        """The Plan for the stack of the thread state at `thread` as it is now, with all of `older`. Raises Torn."""
         plan = Plan()
         low, high = self.state
         plan.add(thread + low, high - low)
@@ -107,7 +107,8 @@ class StackReader(object):
         self._add_frames(plan)
         if older is not None and len(older.frames) < 2 * DEPTH_MOST:
             for address, (piece, _) in older.frames.items():
-                if address not in plan.frames and not self._in_region(plan, address) and older.pieces[piece][1] == self.size:
+                outside = older.pieces[piece][1] == self.size and not self._in_region(plan, address)
+                if outside and address not in plan.frames:
                     plan.frames[address] = (plan.add(address + self.base, self.size), 0)
         return plan
 
@@ -211,7 +212,7 @@ class StackReader(object):
         raise why
 
     def _copies(self, plan):
-        """Copies of the planned pieces with their chains, taken in one go; those that lead out of the plan are left out."""
+        """Copies of the planned pieces with their chains, taken in one go, without those that lead out of the plan."""
         count = len(plan.pieces)
         data = self.memory.read_all(plan.pieces * COPIES)
         found, before = [], None
@@ -232,12 +233,12 @@ class StackReader(object):
 
 
 def reference_bits(layout):
-    """The bits of a reference on a frame's stack that are the address: from 3.14 on it is tagged (pycore_stackref.h)."""
+    """The bits of a reference in a frame that are the address: from 3.14 on it is tagged (pycore_stackref.h)."""
     return ~3 if layout.version >= (3, 14) else ~0
 
 
 def fields_of(base, fields):
-    """A Struct for (offset, format) fields as they lie after `base`, and at which place in it each of them comes out."""
+    """A Struct for (offset, format) fields as they lie after `base`, and at which place in it each comes out."""
     ordered = sorted(fields)
     text, at = '<', base
     for offset, kind in ordered:

@@ -194,8 +194,8 @@ class Tids(object):
 def tid_offset(heads, host):
     """The offset at which the pthreads `heads` have thread ids of `host`, each another one; None when not to be told.
 
-    Known places come first: glibc on x86-64 and aarch64, musl on both. In a container small numbers are thread ids too, so
-    that elsewhere one thread alone proves nothing.
+    Known places come first: glibc on x86-64 and aarch64, musl on both. In a container small numbers are thread ids
+    too, so that elsewhere one thread alone proves nothing.
     """
     def matches(offset):
         found = [struct.unpack_from('<i', head, offset)[0] for head in heads]

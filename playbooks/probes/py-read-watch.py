@@ -3,10 +3,11 @@ import time
 
 import py_read_signals
 from py_read_blocks import Blocks
+from py_read_codes import CodeReader
 from py_read_locks import Locks, futex_address
 from py_read_memory import Torn, Unreadable
 from py_read_names import thread_names
-from py_read_objects import CodeReader, Objects
+from py_read_objects import Objects
 from py_read_stacks import StackReader
 from py_read_threads import ThreadList
 
@@ -24,14 +25,15 @@ class Stack(object):
     """One distinct stack of a thread: `lines` innermost first, each (function, file, line, first line).
 
     `signals`: index in `lines` -> number of the signal that the frame is the handler of. `holds`: index -> context
-    managers whose `with` blocks it is inside of, (type, address), outermost first.
+    managers whose `with` blocks it is inside of, (type, address), outermost first. `kept`: not beyond the limit.
     """
 
-    __slots__ = ('lines', 'cut', 'count', 'signals', 'holds', 'tries')
+    __slots__ = ('lines', 'cut', 'kept', 'count', 'signals', 'holds', 'tries')
 
-    def __init__(self, lines, cut):
+    def __init__(self, lines, cut, kept):
         self.lines = lines
         self.cut = cut
+        self.kept = kept
         self.count = 0
         self.signals = {}
         self.holds = {}
@@ -147,7 +149,7 @@ class Watch(object):
             thread.gil += thread.state.address in holders
             if stack is None or changed and not changed.isdisjoint(addresses):
                 thread.unread += 1
-            elif (stack.lines, stack.cut) in thread.stacks:
+            elif stack.kept:
                 stack.count += 1
             else:
                 thread.other += 1
@@ -213,7 +215,8 @@ class Watch(object):
             pass
         for _ in range(NAME_TRIES):
             try:
-                plan, copy, chain = self.reader.prove(thread.state.address, lambda chain: key_of(chain) in thread.proven)
+                believed = lambda chain: key_of(chain) in thread.proven
+                plan, copy, chain = self.reader.prove(thread.state.address, believed)
                 known = thread.proven.get(key_of(chain)) or self._named(thread, plan, chain)
                 return self._settled(thread, plan, copy, chain, known)
             except Torn:
@@ -240,13 +243,13 @@ class Watch(object):
         lines = tuple((code.name, code.file, code.line_at(offset), code.first_line) for _, code, offset in shown[::-1])
         stack = thread.stacks.get((lines, chain.cut))
         if stack is None:
-            stack = Stack(lines, chain.cut)
-            if len(thread.stacks) < STACKS_KEPT:
+            stack = Stack(lines, chain.cut, len(thread.stacks) < STACKS_KEPT)
+            if stack.kept:
                 thread.stacks[lines, chain.cut] = stack
         return stack, addresses
 
     def _now(self, plan, chain):
-        """The frames of a chain as one more copy shows them. Raises Torn when they are not all on the stack any more."""
+        """The frames of a chain as one more copy shows them. Raises Torn when not all are on the stack any more."""
         now = self.reader.parse(plan, self.reader.read(plan)).frames[:len(chain.frames)]
         if [frame[:2] for frame in now] != [frame[:2] for frame in chain.frames]:
             raise Torn('another stack')

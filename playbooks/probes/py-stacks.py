@@ -12,15 +12,16 @@ import sys
 import time
 import types
 
-MODULES = ('py_read_memory', 'py_read_elf', 'py_read_layout', 'py_read_runtime', 'py_read_objects', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks', 'py_read_locks',
-           'py_read_values', 'py_read_source', 'py_read_motion', 'py_read_watch', 'py_read_report')
+MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets', 'py_read_layout',
+           'py_read_runtime', 'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks',
+           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks',
+           'py_read_locks', 'py_read_values', 'py_read_source', 'py_read_motion', 'py_read_watch', 'py_read_report')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 
 def load_modules():
-    """Makes the files beside this one importable, `py-read-memory.py` as `py_read_memory`; each needs those before it."""
+    """Makes the files beside this one importable: `py-read-memory.py` as `py_read_memory`. Each needs some before."""
     folder = os.path.dirname(os.path.abspath(__file__))
     for name in MODULES:
         path = os.path.join(folder, name.replace('_', '-') + '.py')

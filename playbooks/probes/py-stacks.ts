@@ -45,10 +45,14 @@ export type PyStacksData = z.infer<typeof PyStacksData>;
 const SCRIPT = 'py-stacks.py';
 const MODULES = [
   'py-read-memory.py',
+  'py-read-images.py',
   'py-read-elf.py',
+  'py-read-offsets.py',
   'py-read-layout.py',
   'py-read-runtime.py',
   'py-read-objects.py',
+  'py-read-lines.py',
+  'py-read-codes.py',
   'py-read-stacks.py',
   'py-read-threads.py',
   'py-read-signals.py',

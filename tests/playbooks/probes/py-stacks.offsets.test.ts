@@ -5,16 +5,19 @@ import { describe, expect, it } from 'vitest';
 import { interpreters, versionOf } from '../../support/py-stacks.ts';
 
 describe('the table of offsets', () => {
-  const script = path.join(import.meta.dirname, '../../../playbooks/probes/py-read-layout.py');
+  const probes = path.join(import.meta.dirname, '../../../playbooks/probes');
   const dump = `
 import json, sys, types
-memory = sys.modules['py_read_memory'] = types.ModuleType('py_read_memory')
-memory.Torn = memory.Unreadable = Exception
-names = {}
-exec(open(${JSON.stringify(script)}).read(), names)
-print(json.dumps({'%d.%d' % key: names['parse_table'](text) for key, text in names['TABLES'].items()}))`;
+def load(name):
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(open(sys.argv[1] + '/' + name.replace('_', '-') + '.py').read(), module.__dict__)
+    return module
+load('py_read_memory')
+tables = load('py_read_offsets').TABLES
+parse = load('py_read_layout').parse_table
+print(json.dumps({'%d.%d' % version: parse(text) for version, text in tables.items()}))`;
   const tables: Record<string, Record<string, number>> = JSON.parse(
-    spawnSync('/usr/bin/python3', ['-c', dump], { encoding: 'utf8' }).stdout,
+    spawnSync('/usr/bin/python3', ['-c', dump, probes], { encoding: 'utf8' }).stdout,
   );
   const libraries = interpreters.flatMap((python) => {
     const version = versionOf(python);

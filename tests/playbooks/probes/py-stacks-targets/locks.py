@@ -115,7 +115,7 @@ for target in (takes_first_then_second, takes_second_then_first, keeps_recursive
 
 
 def in_call(name):
-    """Whether the thread of that name is in its last call: the line in which the text `name` calls for the last time."""
+    """The line in which the function `name` is in the thread of that name, 0 when it is in none."""
     for ident, frame in sys._current_frames().items():
         thread = threading._active.get(ident)
         if thread is not None and (getattr(thread, '_name', None) or thread.getName()) == name:

@@ -110,8 +110,8 @@ def by_deepest_recursion():
 @shape
 def by_strange_file():
     names = {'stand': stand}
-    exec(compile(u'def caf\u00e9():\n  stand()\ncaf\u00e9()' if sys.version_info > (3,) else 'def cafe():\n  stand()\ncafe()',
-                 STRANGE_FILE, 'exec'), names)
+    name = u'caf\u00e9' if sys.version_info > (3,) else 'cafe'
+    exec(compile('def %s():\n  stand()\n%s()' % (name, name), STRANGE_FILE, 'exec'), names)
 
 
 @shape
@@ -342,7 +342,8 @@ def by_coroutine():
     asyncio.new_event_loop().run_until_complete(branch())
 ''')
 
-STRANGE_FILE = '/srv/my app/a "b"\\c\n(def at 3)\t' + ('\u4e2d\U0001f600\udc80\u202e.py' if sys.version_info > (3,) else '.py')
+STRANGE_FILE = '/srv/my app/a "b"\\c\n(def at 3)\t'
+STRANGE_FILE += '\u4e2d\U0001f600\udc80\u202e.py' if sys.version_info > (3,) else '.py'
 STRANGE_NAME = 'a b\n  stack 1 of 1:7  [signal handler 9]\x1b\u4e2d'
 DEPTH, DEEPEST = 700, 6000
 sys.setrecursionlimit(100000)

@@ -1,7 +1,7 @@
 """Writes down every stack that its work goes through, then goes on with that work for ever in some threads.
 
-truth.py FILE THREADS: FILE gets one legal stack a line, innermost frame first, as `function:line` words. The work is the
-same each time, so whatever anybody sees of it must be in that file.
+truth.py FILE THREADS: FILE gets one legal stack a line, innermost frame first, as `function:line` words. The work is
+the same each time, so whatever anybody sees of it must be in that file.
 """
 from __future__ import print_function
 

@@ -1,0 +1,199 @@
+"""Where CPython keeps what: offsets in bytes of the fields that are read, by minor version, 64-bit builds.
+
+How they were checked: printed by gdb from the debug information of real interpreters (`p &((T *)0)->field`), 2.7.18,
+3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0 on x86-64, and Debian's 3.11.2 and 3.14.8; a test
+does so again where such interpreters are installed. Stacks were read with them from these and from Debian's 2.7.18,
+3.9.2, 3.13.5 and 3.13.15. On aarch64 the same C declarations give the same offsets (LP64, natural alignment).
+"""
+
+EVERY = '''
+    PyObject ob_refcnt=0 ob_type=8
+    PyVarObject ob_size=16
+    PyTypeObject tp_name=24 tp_basicsize=32 tp_flags=168 tp_dictoffset=288
+    PyModuleObject md_dict=16
+    PyCFunctionObject m_ml=16 m_self=24
+    PyMethodDef ml_name=0
+    PyMethodObject im_func=16 im_self=24
+    PyCellObject ob_ref=16
+'''
+
+THREE = EVERY + '''
+    PyASCIIObject length=16 state=32
+    PyBytesObject ob_sval=32
+    PyThreadState next=8 interp=16
+    PyDictObject ma_used=16 ma_keys=32 ma_values=40
+'''
+
+TO_3_10 = THREE + '''
+    PyASCIIObject size=48
+    PyCompactUnicodeObject size=72
+    PyUnicodeObject data=72
+    PyTupleObject ob_item=24
+    PyLongObject ob_digit=24
+    PyCodeObject co_argcount=16
+    PyFrameObject f_back=24 f_code=32 f_valuestack=64
+    PyTryBlock size=12 b_type=0 b_level=8
+    PyThreadState frame=24
+    PyInterpreterState next=0 tstate_head=8
+    PyDictKeysObject dk_size=8 dk_nentries=32 dk_indices=40
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_frame=16
+'''
+
+FROM_3_11 = THREE + '''
+    PyCodeObject co_flags=48 co_filename=112 co_name=120 co_qualname=128 co_linetable=136 co_exceptiontable=40
+    PyCodeObject co_nlocals=80
+    PyFrameObject f_back=16 f_frame=24
+    _PyStackChunk previous=0 top=16 data=24
+    PyDictKeysObject dk_log2_size=8 dk_log2_index_bytes=9 dk_kind=10 dk_nentries=24 dk_indices=32
+    PyFunctionObject func_name=32
+'''
+
+TABLES = {
+    (2, 7): EVERY + '''
+    PyStringObject ob_sval=36
+    PyTupleObject ob_item=24
+    PyLongObject ob_digit=24
+    PyIntObject ob_ival=16
+    PyCodeObject size=128 co_argcount=16 co_flags=28 co_firstlineno=96 co_filename=80 co_name=88 co_lnotab=104
+    PyCodeObject co_code=32 co_nlocals=20 co_stacksize=24 co_varnames=56 co_cellvars=72 co_freevars=64
+    PyFrameObject f_back=24 f_code=32 f_lasti=120 f_localsplus=376 f_valuestack=64 f_iblock=128 f_blockstack=132
+    PyTryBlock size=12 b_type=0 b_level=8
+    PyThreadState next=0 interp=8 frame=16 thread_id=144
+    PyInterpreterState next=0 tstate_head=8 modules=16
+    PyDictObject ma_used=24 ma_mask=32 ma_table=40
+    PyFunctionObject func_name=56
+    lockobject lock_lock=16
+    PyGenObject gi_frame=16
+    ''',
+    (3, 6): TO_3_10 + '''
+    PyHeapTypeObject ht_cached_keys=856
+    PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
+    PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
+    PyCodeObject co_cell2arg=88
+    PyFrameObject f_lasti=120 f_localsplus=376 f_iblock=128 f_blockstack=136
+    PyThreadState thread_id=152
+    PyInterpreterState modules=16
+    PyFunctionObject func_name=64
+    ''',
+    (3, 7): TO_3_10 + '''
+    PyHeapTypeObject ht_cached_keys=856
+    PyCodeObject size=144 co_kwonlyargcount=20 co_flags=32 co_firstlineno=36 co_filename=96 co_name=104
+    PyCodeObject co_lnotab=112 co_code=40 co_nlocals=24 co_stacksize=28 co_varnames=64 co_cellvars=80 co_freevars=72
+    PyCodeObject co_cell2arg=88
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=272
+    PyInterpreterState id=16 modules=40
+    _PyRuntimeState interpreters.head=24 gilstate.tstate_current=1480
+    PyFunctionObject func_name=64
+    ''',
+    (3, 8): TO_3_10 + '''
+    PyHeapTypeObject ht_cached_keys=872
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
+    PyCodeObject co_cell2arg=96
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=256
+    PyInterpreterState id=16 modules=56
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=1368
+    PyFunctionObject func_name=64
+    ''',
+    (3, 9): TO_3_10 + '''
+    PyHeapTypeObject ht_cached_keys=864
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_lnotab=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88 co_freevars=80
+    PyCodeObject co_cell2arg=96
+    PyFrameObject f_lasti=104 f_localsplus=360 f_iblock=112 f_blockstack=120
+    PyThreadState thread_id=176 id=256
+    PyInterpreterState id=24 modules=856
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
+    PyFunctionObject func_name=64
+    ''',
+    (3, 10): TO_3_10 + '''
+    PyHeapTypeObject ht_cached_keys=872
+    PyCodeObject size=176 co_kwonlyargcount=24 co_flags=36 co_firstlineno=40 co_filename=104 co_name=112
+    PyCodeObject co_linetable=120 co_code=48 co_nlocals=28 co_stacksize=32 co_varnames=72 co_cellvars=88
+    PyCodeObject co_freevars=80 co_cell2arg=96
+    PyFrameObject f_lasti=96 f_localsplus=352 f_iblock=104 f_blockstack=112
+    PyThreadState cframe=48 thread_id=176 id=256
+    PyInterpreterState id=24 modules=856
+    _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
+    PyFunctionObject func_name=32
+    ''',
+    (3, 11): FROM_3_11 + '''
+    PyHeapTypeObject ht_cached_keys=872
+    PyASCIIObject size=48
+    PyCompactUnicodeObject size=72
+    PyUnicodeObject data=72
+    PyTupleObject ob_item=24
+    PyLongObject ob_digit=24
+    PyCodeObject size=192 co_argcount=56 co_kwonlyargcount=64 co_firstlineno=72 co_code_adaptive=184
+    PyCodeObject _co_firsttraceable=168 co_nlocalsplus=76 co_stacksize=68
+    _PyInterpreterFrame f_code=32 previous=48 prev_instr=56 owner=69 localsplus=72
+    PyThreadState cframe=56 thread_id=152 native_thread_id=160 id=240 datastack_chunk=296 datastack_top=304
+    _PyCFrame current_frame=8
+    PyInterpreterState next=0 threads.head=16 id=48 modules=888
+    _PyRuntimeState interpreters.head=40 gilstate.tstate_current=576
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=80
+    ''',
+    (3, 12): FROM_3_11 + '''
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyTupleObject ob_item=24
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=200 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=192
+    PyCodeObject _co_firsttraceable=176 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_code=0 previous=8 prev_instr=56 owner=70 localsplus=72
+    PyThreadState cframe=56 thread_id=136 native_thread_id=144 id=224 datastack_chunk=232 datastack_top=240
+    _PyCFrame current_frame=0
+    PyInterpreterState next=0 threads.head=72 id=8 imports.modules=944 ceval.gil=384
+    _PyRuntimeState interpreters.head=40
+    _gil_runtime_state locked=16 last_holder=8
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=72
+    ''',
+    (3, 13): FROM_3_11 + '''
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyTupleObject ob_item=24
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=208 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=200
+    PyCodeObject _co_firsttraceable=184 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_executable=0 previous=8 instr_ptr=56 owner=70 localsplus=72
+    PyThreadState current_frame=72 thread_id=152 native_thread_id=160 id=224 datastack_chunk=232 datastack_top=240
+    PyInterpreterState next=7264 threads.head=7344 id=7272 imports.modules=7656 ceval.gil=16
+    _PyRuntimeState interpreters.head=632
+    _gil_runtime_state locked=16 last_holder=8
+    lockobject lock_lock=16
+    rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
+    PyGenObject gi_iframe=72
+    ''',
+    (3, 14): FROM_3_11 + '''
+    PyHeapTypeObject ht_cached_keys=880
+    PyASCIIObject size=40
+    PyCompactUnicodeObject size=56
+    PyUnicodeObject data=56
+    PyTupleObject ob_item=32
+    PyLongObject long_value.lv_tag=16 long_value.ob_digit=24
+    PyCodeObject size=216 co_argcount=52 co_kwonlyargcount=60 co_firstlineno=68 co_code_adaptive=208
+    PyCodeObject _co_firsttraceable=192 co_nlocalsplus=72 co_stacksize=64
+    _PyInterpreterFrame f_executable=0 previous=8 instr_ptr=56 stackpointer=64 owner=74 localsplus=80
+    PyThreadState current_frame=72 thread_id=152 native_thread_id=160 id=224 datastack_chunk=232 datastack_top=240
+    PyInterpreterState next=7272 threads.head=7344 id=7280 imports.modules=7688 ceval.gil=16
+    _PyRuntimeState interpreters.head=808
+    _gil_runtime_state locked=16 last_holder=8
+    lockobject lock=16
+    rlockobject lock=16
+    _PyRecursiveMutex thread=8 level=16
+    PyDescrObject d_name=24
+    PyGenObject gi_iframe=72
+    ''',
+}
