@@ -17,7 +17,6 @@ def waits_in_child():
     thread.start()
     while not thread.is_alive():
         time.sleep(0.001)
-    time.sleep(0.05)
     print('standing', os.getpid())
     sys.stdin.readline()
     os._exit(0)

@@ -24,6 +24,5 @@ thread = threading.Thread(target=run, args=(interpreter, source))
 thread.daemon = True
 thread.start()
 os.read(reading, 1)
-time.sleep(0.05)
 print('standing', os.getpid())
 time.sleep(1000)

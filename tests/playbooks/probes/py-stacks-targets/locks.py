@@ -107,11 +107,17 @@ def spins_inside():
 
 
 inside, holding, guarding = threading.Event(), threading.Event(), threading.Event()
-for target in (takes_first_then_second, takes_second_then_first, keeps_recursive, wants_recursive, in_condition,
-               with_condition, wants_condition, after_with, guards, wants_guarded, spins_inside):
+
+
+def start(target):
     thread = threading.Thread(target=target, name=target.__name__)
     thread.daemon = True
     thread.start()
+
+
+for target in (takes_first_then_second, takes_second_then_first, keeps_recursive, wants_recursive, in_condition,
+               with_condition, wants_condition, after_with, guards, wants_guarded):
+    start(target)
 
 
 def in_call(name):
@@ -138,8 +144,22 @@ def standing():
     return True
 
 
-while not standing():
+def asleep():
+    """Whether all threads but this one wait in the kernel (proc_pid_stat(5))."""
+    own = os.readlink('/proc/self')  # not os.getpid(): /proc may be another pid namespace's
+    for tid in os.listdir('/proc/self/task'):
+        with open('/proc/self/task/%s/stat' % tid) as stat:
+            if tid != own and stat.read().rpartition(')')[2].split()[0] != 'S':
+                return False
+    return True
+
+
+calm = 0
+while calm < 5:
     time.sleep(0.01)
-time.sleep(0.05)
+    calm = calm + 1 if standing() and asleep() else 0
+start(spins_inside)
+while not in_call('spins_inside'):
+    time.sleep(0.01)
 print('standing', os.getpid())
 time.sleep(1000)

@@ -354,6 +354,5 @@ for function in threads:
     thread.start()
 for _ in threads:
     waiting.acquire()
-time.sleep(0.05)
 print('standing', os.getpid())
 time.sleep(1000)
