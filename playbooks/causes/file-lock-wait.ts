@@ -234,6 +234,13 @@ const judge = (look: Look): Verdict => {
     };
   }
   const traced = look.see(strace);
+  const self = fileWaits(look).find((wait) => wait.holders.some((each) => each.pid === look.target.pid));
+  if (self !== undefined) {
+    return {
+      verdict: 'clear',
+      why: `no other process holds ${place(self)}: this one does, and its signal handler waits for it`,
+    };
+  }
   if (traced.seen) {
     return {
       verdict: 'clear',

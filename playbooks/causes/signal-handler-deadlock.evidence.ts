@@ -63,17 +63,23 @@ const representative = (thread: PythonThreadView): PythonStack | null => {
   return stacks.filter((stack) => key(stack) === usual).sort((a, b) => a.frames.length - b.frames.length)[0] ?? null;
 };
 
-/** The interrupted frame that seems to have the lock: it runs through the same code as the waiting handler does. */
-const likelyHolder = (run: HandlerRun, interrupted: readonly PythonFrame[]): PythonFrame | null => {
+/** Locks that their own thread may take again, so that it never waits for them (threading.RLock, logging's handlers). */
+const REENTRANT = /(^|[._])RLock$/;
+
+/**
+ * The interrupted frame that seems to have the lock: it runs through the same code as the waiting handler does, the
+ * nearer to the lock the better, or is inside of a `with` of the type that the handler is about to enter.
+ */
+const likelyHolder = (run: HandlerRun): PythonFrame | null => {
   const inside = run.inside.filter((frame) => frame.signal === null);
-  const common = interrupted.filter(
-    (frame) => frame.signal === null && inside.some((other) => sameFunction(frame, other)),
+  const common = inside.flatMap((frame) =>
+    run.interrupted.filter((other) => other.signal === null && sameFunction(frame, other)),
   );
   const entering = inside.filter((frame) => /^(__enter__|acquire)$/.test(lastName(frame)));
   return (
-    common.find((frame) => frame.holds.length > 0) ??
-    interrupted.find((frame) =>
-      frame.holds.some((held) => entering.some((frameInside) => className(frameInside) === held.type)),
+    common.find((frame) => frame.holds.some((held) => !REENTRANT.test(held.type))) ??
+    run.interrupted.find((frame) =>
+      frame.holds.some((held) => entering.some((other) => className(other) === held.type)),
     ) ??
     common.find((frame) => !/^(__enter__|acquire)$/.test(lastName(frame))) ??
     null
@@ -114,9 +120,11 @@ const selfWait = (
   const shown = found.holder ?? run.interrupted[0];
   const frames = [waiting, run.handler, ...(shown === undefined ? [] : [shown])];
   // The lines that say what a frame holds stand right below it.
-  const which = found.holder?.holds.findIndex((each) => each.address === found.address) ?? -1;
+  const which = found.holder?.holds.findIndex((each) =>
+    found.address === undefined ? !REENTRANT.test(each.type) : each.address === found.address,
+  );
   const held = found.holder?.holds.length
-    ? [{ evidenceId: thread.evidenceId, at: found.holder.at + 1 + Math.max(0, which) }]
+    ? [{ evidenceId: thread.evidenceId, at: found.holder.at + 1 + Math.max(0, which ?? 0) }]
     : [];
   return {
     kind: 'self',
@@ -144,7 +152,7 @@ const hasOpen = (look: Look, path: string | null): EvidenceLine | null => {
 /** A lock file that must not exist: the kernel does not know who made it, so who has it can only be inferred. */
 const judgeMadeFile = (scene: Scene, wait: FileWait): Opinion => {
   const { run } = scene;
-  const holder = likelyHolder(run, run.interrupted);
+  const holder = likelyHolder(run);
   const open = hasOpen(scene.look, wait.path);
   if (open !== null) {
     return selfWait(scene, { kind: 'file', wait }, { confidence: 0.92, holder, lines: [...wait.lines, open] });
@@ -173,7 +181,7 @@ const judgeFile = (scene: Scene, wait: FileWait): Opinion => {
     const who = other === undefined ? 'this process does not hold it' : `process ${other.pid} holds it`;
     return { kind: 'other', why: `a signal handler waits for ${where}, but ${who}` };
   }
-  const holder = likelyHolder(run, run.interrupted);
+  const holder = likelyHolder(run);
   if (own === undefined || !locked.seen) {
     const why = `a signal handler waits for ${where}, and who holds it could not be seen`;
     if (holder === null) return { kind: 'untold', why, wants: [] };
@@ -219,7 +227,7 @@ const judgeMemory = (scene: Scene, waitsFor: NonNullable<PythonThreadView['waits
       why: `a signal handler of ${threadName(thread)} waits for a lock that ${threadName(other)} holds`,
     };
   }
-  const site = likelyHolder(run, run.interrupted);
+  const site = likelyHolder(run);
   if (scene.alone) {
     const inferred =
       'which frame took the lock cannot be seen, but there is no other thread that could hold it or give it back';

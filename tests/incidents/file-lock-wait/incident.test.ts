@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
+import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import { untilState } from '../../support/live-process.ts';
+
+const HERE = 'file-lock-wait';
+
+const quotes = (finding: { evidence: readonly { text: string }[] }): string =>
+  finding.evidence.map((quote) => quote.text).join('\n');
+
+/** Starts the program that has the lock, then the one that wants it, on one file of the first one's folder. */
+const startBoth = async (
+  program: string,
+  [has, having]: readonly [string, string],
+  [wants, wanting]: readonly [string, string],
+  file: string,
+  python: string,
+) => {
+  const first = await startProgram(`${HERE}/${program}`, { python, args: [has, file] });
+  const holder = numberOf(await nextEvent(first, having), 'pid');
+  const second = await startProgram(`${HERE}/${program}`, { python, args: [wants, `/proc/${holder}/cwd/${file}`] });
+  const waiter = numberOf(await nextEvent(second, wanting), 'pid');
+  await untilState(waiter, 'S');
+  return { holder, waiter };
+};
+
+describe.each(pythons('2.7.18', '3.11.7'))('%s', (python) => {
+  it('names the run that has the lock for which another run is blocked', async () => {
+    const { holder, waiter } = await startBoth(
+      'nightly_report.py',
+      ['export', 'exporting'],
+      ['wait', 'locking'],
+      'lock',
+      python,
+    );
+    const report = await examine(waiter);
+    const finding = expectFinding(report, 'file-lock-wait', 0.9);
+    expect(finding.title).toMatch(new RegExp(`file lock \`.*/lock\`, which process ${holder} .*holds`));
+    expect(finding.summary).toContain('only_one');
+    expect(quotes(finding)).toContain(`held by ${holder}`);
+    expect(quotes(finding)).toContain(`wanted by ${waiter}`);
+    expect(finding.related).toMatchObject([{ pid: holder }]);
+    expect(finding.fixes.map((fix) => fix.title).join('\n')).toMatch(/Diagnose the holder[\s\S]*Do not delete/);
+    expect(headlines(report).map((each) => each.cause)).toEqual(['file-lock-wait']);
+    expectHealthy(await examine(holder));
+  });
+});
+
+describe.each(pythons('3.6.15', '3.13.0'))('%s', (python) => {
+  it('names the process whose record lock a thread polls for', async () => {
+    const { holder, waiter } = await startBoth(
+      'settings_store.py',
+      ['edit', 'editing'],
+      ['serve', 'busy'],
+      'settings',
+      python,
+    );
+    const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.9);
+    expect(finding.title).toMatch(new RegExp(`record lock \`.*/settings\`, which process ${holder} .*holds`));
+    expect(finding.summary).toMatch(/saver[\s\S]*lock[\s\S]*every 0\.\d+ s/);
+    expect(quotes(finding)).toMatch(/F_SETLK, .*EAGAIN/);
+    expect(finding.related).toMatchObject([{ pid: holder }]);
+  });
+
+  it('does not know who made a lock that is a folder, and says so', async () => {
+    const { waiter } = await startBoth('package_cache.py', ['fill', 'filling'], ['use', 'busy'], '.', python);
+    const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.6);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toMatch(/lock file `.*in-use` to go away/);
+    expect(quotes(finding)).toMatch(/mkdir\(.*in-use.*EEXIST/);
+    expect(finding.fixes[0]?.code).toContain('fuser -v');
+  });
+});
+
+it('sees that the holder is stopped', async () => {
+  const { holder, waiter } = await startBoth(
+    'nightly_report.py',
+    ['export', 'exporting'],
+    ['wait', 'locking'],
+    'lock',
+    '/usr/bin/python3',
+  );
+  process.kill(holder, 'SIGSTOP');
+  await untilState(holder, 'T');
+  const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.9);
+  expect(finding.summary).toContain('which is stopped');
+  expect(finding.fixes.map((fix) => fix.code)).toContain(`kill -CONT ${holder}`);
+});
+
+it('recognises the transaction of an SQLite database', async () => {
+  const { holder, waiter } = await startBoth(
+    'ledger.py',
+    ['audit', 'auditing'],
+    ['book', 'booking'],
+    'ledger.sqlite',
+    '/usr/bin/python3',
+  );
+  const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.6);
+  expect(finding.title).toContain('ledger.sqlite');
+  expect(finding.summary).toContain('SQLite');
+  expect(finding.related).toMatchObject([{ pid: holder }]);
+});
+
+describe.each(['flock', 'poll', 'record'])('heavy but normal use of a %s lock', (kind) => {
+  it('is no fault', async () => {
+    const live = await startProgram(`${HERE}/healthy_writers.py`, { args: ['.', kind] });
+    const [writer] = numbersOf(await nextEvent(live, 'up'), 'writers');
+    expectHealthy(await examine(writer ?? 0, { playbook: 'hang' }));
+  });
+});
