@@ -41,6 +41,8 @@ class Blocks(object):
         """
         found = {}
         for index, frame in enumerate(frames):
+            if self.newer and not frame[1].exceptions:
+                continue
             managers = self._managers(frame, frames[index + 1:], NESTED_MOST)
             if managers:
                 found[index] = managers[:HOLDS_MOST]

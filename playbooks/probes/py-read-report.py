@@ -7,14 +7,16 @@ THREADS_IN_FULL = 300
 # Distinct stacks of a thread and frames of a stack that are shown: the first that keeps the output in its bounds.
 SHOWN = ((40, 400), (20, 200), (10, 100), (5, 60), (2, 40), (1, 30))
 OUTPUT_MOST = 1900000  # bytes
+tokens = {}  # names that were written before: the same ones come again and again
 PLAIN = re.compile(r'^[^\s"\\]+$')
 
 
 def token(text):
     """A name as one word: as it is when it is plain, else in double quotes with escapes."""
-    if PLAIN.match(text) and all(printable(character) for character in text):
-        return text
-    return quoted(text)
+    if text not in tokens:
+        plain = PLAIN.match(text) and all(printable(character) for character in text)
+        tokens[text] = text if plain else quoted(text)
+    return tokens[text]
 
 
 def quoted(text):

@@ -17,6 +17,7 @@ MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets',
            'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks',
            'py_read_locks', 'py_read_values', 'py_read_source', 'py_read_motion', 'py_read_watch', 'py_read_report')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
+REST_MOST = 0.2  # seconds of rest after a look: the first one takes long, as it reads all names
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 
@@ -41,7 +42,7 @@ def sample(watch, seconds, hertz):
             break
         last = begun
         now = time.monotonic()
-        rest = (time.process_time() - busy) * (1 / BUSY_MOST - 1)
+        rest = min((time.process_time() - busy) * (1 / BUSY_MOST - 1), REST_MOST)
         following = max(following + 1.0 / hertz, now + rest)
         if following > end:
             break
