@@ -38,6 +38,7 @@ interface Asked {
   readonly playbook: string;
   readonly allow?: readonly Impact[];
   readonly earlier?: readonly string[];
+  readonly requestedAt?: number;
   readonly progress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
 }
@@ -52,7 +53,7 @@ const look = (asked: Asked): Promise<Investigation> =>
       windowSeconds: 2,
       allow: ['none', 'slows', ...(asked.allow ?? [])],
       origin: { kind: 'terminal' },
-      requestedAt: Date.now(),
+      requestedAt: asked.requestedAt ?? Date.now(),
     },
     {
       ...knowledge,
@@ -139,5 +140,14 @@ describe('a look', () => {
     const failed = await look({ pid, playbook: 'triage' }).catch((error: unknown): LookFailed => error as LookFailed);
     expect(failed).toMatchObject({ code });
     expect((failed as LookFailed).message).toMatch(sentence);
+  });
+
+  test('at a pid that was given to another process since it was asked for is refused', async () => {
+    const { pid } = await idle();
+    const failed = await look({ pid, playbook: 'triage', requestedAt: Date.now() - 60_000 }).catch(
+      (error: unknown): LookFailed => error as LookFailed,
+    );
+    expect(failed).toMatchObject({ code: 'process-replaced' });
+    expect((failed as LookFailed).message).toMatch(/started after you asked/);
   });
 });
