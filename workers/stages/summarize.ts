@@ -102,6 +102,7 @@ const standingCaveats = (process: IdentifyData): string[] => {
 /** Puts the report together, without a model. Findings, quotes and reasons are the judge's; nothing is added to them. */
 export const summarize = (outcome: Outcome): Report => {
   const { request, playbook, process, look, probes, evidence, observations, judgement } = outcome;
+  const sentence = (text: string): string => asSentence(text, probes);
   const unseen = [...observations.values()].flatMap((each) =>
     !each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : [],
   );
@@ -134,7 +135,9 @@ export const summarize = (outcome: Outcome): Report => {
   };
 };
 
-const sentence = (text: string): string => {
+/** With a capital and a full stop; a probe's id at the beginning stays as it is written. */
+const asSentence = (text: string, probes: ReadonlyMap<string, Probe>): string => {
   const trimmed = text.trim();
-  return `${trimmed.charAt(0).toUpperCase()}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
+  const first = probes.has(trimmed.split(/[ :]/)[0] ?? '') ? trimmed.charAt(0) : trimmed.charAt(0).toUpperCase();
+  return `${first}${trimmed.slice(1)}${/[.!?]$/.test(trimmed) ? '' : '.'}`;
 };
