@@ -1,5 +1,7 @@
 import type { Log } from '../infra/log.ts';
-import { type Person, type SlackApi, SlackRefused } from './slack/api.ts';
+import type { SlackApi } from './slack/api.ts';
+import { SlackRefused } from './slack/errors.ts';
+import type { Person } from './slack/shapes.ts';
 
 /** Who may ask the bot for anything. */
 export interface Access {

@@ -1,7 +1,7 @@
 import { QueueUnavailable } from '../infra/queue/connection.ts';
 import type { Command } from './command.ts';
 import type { BotContext } from './context.ts';
-import { SlackAway } from './slack/api.ts';
+import { SlackAway } from './slack/errors.ts';
 import { wordsOf } from './words.ts';
 
 /** The fields of Slack's slash command payload that are read. */

@@ -1,6 +1,6 @@
 import type { Mention } from '../infra/queue/messages.ts';
 import type { BotContext } from './context.ts';
-import type { Mark } from './slack/api.ts';
+import type { Mark } from './slack/shapes.ts';
 
 /** What somebody said to the bot in a thread that it opened. */
 export interface Said {

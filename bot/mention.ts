@@ -2,7 +2,7 @@ import type { Delivery } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
 import type { BotContext } from './context.ts';
 import type { Said } from './follow-up.ts';
-import { SlackRefused } from './slack/api.ts';
+import { SlackRefused } from './slack/errors.ts';
 import { sentenceContent } from './thread/first-message.ts';
 import { markOf, postOnce } from './thread/post-once.ts';
 import { nearest, quoted, wordsOf } from './words.ts';

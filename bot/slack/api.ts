@@ -1,77 +1,8 @@
-import type { KnownBlock } from '@slack/types';
-import { LogLevel, WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError, WebClient } from '@slack/web-api';
-import { z } from 'zod';
+import { LogLevel, WebAPIHTTPError, WebClient } from '@slack/web-api';
 import type { Log } from '../../infra/log.ts';
+import { SlackAway, sortingEnds } from './errors.ts';
 import { pacing } from './pacing.ts';
-
-/** Slack said no and did nothing; asking again is no use. `code` is Slack's word, such as `not_in_channel`. */
-export class SlackRefused extends Error {
-  readonly method: string;
-  readonly code: string;
-  constructor(method: string, code: string, cause?: unknown) {
-    super(`Slack refused ${method}: ${code}`, { cause });
-    this.name = 'SlackRefused';
-    this.method = method;
-    this.code = code;
-  }
-}
-
-/** Slack gave no usable answer. The request may have been done all the same. */
-export class SlackAway extends Error {
-  readonly method: string;
-  constructor(method: string, cause?: unknown) {
-    super(`Slack gave no answer to ${method}`, { cause });
-    this.name = 'SlackAway';
-    this.method = method;
-  }
-}
-
-/** What a message of ours is recognised by after a crash. Written into Slack's message metadata. */
-export const Mark = z.object({
-  request_id: z.string(),
-  part: z.string(),
-  host: z.string().optional(),
-  pid: z.number().optional(),
-  playbook: z.string().optional(),
-  window_seconds: z.number().optional(),
-});
-export type Mark = z.infer<typeof Mark>;
-
-export const MARK_EVENT = 'straceback_part';
-
-/** What is shown: blocks, and the same in short as text for notifications. `text` is mrkdwn and already escaped. */
-export interface Content {
-  readonly text: string;
-  readonly blocks: readonly KnownBlock[];
-}
-
-const Message = z.object({
-  ts: z.string(),
-  text: z.string().optional(),
-  bot_id: z.string().optional(),
-  user: z.string().optional(),
-  thread_ts: z.string().optional(),
-  metadata: z.object({ event_type: z.string(), event_payload: z.unknown() }).optional(),
-  files: z.array(z.unknown()).optional(),
-});
-/** A message of a channel or thread, as far as the bot looks at it. */
-export type Message = z.infer<typeof Message>;
-
-const Page = z.object({
-  messages: z.array(Message).default([]),
-  response_metadata: z.object({ next_cursor: z.string().optional() }).optional(),
-});
-
-const Person = z.object({
-  id: z.string(),
-  team_id: z.string().optional(),
-  deleted: z.boolean().optional(),
-  is_bot: z.boolean().optional(),
-  is_restricted: z.boolean().optional(),
-  is_ultra_restricted: z.boolean().optional(),
-  is_stranger: z.boolean().optional(),
-});
-export type Person = z.infer<typeof Person>;
+import { type Content, MARK_EVENT, type Mark, type Message, Page, Person } from './shapes.ts';
 
 /** As much of Slack's Web API as the bot uses. Every call ends, in an answer, SlackRefused or SlackAway. */
 export interface SlackApi {
@@ -118,15 +49,6 @@ export interface SlackApiOptions {
   /** How long one request may take, ms. Default 10,000. */
   readonly timeoutMs?: number | undefined;
 }
-
-/** Answers of Slack's that say something about Slack, not about the request. */
-const SLACKS_OWN_TROUBLE = new Set([
-  'internal_error',
-  'fatal_error',
-  'service_unavailable',
-  'request_timeout',
-  'ratelimited',
-]);
 
 const PAGE = 200;
 const MAX_PAGES = 20;
@@ -267,24 +189,6 @@ const withoutUndefined = <T extends object>(value: T): { [K in keyof T]: Exclude
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
-
-/** Rate limits pass as they are: the pacing waits them out. */
-const sorted = (method: string, error: unknown): Error => {
-  if (error instanceof WebAPIRateLimitedError || error instanceof SlackRefused || error instanceof SlackAway)
-    return error;
-  if (error instanceof WebAPIPlatformError && !SLACKS_OWN_TROUBLE.has(error.data.error)) {
-    return new SlackRefused(method, error.data.error, error);
-  }
-  return new SlackAway(method, error);
-};
-
-const sortingEnds = async <T>(method: string, request: () => Promise<T>): Promise<T> => {
-  try {
-    return await request();
-  } catch (error) {
-    throw sorted(method, error);
-  }
-};
 
 /** The client's own words are left out: what matters is in the errors, and its debug log has message texts. */
 const quietLogger = {

@@ -1,4 +1,4 @@
-import type { SlackRefused } from './api.ts';
+import type { SlackRefused } from './errors.ts';
 
 /** What somebody can do about Slack's refusal to let the bot post, as one sentence. `botId` is the bot's user id. */
 export const refusalSentence = ({ code }: SlackRefused, botUserId: string): string => {

@@ -2,7 +2,8 @@ import type { AnswerTools, Delivery } from '../../infra/queue/bot-side.ts';
 import type { Answer, Refusal } from '../../infra/queue/messages.ts';
 import type { Failure, Origin, Report, Request } from '../../playbooks/model/index.ts';
 import type { BotContext } from '../context.ts';
-import { type Content, SlackRefused } from '../slack/api.ts';
+import { SlackRefused } from '../slack/errors.ts';
+import type { Content } from '../slack/shapes.ts';
 import { attachFiles } from './files.ts';
 import { failureContent, firstMark, reportContent, sentenceContent } from './first-message.ts';
 import { postOnce } from './post-once.ts';
@@ -40,7 +41,8 @@ const postSentence = async (
   await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
 };
 
-const postReport = async (
+/** The report's messages in their order, then its files. */
+const postParts = async (
   report: Report,
   answer: Answer,
   origin: SlackOrigin,
@@ -49,7 +51,6 @@ const postReport = async (
 ): Promise<void> => {
   const { request } = answer;
   const place = placeOf(origin, request.requestedAt);
-  await finish(request, origin, reportContent(request, origin.user, report), bot);
   for (const [index, content] of renderReport(report, origin.user).entries()) {
     const mark = { request_id: request.id, part: `report-${index + 1}` };
     try {
@@ -73,6 +74,11 @@ const postReport = async (
   }
 };
 
+/** All of the work is tried, whatever becomes of one part; then the first failure is thrown. */
+const both = async (...work: Promise<void>[]): Promise<void> => {
+  for (const ended of await Promise.allSettled(work)) if (ended.status === 'rejected') throw ended.reason;
+};
+
 /** A channel that takes no posts any more cannot be told so in itself: the log has it, and the answer is done. */
 const unlessRefused = async (id: string, origin: SlackOrigin, bot: BotContext, work: () => Promise<void>) => {
   try {
@@ -93,8 +99,11 @@ const failLook = async (
   attempt: number,
   bot: BotContext,
 ): Promise<void> => {
-  await finish(request, origin, failureContent(request, origin.user, failure), bot);
-  await postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot);
+  // The edit may have to wait for its turn; the thread need not.
+  await both(
+    finish(request, origin, failureContent(request, origin.user, failure), bot),
+    postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot),
+  );
 };
 
 /**
@@ -110,7 +119,10 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
   }
   await unlessRefused(request.id, origin, bot, () =>
     outcome.kind === 'report'
-      ? postReport(outcome.report, answer, origin, tools, bot)
+      ? both(
+          finish(request, origin, reportContent(request, origin.user, outcome.report), bot),
+          postParts(outcome.report, answer, origin, tools, bot),
+        )
       : failLook(request, origin, outcome.failure, tools.attempt, bot),
   );
 };

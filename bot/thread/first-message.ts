@@ -2,7 +2,7 @@ import type { KnownBlock } from '@slack/types';
 import type { Failure, Progress, Report, Request } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { confidenceWords, headline, subject, verdictOf } from '../../playbooks/report-parts.ts';
-import type { Content, Mark } from '../slack/api.ts';
+import type { Content, Mark } from '../slack/shapes.ts';
 import {
   bold,
   cutTo,

@@ -2,7 +2,7 @@ import type { Delivery } from '../../infra/queue/bot-side.ts';
 import type { Opening } from '../../infra/queue/messages.ts';
 import { leftOut } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
-import { SlackRefused } from '../slack/api.ts';
+import { SlackRefused } from '../slack/errors.ts';
 import { refusalSentence } from '../slack/refusals.ts';
 import { firstMark, openingContent } from './first-message.ts';
 import { postOnce } from './post-once.ts';

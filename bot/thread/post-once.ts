@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Content, MARK_EVENT, Mark, type Message, type SlackApi, SlackAway, SlackRefused } from '../slack/api.ts';
+import type { SlackApi } from '../slack/api.ts';
+import { SlackAway, SlackRefused } from '../slack/errors.ts';
+import { type Content, MARK_EVENT, Mark, type Message } from '../slack/shapes.ts';
 
 /** Where a message goes, and since when one of ours may be there already. */
 export interface Place {

@@ -2,7 +2,7 @@ import type { ContextBlock, HeaderBlock, KnownBlock, RichTextBlock } from '@slac
 import type { Report } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { headline, type ReportPart, reportParts } from '../../playbooks/report-parts.ts';
-import type { Content } from '../slack/api.ts';
+import type { Content } from '../slack/shapes.ts';
 import {
   bold,
   bullets,

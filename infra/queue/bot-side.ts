@@ -2,6 +2,7 @@ import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import { type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
 import {
+  closeConsumer,
   closeRedis,
   openHurried,
   openPatient,
@@ -110,6 +111,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const intake = queueOn<Intake>(INTAKE);
   const looks = queueOn<Request>(LOOKS);
   const answers = queueOn<AnswerMessage>(ANSWERS);
+  const ending = new AbortController();
   const workers: Worker[] = [];
   let events: QueueEvents | null = null;
   let refused: (refusal: Refusal, delivery: Delivery) => Promise<void> = async (refusal) =>
@@ -137,11 +139,12 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
 
   const consume = (name: string, handle: (job: Job) => Promise<void>) => {
     const worker = new Worker(name, handle, {
-      connection: patientOptions(redisUrl),
+      connection: patientOptions(redisUrl, ending.signal),
       prefix: PREFIX,
       concurrency: 20,
       lockDuration: leaseMs,
       stalledInterval: options.stalledCheckMs ?? 5_000,
+      runRetryDelay: 1_000,
       maxStalledCount: 1_000,
       settings: {
         backoffStrategy: (attempts) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10), LAST_RETRY_MS),
@@ -183,7 +186,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         await alone('intake', parsed.data.id, () => handler(parsed.data, { attempt: job.attemptsStarted }));
       }),
     onProgress: (handler) => {
-      events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl), prefix: PREFIX });
+      events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl, ending.signal), prefix: PREFIX });
       watchErrors(events, 'events', log);
       events.on('progress', ({ data }) => {
         const parsed = ProgressMessage.safeParse(data);
@@ -237,7 +240,9 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     },
     close: async () => {
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
-      const ended = Promise.all([...workers.map((worker) => worker.close()), events?.close()]);
+      const isAway = hurried.status !== 'ready';
+      const consumers = events === null ? workers : [...workers, events];
+      const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, isAway, ending)));
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
       await Promise.all([intake.close(), looks.close(), answers.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);

@@ -13,11 +13,48 @@ export class QueueUnavailable extends Error {
  * Options for a connection whose user may wait: commands are kept while Redis is away and sent when it is back,
  * which BullMQ asks of the connections that block (`maxRetriesPerRequest: null`). Comes back within two seconds.
  */
-export const patientOptions = (redisUrl: string) => ({
+export const patientOptions = (redisUrl: string, ending?: AbortSignal) => ({
   url: redisUrl,
   maxRetriesPerRequest: null,
-  retryStrategy: (times: number) => Math.min(100 * times, 2_000),
+  retryStrategy: (times: number) => (ending?.aborted ? null : Math.min(100 * times, LONGEST_PAUSE_MS)),
 });
+
+const LONGEST_PAUSE_MS = 2_000;
+
+/** As much of BullMQ's Worker and QueueEvents as closing them takes. */
+interface Consumer {
+  close(): Promise<void>;
+  getBackend(): { readonly client: Promise<Client>; readonly blockingClient?: Promise<Client> | undefined };
+}
+interface Client {
+  readonly status: string;
+  once(event: 'end', listener: () => void): unknown;
+}
+
+const untilEnded = async (coming: Promise<Client> | undefined): Promise<void> => {
+  const client = await coming?.catch(() => undefined);
+  if (client !== undefined && client.status !== 'end') {
+    await new Promise<void>((resolve) => client.once('end', resolve));
+  }
+};
+
+/**
+ * Closes one of BullMQ's consumers whose connections were opened with `ending`'s signal. While Redis is away BullMQ 6
+ * would wait for it for ever, so the connections are first told not to come back.
+ */
+export const closeConsumer = async (consumer: Consumer, isAway: boolean, ending: AbortController): Promise<void> => {
+  if (isAway) {
+    ending.abort();
+    const { client, blockingClient } = consumer.getBackend();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LONGEST_PAUSE_MS + 1_000);
+    });
+    await Promise.race([Promise.all([untilEnded(client), untilEnded(blockingClient)]), late]);
+    clearTimeout(timer);
+  }
+  await consumer.close();
+};
 
 /** Options for a connection whose user waits for an answer now: fails instead of waiting, sends nothing twice. */
 const HURRIED: RedisOptions = {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
-import { closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
+import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
@@ -96,6 +96,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   watchErrors(answers, 'answers', log);
   const withTargetLock = targetLock(journalRedis);
   const running = new Map<string, AbortController>();
+  const ending = new AbortController();
   let worker: Worker | null = null;
   let heartbeat: { stop: () => Promise<void> } | null = null;
 
@@ -182,11 +183,13 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     work: (handler) => {
       const leaseMs = options.leaseMs ?? 30_000;
       worker = new Worker(LOOKS, (job: Job) => deliver(job, handler), {
-        connection: patientOptions(redisUrl),
+        connection: patientOptions(redisUrl, ending.signal),
         prefix: PREFIX,
         concurrency: options.concurrency,
         lockDuration: leaseMs,
         stalledInterval: options.stalledCheckMs ?? 5_000,
+        // How long after a failed fetch the next one comes; BullMQ's 15 s would delay looks after a Redis restart.
+        runRetryDelay: 1_000,
         // The journal counts deliveries, because a job that BullMQ gives up has no answer.
         maxStalledCount: 1_000,
         removeOnComplete: { age: 24 * 3600, count: 2_000 },
@@ -199,7 +202,8 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     },
     close: async () => {
       await heartbeat?.stop();
-      const closing = worker?.close() ?? Promise.resolve();
+      const isAway = redis.status !== 'ready';
+      const closing = worker === null ? Promise.resolve() : closeConsumer(worker, isAway, ending);
       if (!(await endsWithin(closing, graceMs))) {
         for (const abort of running.values()) abort.abort(SHUTDOWN);
         if (!(await endsWithin(closing, ABORT_MS))) log.error({ looks: running.size }, 'looks did not end, cut off');

@@ -76,7 +76,10 @@ test('a look that fails is one sentence, in the first message and in the thread'
   );
   expect(shown(reply)).toContain('There is no process 1 on web-7: <!channel> it has ended.');
   expect(reply.text).toContain('&lt;!channel&gt;');
-  expect(shown(threadsIn(slack, 'ops')[0])).toContain('⚪ Could not look at process 1 on web-7');
+  const title = '⚪ Could not look at process 1 on web-7';
+  await slack.waitFor(() => threadsIn(slack, 'ops').some((first) => shown(first).includes(title)), {
+    timeoutMs: 30_000,
+  });
 });
 
 test('nonsense is answered privately with one sentence, and starts nothing', async () => {

@@ -120,6 +120,19 @@ test.each([['carol', 'I take no requests from guests']])(
   },
 );
 
+test('somebody of another workspace is told privately that they may not', async () => {
+  const { slack } = await thread();
+  slack.user('dana').say('@straceback help', { channel: 'shared' });
+  const [told] = await slack.waitFor(
+    () => (slack.ephemerals('dana').length > 0 ? slack.ephemerals('dana') : undefined),
+    {
+      timeoutMs: 30_000,
+    },
+  );
+  expect(told?.text).toContain('I only take requests from members of this workspace');
+  expect(threadsIn(slack, 'shared')).toEqual([]);
+});
+
 test.each(['bot', 'Redis'])('a mention that comes while the %s is away is done when it is back', async (away) => {
   const slack = await slackForTest({ retryDelaysMs: [500, 1_000, 2_000, 4_000, 8_000] });
   const redis = await redisForTest();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Content } from '../../bot/slack/api.ts';
+import type { Content } from '../../bot/slack/shapes.ts';
 import {
   failureContent,
   openingContent,

@@ -230,7 +230,7 @@ test('a first message that somebody deletes does not keep the report from the th
     times: Number.POSITIVE_INFINITY,
   });
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  const messages = await finishedThread(slack, 'ops');
+  const messages = await finishedThread(slack, 'ops', 1, /Looking at/);
   expect(messages).toHaveLength(3);
   expect(log.lines.some((line) => line.message === 'first message cannot be edited')).toBe(true);
 });
@@ -250,6 +250,21 @@ test('files that Slack refuses are said to be missing', async () => {
   await slack.waitFor(() => slack.messages('ops').some((message) => shown(message).includes('files:write')), {
     timeoutMs: 30_000,
   });
+});
+
+test('while the token is taken back answers wait for a new one', async () => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  const { queue } = await botForTest(slack, redis.url);
+  workerForTest(redis.url, async (request) => {
+    const methods = ['chat.update', 'chat.postMessage', 'files.getUploadURLExternal'];
+    for (const method of methods) slack.faults.add({ kind: 'error', method, error: 'token_revoked', times: 4 });
+    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+  });
+  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
+  await finishedThread(slack, 'ops');
+  await quiet(queue);
+  expectWhole(slack, 'ops');
 });
 
 test('an answer for a channel that was archived meanwhile is given up and logged', async () => {

@@ -12,7 +12,7 @@ test.each([
   ['“web-7” ‘6325’ „hang“', ['web-7', '6325', 'hang']],
   ['web\u20137 6325', ['web-7', '6325']],
   ['<@U0STRACE1|straceback> again', ['<@U0STRACE1>', 'again']],
-  ['web-7; rm -rf &lt;x&gt; &amp;&amp; id', ['web-7', 'rm', '-rf', '<x>', '&&', 'id']],
+  ['web-7; rm -rf &lt;x&gt; &amp;&amp; id', ['web-7;', 'rm', '-rf', '<x>', '&&', 'id']],
   ['', []],
 ])('the words of %j', (text, words) => {
   expect(wordsOf(text)).toEqual(words);

@@ -123,11 +123,17 @@ export const threadsIn = (slack: LocalSlack, channel: string): SlackMessage[] =>
         (message.bot_id !== undefined && message.thread_ts === undefined) || message.thread_ts === message.ts,
     );
 
-/** Waits until a thread of the channel holds all that belongs to the end of a look: report and files. */
-export const finishedThread = (slack: LocalSlack, channel: string, count = 1): Promise<SlackMessage[]> =>
+/** Waits until threads of the channel hold all that belongs to the end of a look: final first message, report, files. */
+export const finishedThread = (
+  slack: LocalSlack,
+  channel: string,
+  count = 1,
+  final = /^(?:🔴|🟢|🟡)/u,
+): Promise<SlackMessage[]> =>
   slack.waitFor(
     () => {
       const whole = threadsIn(slack, channel)
+        .filter((first) => final.test(shown(first)))
         .map((first) => slack.thread(channel, first.ts))
         .filter((messages) => messages.some((message) => (message.files?.length ?? 0) > 0));
       return whole.length >= count ? whole.flat() : undefined;
