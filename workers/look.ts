@@ -62,12 +62,12 @@ export const beginLook = (
     observations.set(step.probe.id, observe(step, collected, context));
   };
 
-  const tell = (phase: Phase, running: readonly PlannedStep[]) =>
+  const tell = (phase: Phase, running: readonly PlannedStep[], share = 0) =>
     tools.progress({
       requestId: request.id,
       doing: PHASE_WORDS[phase],
       probes: running.map((step) => step.probe.id),
-      percent: percentOf(phase),
+      percent: percentOf(phase, share),
       seconds: (tools.now() - startedAt) / 1000,
     });
 
@@ -114,8 +114,15 @@ export const beginLook = (
           });
       }
       if (running.length === 0) return;
+      const unfinished = new Set(running);
+      const began = tools.now();
+      const windowMs = 1000 * (request.windowSeconds ?? playbook.windowSeconds);
+      const again = () => tell(phase, [...unfinished], Math.min(0.95, (tools.now() - began) / windowMs));
       tell(phase, running);
-      await Promise.all(running.map((step) => runStep(step, true)));
+      const telling = setInterval(again, 1000);
+      await Promise.all(running.map((step) => runStep(step, true).finally(() => unfinished.delete(step)))).finally(() =>
+        clearInterval(telling),
+      );
       if (evidence.some((each) => each.end === 'connection-lost')) connectionLostIn = phase;
     },
     /** The phase in which the connection to the host was lost, if it was. */

@@ -16,8 +16,12 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   5: 'Writing a core',
 };
 
-/** How far a look is when a phase begins. */
-export const percentOf = (phase: Phase): number => ({ 1: 5, 2: 20, 3: 60, 4: 80, 5: 90 })[phase];
+const BEGINS: Readonly<Record<Phase, number>> = { 1: 5, 2: 20, 3: 60, 4: 80, 5: 90 };
+const NEXT: Readonly<Record<Phase, number>> = { 1: 20, 2: 60, 3: 80, 4: 90, 5: 99 };
+
+/** How far a look is, in percent, when `share` (0 to 1) of a phase is over. */
+export const percentOf = (phase: Phase, share: number): number =>
+  Math.round(BEGINS[phase] + share * (NEXT[phase] - BEGINS[phase]));
 
 /** Why there is nothing to report, when the process could not even be identified. */
 export const failureOf = (

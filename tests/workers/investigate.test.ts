@@ -150,4 +150,13 @@ describe('a look', () => {
     expect(failed).toMatchObject({ code: 'process-replaced' });
     expect((failed as LookFailed).message).toMatch(/started after you asked/);
   });
+
+  test('tells what it does about once a second, never going back', async () => {
+    const { pid } = await idle();
+    const told: Progress[] = [];
+    await look({ pid, playbook: 'strace', progress: (progress) => told.push(progress) });
+    const percents = told.map((each) => each.percent);
+    expect(percents).toEqual([...percents].sort((a, b) => a - b));
+    expect(told.filter((each) => each.probes.includes('strace')).length).toBeGreaterThan(1);
+  });
 });
