@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { fileLockWait } from '../../../playbooks/causes/file-lock-wait.ts';
+import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf, untoldOn } from '../../support/cause-tests.ts';
+import { lookNames } from '../../support/record-look.ts';
+
+const cause = fileLockWait;
+
+describe('fires', () => {
+  it('on a thread that is blocked in flock, without any trace', () => {
+    const finding = firingOn(cause, 'file-lock-wait/blocking-flock', ['strace', 'host-locks']);
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(
+      /^Waits for the file lock `\/var\/lib\/svc\/.*`, which process \d+ \(`python3`\) holds$/,
+    );
+    expect(finding.summary).toContain('`only_one` (`/srv/svc/nightly_report.py:');
+    expect(finding.summary).toMatch(/The kernel names its holder: .*process \d+ .*which is sleeping/);
+    expect(quoted(finding)).toMatch(/in flock \d+ times[\s\S]*wanted by \d+[\s\S]*held by \d+/);
+    expect(finding.fixes.map((fix) => fix.title)).toEqual([
+      expect.stringMatching(/^Diagnose the holder: process \d+$/),
+      'Do not delete the lock file while its holder lives',
+      'Wait with a deadline, and say for whom',
+    ]);
+  });
+
+  it('on a polled flock whose file is open only for the attempt: all locks of the host name the holder', () => {
+    const finding = firingOn(cause, 'file-lock-wait/second-service');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.summary).toMatch(/It tried \d+ times in the trace, every 0\.0\d s, and was refused each time/);
+    expect(quoted(finding)).toMatch(/LOCK_EX\|LOCK_NB\) += -1 EAGAIN[\s\S]*held by \d+/);
+    expect(finding.related).toHaveLength(1);
+  });
+
+  it('without the holder when nothing could name it', () => {
+    const finding = firingOn(cause, 'file-lock-wait/second-service', ['host-locks']);
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).toContain('Who holds it could not be seen');
+    expect(finding).not.toHaveProperty('related');
+    expect(sayOf(cause, 'file-lock-wait/second-service', ['host-locks'])).toMatchObject({
+      wants: ['strace', 'host-locks'],
+    });
+  });
+
+  it('inside a signal handler, when another process holds the lock', () => {
+    const finding = firingOn(cause, 'file-lock-wait/rotating-sibling');
+    expect(finding.summary).toContain('It does so inside the handler of SIGTERM, `Worker.on_term`');
+    expect(finding.summary).toContain('a process with the same parent');
+  });
+
+  it('on a record lock that a thread polls', () => {
+    const finding = firingOn(cause, 'file-lock-wait/record-lock');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toContain('the record lock `');
+    expect(finding.summary).toContain('(`saver`)');
+    expect(quoted(finding)).toMatch(/F_SETLK.*EAGAIN/);
+  });
+
+  it('on a folder that serves as a lock, without a guess who made it', () => {
+    const finding = firingOn(cause, 'file-lock-wait/folder-lock');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toMatch(/lock file `.*in-use` to go away$/);
+    expect(finding.fixes[0]?.detail).toContain('Only when its maker is gone');
+  });
+
+  it('on a database, and says that it is one', () => {
+    const finding = firingOn(cause, 'file-lock-wait/sqlite');
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).toContain('SQLite');
+  });
+});
+
+describe('cannot tell, but wants a trace', () => {
+  it.each(['second-service', 'record-lock', 'folder-lock', 'sqlite', 'rotating-sibling'])(
+    'of the naps of %s',
+    (name) => {
+      const untold = untoldOn(cause, `file-lock-wait/${name}`, ['strace', 'host-locks']);
+      expect(untold.why).toContain('only in a trace');
+      expect(untold.wants).toEqual(['strace', 'host-locks']);
+    },
+  );
+});
+
+describe('is clear', () => {
+  it('of a lock that the process holds itself', () => {
+    expect(clearOn(cause, 'signal-handler-deadlock/rotating-holder')).toContain('its signal handler waits for it');
+    expect(clearOn(cause, 'signal-handler-deadlock/blocking-flock')).toContain('its signal handler waits for it');
+    expect(clearOn(cause, 'signal-handler-deadlock/dot-lock')).toBeTruthy();
+  });
+
+  it.each(['flock_writers', 'polling_writers', 'record_writers'])('of locks in heavy use: %s', (name) => {
+    clearOn(cause, `healthy/${name}`);
+  });
+
+  it.each(lookNames('healthy'))('or wants to look closer, on %s', (name) => {
+    expect(sayOf(cause, name).verdict).not.toBe('fires');
+  });
+});
+
+it('answers whatever became of the evidence', () => {
+  expectNeverThrowsOn(cause, ['file-lock-wait/blocking-flock', 'file-lock-wait/record-lock', 'file-lock-wait/sqlite']);
+});
