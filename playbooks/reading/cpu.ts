@@ -23,7 +23,7 @@ const futexShare = (thread: SampledThread): number =>
 const burns = (thread: SampledThread, data: SampleData): boolean => {
   const share = cpuShare(thread, data.seconds);
   if (share >= 0.8) return true;
-  if (share < 0.2) return false;
+  if (share < 0.02) return false;
   if (stateShare(thread, 'R') >= 0.95) return true;
   const total = (data.process.userSeconds + data.process.systemSeconds) / data.seconds;
   return total >= 0.85 && runningShare(thread) + futexShare(thread) >= 0.97;

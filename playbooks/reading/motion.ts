@@ -12,6 +12,8 @@ export type Course = 'returns' | 'counts' | 'onward' | 'new' | 'few';
 
 /** Looks below which the changes of a variable tell nothing. */
 const LOOKS_LEAST = 8;
+/** Looks below which it is no wonder that no value was seen twice. */
+const NEW_LEAST = 20;
 
 const isIterator = (variable: MotionVariable): boolean =>
   variable.type === 'enumerate' || /iter(ator)?$|^itertools\.|^(zip|map|filter|reversed)$/.test(variable.type);
@@ -26,13 +28,15 @@ const oneWay = (variable: MotionVariable): boolean => {
 export const courseOf = (variable: MotionVariable): Course => {
   const { changes, back, looks } = variable;
   if (isIterator(variable) && variable.type !== 'endless') {
-    if (oneWay(variable)) return looks < LOOKS_LEAST ? 'few' : 'onward';
+    if (oneWay(variable)) return looks < LOOKS_LEAST || changes < 2 ? 'few' : 'onward';
     if (Math.min(variable.up, variable.down) >= 2) return 'returns';
   }
   if (looks < LOOKS_LEAST) return 'few';
-  if (back >= 1 && back >= 0.08 * changes && !(oneWay(variable) && variable.up + variable.down > 4)) return 'returns';
+  const goesOn = oneWay(variable) && variable.up + variable.down > 4;
+  if (!goesOn && back >= Math.min(2, changes / 4) && back >= 0.04 * changes) return 'returns';
   if (oneWay(variable)) return /^(int|long|endless)$/.test(variable.type) ? 'counts' : 'onward';
-  return 'new';
+  // Of hundreds of values that come in turn, a few looks see none twice.
+  return looks < NEW_LEAST ? 'few' : 'new';
 };
 
 /** Whether a frame was seen at different instructions: it ran, and did not wait for one call to return. */

@@ -1,6 +1,7 @@
 import type { Look, PythonFrame, PythonStack, Quote } from '../model/index.ts';
 import { nativeStacks } from '../probes/native-stacks.ts';
 import { pyBt } from '../probes/py-bt.ts';
+import type { Motion, SourceLine } from '../probes/py-stacks.motion.ts';
 import { pyStacks } from '../probes/py-stacks.ts';
 import { code, lineRange } from './text.ts';
 
@@ -38,6 +39,8 @@ export interface PythonThreadView {
     readonly ownerTid: number | null;
     readonly at: number;
   } | null;
+  /** What its variables did while it ran; null when it was not seen to run, or nothing could be read of it. */
+  readonly motion: Motion | null;
   /** C functions, innermost first, from native-stacks or py-bt; empty when neither ran. */
   readonly native: readonly NativeCall[];
   /** The evidence line that introduces the thread. */
@@ -51,6 +54,8 @@ export interface PythonView {
   readonly sampled: boolean;
   /** Seconds of the window; 0 for one moment. */
   readonly seconds: number;
+  /** Source text of the functions in which running threads were, where it could be found. */
+  readonly source: readonly SourceLine[];
 }
 
 /** A frame that a thread was in during (nearly) all samples, at one depth of its stack. */
@@ -89,7 +94,7 @@ export const nativeCalls = (look: Look, tid: number): NativeCall[] => {
   return inBt.native.map((call) => ({ ...call, module: null, evidenceId: bt.evidenceId }));
 };
 
-const fromSamples = (look: Look): { threads: PythonThreadView[]; seconds: number } | null => {
+const fromSamples = (look: Look): PythonView | null => {
   const seen = look.see(pyStacks);
   if (!seen.seen) return null;
   const threads = seen.data.threads.map((thread): PythonThreadView => {
@@ -105,11 +110,12 @@ const fromSamples = (look: Look): { threads: PythonThreadView[]; seconds: number
       gil: thread.gil,
       stacks: thread.stacks,
       waitsFor: thread.waitsFor,
+      motion: thread.motion,
       native: thread.tid === null ? [] : nativeCalls(look, thread.tid),
       at: thread.at,
     };
   });
-  return { threads, seconds: seen.data.seconds };
+  return { threads, sampled: true, seconds: seen.data.seconds, source: seen.data.source };
 };
 
 const fromMoment = (look: Look): PythonThreadView[] => {
@@ -128,6 +134,7 @@ const fromMoment = (look: Look): PythonThreadView[] => {
       gil: null,
       stacks: [{ count: 1, frames: thread.frames }],
       waitsFor: null,
+      motion: null,
       native: nativeCalls(look, thread.tid),
       at: thread.at,
     }));
@@ -144,7 +151,7 @@ export const pythonThreads = (look: Look): PythonView | null => {
   const moment = fromMoment(look).filter((thread) => !known.has(thread.tid));
   const threads = [...readable, ...moment];
   if (threads.length === 0) return null;
-  return { threads, sampled: readable.length > 0, seconds: sampled?.seconds ?? 0 };
+  return { threads, sampled: readable.length > 0, seconds: sampled?.seconds ?? 0, source: sampled?.source ?? [] };
 };
 
 /** The thread with this kernel thread id, if its Python frames were read. */

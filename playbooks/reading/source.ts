@@ -150,18 +150,36 @@ export const asksForTime = (expression: string): boolean =>
 const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /**
- * Whether a loop's body only counts with a variable (`rounds += 1`) or takes it modulo something (`i % n`), so that its
- * growing is no progress: nothing in the loop, its condition included, depends on how large it is.
+ * Whether these lines only count with a variable (`rounds += 1`) or take it modulo something (`i % n`), so that its
+ * growing is no progress: nothing in them, nor in the loop's condition, depends on how large it is.
  */
-export const onlyCounts = (loop: Loop, name: string): boolean => {
+export const onlyCounts = (condition: string, lines: readonly string[], name: string): boolean => {
   const word = new RegExp(`(?<![\\w.])${escaped(name)}(?![\\w])`);
-  if (word.test(loop.text)) return false;
-  const uses = loop.body.map((line) => bare(line.text)).filter((text) => word.test(text));
+  if (word.test(bare(condition))) return false;
+  const uses = lines.map(bare).filter((text) => word.test(text));
   const counts = new RegExp(`^\\s*${escaped(name)}\\s*[+-]=\\s*[\\w.]+\\s*;?\\s*$`);
-  const itself = new RegExp(`^\\s*${escaped(name)}\\s*=\\s*${escaped(name)}\\s*[+-]\\s*\\d+\\s*$`);
+  const itself = new RegExp(`^\\s*${escaped(name)}\\s*=\\s*${escaped(name)}\\s*[+-]\\s*\\d+\\s*;?\\s*$`);
   const modulo = new RegExp(`(?<![\\w.])${escaped(name)}\\s*%`, 'g');
   return (
     uses.length > 0 &&
     uses.every((text) => counts.test(text) || itself.test(text) || !word.test(text.replace(modulo, '')))
   );
+};
+
+/** Whether one of these lines gives the variable the time of day, or a time that has passed. */
+export const isClock = (lines: readonly string[], name: string): boolean => {
+  const assigned = new RegExp(`(?<![\\w.])${escaped(name)}\\s*=(?!=)(.*)$`);
+  return lines.some((text) => asksForTime(assigned.exec(bare(text))?.[1] ?? ''));
+};
+
+/** Whether a condition waits for a number to be exactly something that it has already passed, and so never will be. */
+export const hasRunPast = (condition: string, name: string, from: number, to: number): boolean => {
+  const exact = new RegExp(`^\\(?\\s*(?:not\\s+)?${escaped(name)}\\s*(!=|==)\\s*(-?\\d+(?:\\.\\d+)?)\\s*\\)?$`).exec(
+    condition.trim(),
+  );
+  const truth = condition.trim() === name;
+  if (exact === null && !truth) return false;
+  if (exact?.[1] === '==' && !/^\(?\s*not\b/.test(condition.trim())) return false;
+  const goal = exact === null ? 0 : Number(exact[2]);
+  return (to < from && from < goal) || (to > from && from > goal);
 };

@@ -69,10 +69,10 @@ export interface SampledCall {
   readonly at: number;
 }
 
-/** The system calls that the thread was seen in, most often first, without `running`. */
+/** The system calls that the thread was seen in, most often first, without `running` and what could not be read. */
 export const sampledCalls = (thread: SampledThread): SampledCall[] =>
   thread.syscalls
-    .filter((call) => call.name !== 'running')
+    .filter((call) => call.name !== 'running' && call.name !== '?')
     .map((call) => ({
       name: call.name,
       share: thread.samples === 0 ? 0 : call.count / thread.samples,
@@ -85,6 +85,10 @@ export const sampledCalls = (thread: SampledThread): SampledCall[] =>
 /** Share of the samples in which the thread was in no system call. */
 export const runningShare = (thread: SampledThread): number =>
   thread.samples === 0 ? 0 : (thread.syscalls.find((call) => call.name === 'running')?.count ?? 0) / thread.samples;
+
+/** Share of the samples in which the thread's system call could not be read, which needs root or its owner. */
+export const unreadableShare = (thread: SampledThread): number =>
+  thread.samples === 0 ? 0 : (thread.syscalls.find((call) => call.name === '?')?.count ?? 0) / thread.samples;
 
 /** CPU time over wall time in the window, 0 to 1 for one thread. */
 export const cpuShare = (thread: SampledThread, windowSeconds: number): number =>

@@ -148,7 +148,7 @@ export const expectFinding = (report: Report, cause: string, atLeast = 0.5): Fin
     cause,
   );
   if (first === undefined) throw new Error('no finding');
-  expect(first.confidence).toBeGreaterThanOrEqual(atLeast);
+  expect(first.confidence, `${first.title}\n${first.summary}`).toBeGreaterThanOrEqual(atLeast);
   expect(first.evidence.length).toBeGreaterThan(0);
   expect(first.fixes.length).toBeGreaterThan(0);
   const known = new Set(report.evidence.map((each) => each.id));

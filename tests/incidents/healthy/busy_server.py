@@ -4,6 +4,7 @@ import http.client
 import http.server
 import json
 import os
+import socketserver
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
@@ -31,6 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 def client(port):
     rows = json.dumps([{'id': n, 'values': list(range(n % 50))} for n in range(200)])
     connection = http.client.HTTPConnection('127.0.0.1', port)
@@ -42,7 +50,7 @@ def client(port):
 
 
 def main():
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server = Server(('127.0.0.1', 0), Handler)
     if os.fork() == 0:
         port = server.server_address[1]
         server.socket.close()

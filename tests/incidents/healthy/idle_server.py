@@ -1,7 +1,8 @@
 """A threaded HTTP server that nobody asks anything; one client keeps an idle connection open."""
+import http.client
 import http.server
 import os
-import socket
+import socketserver
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
@@ -21,15 +22,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 def keep_alive_client(address):
-    sock = socket.create_connection(address)
-    sock.sendall(b'GET / HTTP/1.1\r\nHost: here\r\n\r\n')
-    sock.recv(4096)
-    sock.recv(1)
+    connection = http.client.HTTPConnection(*address)
+    connection.request('GET', '/')
+    connection.getresponse().read()
+    connection.sock.recv(1)
 
 
 def main():
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server = Server(('127.0.0.1', 0), Handler)
     if os.fork() == 0:
         address = server.server_address
         server.socket.close()

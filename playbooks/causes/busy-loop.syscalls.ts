@@ -1,0 +1,160 @@
+import type { StraceData, SyscallRecord } from '../probes/strace.ts';
+import { isAccept, isFutex, isReadiness, isReceive, isSend, splitArguments, tracedFd } from '../reading/syscalls.ts';
+
+/** What a thread's system calls say about a thread that burns CPU. */
+export type SyscallCourse =
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'works'; readonly why: string }
+  | { readonly kind: 'spins'; readonly spin: SyscallSpin }
+  | { readonly kind: 'untold'; readonly why: string };
+
+/** System calls that come back at once, again and again, and bring nothing. */
+export interface SyscallSpin {
+  readonly form: 'end-of-data' | 'not-ready' | 'ready-ignored' | 'not-waiting' | 'yielding' | 'failing';
+  readonly name: string;
+  /** The descriptor that it is about, and what strace says that it is; null when it is about none. */
+  readonly fd: number | null;
+  readonly what: string | null;
+  readonly errno: string | null;
+  /** How many of the thread's traced calls are of this form, how many there were, and how many a second. */
+  readonly count: number;
+  readonly of: number;
+  readonly perSecond: number;
+  /** Some of the records, for quotes. */
+  readonly examples: readonly SyscallRecord[];
+}
+
+const CALLS_LEAST = 40;
+/** Calls a second below which repeating is a pace and not a spin. */
+const RATE_LEAST = 200;
+
+const returned = (call: SyscallRecord): number | null =>
+  call.result !== null && /^-?\d+/.test(call.result) ? Number.parseInt(call.result, 10) : null;
+
+/** Whether the call moved something: bytes, a connection, a child. */
+const brings = (call: SyscallRecord): boolean => {
+  const value = returned(call);
+  if (value === null || value < 0) return false;
+  if (isReceive(call.name) || isSend(call.name)) return value > 0;
+  return (
+    isAccept(call.name) ||
+    /^(wait4|waitid|clone3?|v?fork|execve|connect|splice|copy_file_range|f(data)?sync)$/.test(call.name)
+  );
+};
+
+/** Whether it asked for no time at all to pass: a timeout of nothing. */
+const waitsForNothing = (call: SyscallRecord): boolean => {
+  const args = splitArguments(call.args);
+  const none = (text: string | undefined) => text !== undefined && /^(0|\{tv_sec=0, tv_n?u?sec=0\})$/.test(text);
+  if (call.name === 'sched_yield') return true;
+  if (call.name === 'poll') return args[2] === '0';
+  if (call.name === 'epoll_wait' || call.name === 'epoll_pwait') return args[3] === '0';
+  if (call.name === 'select' || call.name === 'pselect6') return none(args[4]);
+  if (call.name === 'ppoll') return none(args[2]);
+  if (call.name === 'nanosleep') return none(args[0]);
+  if (call.name === 'clock_nanosleep') return none(args[2]);
+  return false;
+};
+
+const asksForNothing = (call: SyscallRecord): boolean => splitArguments(call.args)[2] === '0';
+
+const largest = (
+  calls: readonly SyscallRecord[],
+  form: SyscallSpin['form'],
+): { call: SyscallRecord; same: SyscallRecord[] } | null => {
+  const groups = new Map<string, SyscallRecord[]>();
+  for (const call of calls) {
+    // The same thing must fail again and again: a search that misses in many places is none.
+    const what = form === 'failing' ? call.args : (tracedFd(call.args) ?? '');
+    const key = `${call.name} ${what} ${call.errno ?? ''}`;
+    groups.set(key, [...(groups.get(key) ?? []), call]);
+  }
+  const best = [...groups.values()].sort((a, b) => b.length - a.length)[0];
+  return best?.[0] === undefined ? null : { call: best[0], same: best };
+};
+
+const describe = (call: SyscallRecord): { fd: number | null; what: string | null } => ({
+  fd: tracedFd(call.args),
+  what: /^\d+<(.*)>$/.exec(splitArguments(call.args)[0] ?? '')?.[1] ?? null,
+});
+
+const rules: readonly {
+  readonly form: SyscallSpin['form'];
+  /** Share of the thread's calls that must be of this form. */
+  readonly share: number;
+  readonly fits: (call: SyscallRecord) => boolean;
+}[] = [
+  {
+    form: 'end-of-data',
+    share: 0.3,
+    fits: (call) => isReceive(call.name) && returned(call) === 0 && !asksForNothing(call),
+  },
+  {
+    form: 'not-ready',
+    share: 0.3,
+    fits: (call) =>
+      (call.errno === 'EAGAIN' || call.errno === 'EWOULDBLOCK') &&
+      (isReceive(call.name) || isSend(call.name) || isAccept(call.name)),
+  },
+  { form: 'yielding', share: 0.6, fits: (call) => waitsForNothing(call) && !isReadiness(call.name) },
+  {
+    form: 'not-waiting',
+    share: 0.6,
+    fits: (call) => isReadiness(call.name) && returned(call) === 0 && waitsForNothing(call),
+  },
+  { form: 'ready-ignored', share: 0.45, fits: (call) => isReadiness(call.name) && (returned(call) ?? 0) > 0 },
+  {
+    form: 'failing',
+    share: 0.3,
+    fits: (call) => call.errno !== null && !/^(EAGAIN|EINTR|ERESTART\w*|EINPROGRESS)$/.test(call.errno),
+  },
+];
+
+/** Decides what the traced calls of one thread that burns CPU are for. Pure. */
+export const syscallCourse = (data: StraceData, tid: number): SyscallCourse => {
+  const all = data.detail.calls.filter((call) => call.tid === tid);
+  const calls = all.filter((call) => !isFutex(call.name));
+  if (calls.length === 0) {
+    if (data.attached.length > 0 && !data.attached.includes(tid)) {
+      return { kind: 'untold', why: `strace was not attached to thread ${tid}` };
+    }
+    return { kind: 'silent' };
+  }
+  const times = calls.map((call) => call.time);
+  // A trace that was cut covers only the time until its last line, and a thread may have made all its calls in a part of it.
+  const span = Math.max(data.detail.cut ? Math.max(...times) - Math.min(...times) : data.detail.seconds, 0.001);
+  const perSecond = calls.length / span;
+  const useful = calls.filter(brings).length;
+  if (calls.length < CALLS_LEAST || perSecond < RATE_LEAST) {
+    return {
+      kind: 'untold',
+      why: `it makes ${Math.round(perSecond)} system calls a second, too few to be what keeps it busy`,
+    };
+  }
+  if (useful >= 0.05 * calls.length) {
+    return { kind: 'works', why: `${useful} of its ${calls.length} traced system calls moved data or did other work` };
+  }
+  for (const rule of rules) {
+    const fitting = calls.filter(rule.fits);
+    if (fitting.length < rule.share * calls.length) continue;
+    const best = largest(fitting, rule.form);
+    if (best === null || best.same.length < 20) continue;
+    return {
+      kind: 'spins',
+      spin: {
+        form: rule.form,
+        name: best.call.name,
+        ...describe(best.call),
+        errno: best.call.errno,
+        count: fitting.length,
+        of: calls.length,
+        perSecond: fitting.length / span,
+        examples: best.same.slice(0, 3),
+      },
+    };
+  }
+  return {
+    kind: 'works',
+    why: `its system calls are of many kinds (${new Set(calls.map((call) => call.name)).size}) and succeed`,
+  };
+};

@@ -1,0 +1,145 @@
+import type { Fix } from '../model/index.ts';
+import { code, count, list, shellCommand } from '../reading/text.ts';
+import type { Spin } from './busy-loop.python.ts';
+import type { SyscallSpin } from './busy-loop.syscalls.ts';
+
+/** Keeps the state for later: what every finding of a spin advises first. */
+export const coreFix = (pid: number): Fix => ({
+  title: 'Keep the state before you restart',
+  detail:
+    'A restart ends the symptom and destroys the evidence. Take a core first, with room on the disk for its resident set; the process ' +
+    'stands still for seconds per GiB. Python frames and variables can be read from it later with the same build of the interpreter.',
+  code: `${shellCommand(['gcore', '-o', '/var/tmp/core', String(pid)])}\n# later: gdb /proc/${pid}/exe /var/tmp/core.${pid}   (py-bt, py-locals)`,
+});
+
+const nameList = (names: readonly string[]): string => list(names.slice(0, 5).map((name) => code(name, 60)));
+
+/** Where the loop is: `` `/srv/app/pool.py:37-46` ``. */
+export const placeOf = (spin: Spin): string => {
+  const low = spin.loop?.line ?? spin.lines[0] ?? spin.frame.firstLine;
+  const high = Math.max(spin.loop?.endLine ?? 0, spin.lines.at(-1) ?? 0);
+  return code(`${spin.frame.file}:${low === high ? low : `${low}-${high}`}`, 200);
+};
+
+/** What the variables say, in sentences. */
+export const stateSentences = (spin: Spin): string => {
+  const sentences: string[] = [];
+  if (spin.past !== null) {
+    sentences.push(
+      `${code(spin.past.name, 60)} went from ${spin.past.from} to ${spin.past.to}, past what the condition waits for, and can only go further away.`,
+    );
+  }
+  if (spin.stayed.length > 0) {
+    sentences.push(
+      `What the loop's condition depends on did not change: ${nameList(spin.stayed)} ${spin.stayed.length === 1 ? 'was' : 'were'} the same in every look.`,
+    );
+  }
+  const returning = [...new Set(spin.returning.map((each) => each.name).filter((name) => !name.startsWith('@')))];
+  if (returning.length > 0) {
+    sentences.push(`What moves comes back again and again to values that it had before: ${nameList(returning)}.`);
+  } else if (spin.past === null && spin.stayed.length === 0) {
+    sentences.push('None of the variables that its frames refer to changed.');
+  }
+  if (spin.counting.length > 0) {
+    const names = [...new Set(spin.counting.map((each) => each.name))];
+    sentences.push(
+      `Only ${nameList(names)} ${names.length === 1 ? 'grows' : 'grow'}, and nothing in the loop depends on it: it counts rounds.`,
+    );
+  }
+  return sentences.join(' ');
+};
+
+/** What to change in a Python loop that gets nowhere. */
+export const loopFixes = (pid: number, spin: Spin): Fix[] => {
+  const { loop } = spin;
+  const condition = loop === null ? null : code(loop.header, 120);
+  const where = placeOf(spin);
+  const fixes: Fix[] = [
+    {
+      title: `Give the loop at ${where} a way out`,
+      detail:
+        loop === null
+          ? `The loop is in ${code(spin.frame.function)}; its text could not be read here. Find what it waits for, and make each round either bring that nearer or leave.`
+          : loop.kind === 'while'
+            ? `${condition} stays true because ${spin.stayed.length > 0 ? `a round can leave ${nameList(spin.stayed)} as ${spin.stayed.length === 1 ? 'it is' : 'they are'}` : 'a round can change nothing'}. Leave the loop, or raise, when a whole round has changed nothing.`
+            : `${condition} never comes to its end. Bound what it goes over, or leave when a whole turn has found nothing.`,
+      ...(loop?.kind === 'while'
+        ? {
+            code: `rounds = 0\n${loop.header}\n    rounds += 1\n    progress = False\n    ...  # set progress = True wherever something is taken, settled or moved on\n    if not progress:\n        log.warning('gave up after %d rounds without progress', rounds)\n        break`,
+          }
+        : {}),
+    },
+    {
+      title: 'Make the next one visible and harmless',
+      detail:
+        'A bound on rounds or on time turns an endless loop into an error with a stack trace; a log line every so many rounds tells which input did it. ' +
+        'The input that triggers it is in the variables of the frame: write a test with it.',
+      code: `for attempt in range(MAX_ROUNDS):\n    ...\nelse:\n    raise RuntimeError('${spin.frame.function.replaceAll("'", '')}: no result after %d rounds' % MAX_ROUNDS)`,
+    },
+  ];
+  return [coreFix(pid), ...fixes];
+};
+
+const FORM: Readonly<Record<SyscallSpin['form'], (spin: SyscallSpin, peer: string) => { says: string; fix: Fix }>> = {
+  'end-of-data': (spin, peer) => ({
+    says: `${spin.name} on ${peer} gives 0 bytes at once, each time: the other side has closed, or the file is at its end, and the program asks again.`,
+    fix: {
+      title: 'Treat an empty read as the end',
+      detail:
+        'A read of 0 bytes means that nothing will ever come again (recv(2), read(2)). Close the descriptor, and raise or reconnect with a pause; for a file that grows, sleep or use inotify between looks.',
+      code: "data = sock.recv(65536)\nif not data:\n    raise ConnectionError('peer closed the connection')",
+    },
+  }),
+  'not-ready': (spin, peer) => ({
+    says: `${spin.name} on ${peer} fails with ${spin.errno ?? 'EAGAIN'} at once, each time: it is non-blocking and not ready, and the program asks again without waiting.`,
+    fix: {
+      title: 'Wait until it is ready',
+      detail:
+        'Ask the kernel to tell when the descriptor is ready (selectors, asyncio, poll with a timeout), or make it blocking with a timeout.',
+      code: 'selector.register(sock, selectors.EVENT_READ)\nfor key, _ in selector.select(timeout=30):\n    data = key.fileobj.recv(65536)',
+    },
+  }),
+  'ready-ignored': (spin, peer) => ({
+    says: `${spin.name} says at once, each time, that something is ready, and the program takes nothing from it${spin.fd === null ? '' : ` (it waits on ${peer})`}.`,
+    fix: {
+      title: 'Take what is ready, or stop watching it',
+      detail:
+        'A level-triggered poll returns as long as there are unread bytes, a closed peer or a writable socket that is watched for writing. Read it, unregister it while it is paused, or close it; watch for EVENT_WRITE only while there is something to send.',
+      code: 'selector.unregister(sock)   # or selector.modify(sock, selectors.EVENT_READ, data)',
+    },
+  }),
+  'not-waiting': (spin) => ({
+    says: `${spin.name} is called with a timeout of 0 again and again and finds nothing: the loop polls instead of waiting.`,
+    fix: {
+      title: 'Let the poll wait',
+      detail:
+        'Give the poll a timeout, or none, and wake it by a descriptor or a queue when there is work. In asyncio a callback that schedules itself with call_soon, or `while …: await asyncio.sleep(0)`, does this; wait for an Event instead.',
+      code: 'await asyncio.wait_for(event.wait(), timeout=30)',
+    },
+  }),
+  yielding: (spin) => ({
+    says: `${spin.name} gives the processor away for no time at all, again and again: the program waits for something by asking for it without a pause.`,
+    fix: {
+      title: 'Wait for the event itself',
+      detail:
+        'Use a lock, condition, event or queue that wakes the thread; where there is none, sleep for a real time between looks.',
+      code: 'ready = threading.Event()\nready.wait(timeout=30)',
+    },
+  }),
+  failing: (spin, peer) => ({
+    says: `${spin.name}${spin.fd === null ? '' : ` on ${peer}`} fails with ${spin.errno ?? 'an error'} at once, each time, and is tried again without a pause.`,
+    fix: {
+      title: 'Pause between attempts, and give up at some point',
+      detail: `Handle ${spin.errno ?? 'the error'} as what it is; retry with growing pauses and a limit, and log each attempt.`,
+      code: 'for attempt in range(8):\n    try:\n        ...\n        break\n    except OSError as error:\n        log.warning("attempt %d: %s", attempt, error)\n        time.sleep(min(30, 0.5 * 2 ** attempt))\nelse:\n    raise',
+    },
+  }),
+};
+
+/** What a spin over system calls is, in a sentence, and what to change. */
+export const syscallTexts = (spin: SyscallSpin, peer: string): { says: string; fix: Fix } =>
+  FORM[spin.form](spin, peer);
+
+/** Rates as a person says them. */
+export const rateOf = (spin: SyscallSpin): string =>
+  `${count(spin.count, 'time')} among ${count(spin.of, 'traced call')}, about ${Math.round(spin.perSecond).toLocaleString('en-US')} a second while traced`;

@@ -1,0 +1,143 @@
+import { defineCause, type FindingDraft, type Look, type Observation, type Verdict } from '../model/index.ts';
+import { type SampleData, sample } from '../probes/sample.ts';
+import { sockets } from '../probes/sockets.ts';
+import { strace } from '../probes/strace.ts';
+import { type Burner, burners } from '../reading/cpu.ts';
+import { pythonThreads, threadOf } from '../reading/python.ts';
+import { cpuShare, sampledCalls } from '../reading/syscalls.ts';
+import { code, count, duration, kib, list, percent } from '../reading/text.ts';
+import {
+  canTrace,
+  nameOf,
+  nativeFinding,
+  type Opinion,
+  type Scene,
+  silence,
+  spinFinding,
+  syscallFinding,
+} from './busy-loop.findings.ts';
+import { type PythonCourse, pythonCourse } from './busy-loop.python.ts';
+
+type Seen<Data> = Extract<Observation<Data>, { seen: true }>;
+
+/** System calls of work on files and memory: what they bring is seen in the process's own counters. */
+const FILE_WORK =
+  /^(p?(read|write)(v|64)?2?|f(data)?sync|open(at)?2?|close|f?l?stat(x|fs)?|newfstatat|lseek|getdents64|m(un|re)?map|mprotect|brk|madvise|futex|f?truncate|unlink(at)?|rename(at2?)?|fcntl|flock|mkdir(at)?|access|faccessat2?|readlink(at)?|sendfile|splice|copy_file_range|fadvise64|ioctl|getrandom|clock_\w+)$/;
+
+/** Whether no other thread of the process did anything, so that what the process did was this thread's doing. */
+const alone = (data: SampleData, burner: Burner): boolean =>
+  data.threads
+    .filter((thread) => thread !== burner.thread)
+    .every((thread) => cpuShare(thread, data.seconds) < 0.01 && (thread.voluntarySwitches ?? 0) <= 2);
+
+/** What the thread moves through files and pipes, as the kernel counts it; null when nothing, or when others may have. */
+const movesBytes = ({ sampled: { data } }: Scene, burner: Burner): string | null => {
+  const { io } = data.process;
+  const moved = io === null ? 0 : io.rchar + io.wchar;
+  return moved > 0 && alone(data, burner) ? `it reads and writes ${kib(moved / 1024 / data.seconds)} a second` : null;
+};
+
+/** That its memory keeps changing, as it does while something is built; null when it does not, or others may have. */
+const movesMemory = ({ sampled: { data } }: Scene, burner: Burner): string | null => {
+  const { minorFaults, rssKib } = data.process;
+  const changes = minorFaults / data.seconds > 20 || Math.abs(rssKib.last - rssKib.first) > 1024;
+  return changes && alone(data, burner)
+    ? `its memory keeps changing (${count(minorFaults, 'page fault')} in ${duration(data.seconds)})`
+    : null;
+};
+
+const works = (name: string, how: string): Opinion => ({ kind: 'works', why: `${name} is busy, but gets on: ${how}` });
+
+/** A thread that spends its time in and between system calls: what these bring decides. */
+const callingOpinion = (scene: Scene, burner: Burner, name: string): Opinion => {
+  const calls = [...new Set(sampledCalls(burner.thread).map((call) => call.name))];
+  const moving = calls.every((call) => FILE_WORK.test(call)) ? movesBytes(scene, burner) : null;
+  if (moving !== null) return works(name, moving);
+  return {
+    kind: 'untold',
+    why: `${name} is busy in and between system calls (${list(calls.slice(0, 4)) || 'kernel time'}), and what they bring was not traced`,
+    ...(canTrace(scene.look) ? { wants: [strace.id] } : {}),
+  };
+};
+
+const opinionOf = (scene: Scene, burner: Burner): Opinion => {
+  const name = nameOf(scene, burner);
+  const traced = silence(scene, burner);
+  if (traced?.kind === 'spins') return syscallFinding(scene, burner, traced.spin);
+  if (traced?.kind === 'works') return works(name, traced.why);
+  if (!burner.silent && traced === null) return callingOpinion(scene, burner, name);
+  const thread = threadOf(scene.view, burner.thread.tid);
+  const course: PythonCourse =
+    thread === null
+      ? { kind: 'untold', why: scene.view === null ? 'no Python stacks of it could be read' : 'it runs no Python code' }
+      : pythonCourse(thread, scene.view?.source ?? []);
+  if (course.kind === 'works') return worksOpinion(name, course);
+  if (course.kind === 'spins' && thread !== null) return spinFinding(scene, burner, thread, course);
+  if (!burner.silent && traced?.kind === 'untold') return { kind: 'untold', why: `${name} is busy, and ${traced.why}` };
+  const moving = movesBytes(scene, burner) ?? movesMemory(scene, burner);
+  if (moving !== null) return works(name, moving);
+  const native = course.kind === 'native' ? course : null;
+  const why =
+    native !== null
+      ? `It was in one call from ${code(native.frame.function, 80)} (${code(`${native.frame.file}:${native.lines.at(-1) ?? native.frame.firstLine}`)}) in every sample.`
+      : `Whether it gets on cannot be told: ${course.kind === 'untold' ? course.why : 'too little was seen'}.`;
+  return nativeFinding(scene, burner, thread, native, why);
+};
+
+const worksOpinion = (name: string, course: Extract<PythonCourse, { kind: 'works' }>): Opinion => {
+  const { variable, frame } = course;
+  const how =
+    course.course === 'new'
+      ? 'takes ever new values'
+      : `goes ${variable.up > variable.down ? 'up' : 'down'}${variable.from === null ? '' : `, from ${variable.from} to ${variable.to}`}`;
+  const what = variable.name.startsWith('@iterator') ? 'what its loop goes over' : code(variable.name, 60);
+  return works(name, `${what} in ${code(frame.function, 80)} ${how}`);
+};
+
+const sceneOf = (look: Look, sampled: Seen<SampleData>): Scene => {
+  const seen = look.see(sockets);
+  const waiting = seen.seen
+    ? seen.data.sockets.filter((socket) => socket.receiveQueue > 0 && /^(LISTEN|ESTAB|CLOSE-WAIT)$/.test(socket.state))
+    : [];
+  return { look, sampled, view: pythonThreads(look), waiting, socketsEvidence: seen.seen ? seen.evidenceId : null };
+};
+
+const verdictOf = (opinions: readonly Opinion[]): Verdict => {
+  const findings = new Map<string, FindingDraft>();
+  const wants = new Set<string>();
+  for (const opinion of opinions) {
+    if (opinion.kind === 'works') continue;
+    for (const id of opinion.wants ?? []) wants.add(id);
+    if (opinion.kind === 'finding' && !findings.has(opinion.key)) findings.set(opinion.key, opinion.draft);
+  }
+  if (findings.size > 0) return { verdict: 'fires', findings: [...findings.values()], wants: [...wants] };
+  const untold = opinions.find((opinion) => opinion.kind === 'untold');
+  if (untold !== undefined) return { verdict: 'cannot-tell', why: untold.why, wants: [...wants] };
+  const works = opinions.find((opinion) => opinion.kind === 'works');
+  return { verdict: 'clear', why: works?.why ?? 'no thread was busy' };
+};
+
+/** A thread uses a processor and gets nowhere: in Python code, over system calls that bring nothing, or in native code. */
+export const busyLoop = defineCause({
+  id: 'busy-loop',
+  title: 'A thread spins without making progress',
+  needs: [sample],
+  explains: ['blocked-on-network', 'event-loop-blocked', 'gil-contention', 'waiting-forever'],
+  judge: (look) => {
+    const sampled = look.see(sample);
+    if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };
+    if (sampled.data.seconds < 0.4 || sampled.data.samples < 4) {
+      return { verdict: 'cannot-tell', why: 'the window was too short to tell which threads are busy' };
+    }
+    const hot = burners(sampled.data);
+    if (hot.length === 0) {
+      const shares = sampled.data.threads.map((thread) => cpuShare(thread, sampled.data.seconds));
+      return {
+        verdict: 'clear',
+        why: `no thread was busy: the busiest used ${percent(Math.max(0, ...shares))} of a processor`,
+      };
+    }
+    const scene = sceneOf(look, sampled);
+    return verdictOf(hot.slice(0, 8).map((burner) => opinionOf(scene, burner)));
+  },
+});

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { examine, expectFinding, pythons, startStanding } from '../../support/incident.ts';
+
+describe.each(pythons('3.6.15', '3.12.1'))('%s', (python) => {
+  it('names a job that waits for an HTTP answer without a timeout', async () => {
+    const { pid } = await startStanding('blocked-on-network/price_fetcher.py', { python });
+    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.85);
+    expect(finding.title).toMatch(
+      /main thread waits in `(PriceSource\.)?price_of`.*127\.0\.0\.1:\d+, without a timeout/,
+    );
+    expect(finding.summary).toContain('has never got a byte');
+    expect(finding.fixes[0]?.code).toContain('timeout=');
+    expect(finding.evidence.map((quote) => quote.text).join('\n')).toMatch(/ESTAB/);
+  });
+});
+
+describe.each(pythons('2.7.18', '3.9.18'))('%s', (python) => {
+  it('names a worker thread whose query is never answered', async () => {
+    const { pid } = await startStanding('blocked-on-network/ledger_client.py', { python });
+    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.6);
+    expect(finding.title).toMatch(/receive|query/);
+    expect(finding.summary).toMatch(/last of them/);
+  });
+});
+
+it('names the upstream in which the threads of a server hang', async () => {
+  const { pid } = await startStanding('blocked-on-network/gateway.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.8);
+  expect(finding.title).toMatch(/load_profile/);
+});
+
+it('names an address that does not answer the request to connect', async () => {
+  const { pid } = await startStanding('blocked-on-network/full_backlog.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.9);
+  expect(finding.title).toMatch(/to connect to 127\.0\.0\.1:\d+/);
+  expect(finding.summary).toContain('SYN-SENT');
+});
+
+it('names a peer that does not read what it is sent', async () => {
+  const { pid } = await startStanding('blocked-on-network/backup_upload.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.9);
+  expect(finding.title).toMatch(/upload.*to send to/);
+});
+
+it('names a mail server that never greets', async () => {
+  const { pid } = await startStanding('blocked-on-network/greeting.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.6);
+  expect(finding.title).toMatch(/send/);
+});

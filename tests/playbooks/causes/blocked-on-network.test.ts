@@ -1,0 +1,165 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { blockedOnNetwork } from '../../../playbooks/causes/blocked-on-network.ts';
+import { purposeOf } from '../../../playbooks/causes/blocked-on-network.waits.ts';
+import type { Probe, PythonFrame } from '../../../playbooks/model/index.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
+import { changedLook, firstFinding, loadLook, verdictOn } from '../../support/record-look.ts';
+
+let probes: ReadonlyMap<string, Probe>;
+beforeAll(async () => {
+  probes = await loadProbes();
+});
+
+const judge = (name: string, without: readonly string[] = []) =>
+  verdictOn(blockedOnNetwork, loadLook(`blocked-on-network/${name}`), probes, without);
+
+const frame = (name: string, file: string): PythonFrame => ({
+  function: name,
+  file,
+  line: 10,
+  firstLine: 1,
+  signal: null,
+  holds: [],
+  at: 1,
+});
+
+describe('fires', () => {
+  it('for an HTTP request that was never answered, with peer, queues and the call to change', () => {
+    const finding = firstFinding(judge('price_fetcher'));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(
+      /^The main thread waits in `PriceSource\.price_of` \(`\/srv\/app\/blocked-on-network\/price_fetcher\.py:\d+`\) for an answer of 127\.0\.0\.1:\d+, without a timeout$/,
+    );
+    expect(finding.summary).toMatch(/it sent \d+ bytes, .* and has never got a byte/);
+    expect(finding.evidence.map((quote) => quote.text)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/in recvfrom \d+ times/),
+        expect.stringMatching(/^tcp fd=\d+ ESTAB/),
+      ]),
+    );
+    expect(finding.fixes[0]?.code).toContain('timeout=30');
+    expect(finding.fixes[1]?.code).toMatch(/^ss -ltnp 'sport = :\d+'$/);
+  });
+
+  it('less surely for a protocol that it does not know', () => {
+    const finding = firstFinding(judge('ledger_client'));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.6);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).toContain('Inferred: that the other side owes an answer');
+  });
+
+  it('once for all threads that hang at the same place', () => {
+    const verdict = judge('gateway');
+    expect(verdict.verdict === 'fires' && verdict.findings.length).toBe(1);
+    expect(firstFinding(verdict).title).toMatch(/^4 threads wait in `Handler\.load_profile`/);
+  });
+
+  it('for a connection that nobody accepts', () => {
+    const finding = firstFinding(judge('full_backlog'));
+    expect(finding.confidence).toBe(0.95);
+    expect(finding.title).toContain('to connect to');
+    expect(finding.fixes[1]?.detail).toContain('queue of connections is full');
+  });
+
+  it('for a peer that reads no more', () => {
+    const finding = firstFinding(judge('backup_upload'));
+    expect(finding.confidence).toBeGreaterThan(0.9);
+    expect(finding.title).toContain('to send to');
+    expect(finding.summary).toMatch(/not taken by the other side/);
+  });
+
+  it('without Python stacks too, and then less surely', () => {
+    const finding = firstFinding(judge('price_fetcher', ['py-stacks']));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.confidence).toBeLessThan(0.7);
+  });
+});
+
+describe('is clear', () => {
+  it.each(['idle_server', 'busy_server', 'asyncio_server', 'thread_pool', 'child_waiter', 'consumer'])(
+    'for healthy %s',
+    (name) => {
+      const verdict = verdictOn(blockedOnNetwork, loadLook(`healthy/${name}`), probes);
+      expect(verdict.verdict).toBe('clear');
+    },
+  );
+
+  it('for a server that waits for the next request of a client of its own', () => {
+    // The kernel counts the SYN of the side that connected among its acknowledged bytes; without that one it is the server's.
+    const look = changedLook(loadLook('blocked-on-network/ledger_client'), 'sockets', (text) =>
+      text.replace(/bytes_acked:(\d+)/g, (_, number: string) => `bytes_acked:${Number(number) - 1}`),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+
+  it('when bytes lie there to be read', () => {
+    const look = changedLook(loadLook('blocked-on-network/ledger_client'), 'sockets', (text) =>
+      text.replace(/ESTAB 0 0/g, 'ESTAB 12 0'),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+
+  it('when the thread was in the call for part of the window only', () => {
+    const look = changedLook(loadLook('blocked-on-network/price_fetcher'), 'sample', (text) =>
+      text.replace(
+        /in recvfrom (\d+) times/,
+        (_, times: string) => `in recvfrom ${Math.floor(Number(times) / 2)} times`,
+      ),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+});
+
+describe('cannot tell', () => {
+  it('without a window', () => {
+    expect(judge('price_fetcher', ['sample'])).toMatchObject({ verdict: 'cannot-tell', wants: ['sample'] });
+  });
+
+  it('when the waits could not be read', () => {
+    const look = changedLook(loadLook('blocked-on-network/price_fetcher'), 'sample', (text) =>
+      text.replace(/in \w+ (\d+) times, last .*$/gm, 'in an unreadable system call $1 times'),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes)).toMatchObject({
+      verdict: 'cannot-tell',
+      why: expect.stringContaining('root'),
+    });
+  });
+});
+
+describe('what a wait is for', () => {
+  const stack = (...frames: PythonFrame[]) => ({ count: 60, frames });
+  const socket = frame('SocketIO.readinto', '/usr/lib/python3.11/socket.py');
+  const http = frame('HTTPResponse._read_status', '/usr/lib/python3.11/http/client.py');
+
+  it('an answer, when a client library that takes turns is in it', () => {
+    expect(purposeOf(stack(socket, http, frame('fetch', '/srv/a.py')))).toMatchObject({
+      kind: 'answer',
+      library: 'http.client',
+    });
+  });
+
+  it('messages, when the library or the program says so', () => {
+    const redis = '/usr/lib/python3/dist-packages/redis/';
+    const read = frame('Connection.read_response', `${redis}connection.py`);
+    const ask = frame('Redis.execute_command', `${redis}client.py`);
+    expect(purposeOf(stack(socket, read, ask, frame('ListCommands.blpop', `${redis}commands/core.py`))).kind).toBe(
+      'messages',
+    );
+    expect(purposeOf(stack(socket, read, ask, frame('BasicKeyCommands.get', `${redis}commands/core.py`))).kind).toBe(
+      'answer',
+    );
+    expect(purposeOf(stack(socket, http, frame('long_poll', '/srv/a.py'))).kind).toBe('messages');
+    expect(purposeOf(stack(frame('consume', '/srv/a.py'))).kind).toBe('messages');
+  });
+
+  it('requests, when a server library waits', () => {
+    const server = frame('BaseHTTPRequestHandler.handle_one_request', '/usr/lib/python3.11/http/server.py');
+    expect(purposeOf(stack(socket, server)).kind).toBe('requests');
+    expect(purposeOf(stack(socket, http, frame('do_GET', '/srv/a.py'), server)).kind).toBe('answer');
+  });
+
+  it('something asked for, by the names of the program’s own functions', () => {
+    expect(purposeOf(stack(frame('fetch_price', '/srv/a.py'))).kind).toBe('asking');
+    expect(purposeOf(stack(frame('main', '/srv/a.py'))).kind).toBe('unknown');
+  });
+});

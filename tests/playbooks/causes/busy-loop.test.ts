@@ -1,0 +1,164 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { busyLoop } from '../../../playbooks/causes/busy-loop.ts';
+import type { Probe } from '../../../playbooks/model/index.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
+import { changedLook, firstFinding, loadLook, verdictOn } from '../../support/record-look.ts';
+
+let probes: ReadonlyMap<string, Probe>;
+beforeAll(async () => {
+  probes = await loadProbes();
+});
+
+const judge = (name: string, without: readonly string[] = []) =>
+  verdictOn(busyLoop, loadLook(`busy-loop/${name}`), probes, without);
+
+describe('a loop of Python code that gets nowhere', () => {
+  it('is named with function, lines, condition and the variables that stay', () => {
+    const finding = firstFinding(judge('recall_service'));
+    expect(finding.confidence).toBeGreaterThan(0.95);
+    expect(finding.title).toContain('`NewUserRecall.sample_game` (`/srv/app/busy-loop/recall_service.py:37-44`)');
+    expect(finding.summary).toContain('`while pool_can_use and len(taken) < want:`');
+    expect(finding.summary).toContain('`pool_can_use`, `taken` and `want` were the same in every look');
+    expect(finding.summary).toContain('strace saw not a single system call');
+    expect(finding.summary).toMatch(/1 connection to `127\.0\.0\.1:\d+` not accepted/);
+    expect(finding.evidence.map((quote) => quote.text.trim())).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^index: int, \d+ changes/),
+        expect.stringMatching(/^tcp fd=\d+ LISTEN/),
+      ]),
+    );
+    expect(finding.fixes.map((fix) => fix.title)[0]).toBe('Keep the state before you restart');
+    expect(finding.fixes[1]?.code).toContain('while pool_can_use and len(taken) < want:\n    rounds += 1');
+  });
+
+  it('is asked to be traced before it is called sure, and can be told without', () => {
+    const verdict = judge('settle_orders', ['strace']);
+    expect(verdict).toMatchObject({ verdict: 'fires', wants: ['strace'] });
+    expect(firstFinding(verdict).confidence).toBeCloseTo(0.88, 2);
+    expect(firstFinding(judge('settle_orders')).confidence).toBeGreaterThan(0.9);
+  });
+
+  it('may count its rounds', () => {
+    const finding = firstFinding(judge('settle_orders'));
+    expect(finding.summary).toContain('Only `self.rounds` grows, and nothing in the loop depends on it');
+    expect(firstFinding(judge('category_walk')).summary).toContain('`steps`');
+  });
+
+  it('is a hint only when its variables were not watched and nobody waits', () => {
+    const look = changedLook(loadLook('busy-loop/category_walk'), 'py-stacks', (text) =>
+      text.replace(/^ {2}variables[\s\S]*?(?=^source|^thread|^end)/gm, '').replace(/^source[\s\S]*?(?=^end)/m, ''),
+    );
+    expect(firstFinding(verdictOn(busyLoop, look, probes)).confidence).toBeLessThan(0.5);
+  });
+
+  it('is more than a hint without them when clients wait for this very thread', () => {
+    const look = changedLook(loadLook('busy-loop/recall_service'), 'py-stacks', (text) =>
+      text.replace(/^ {2}variables[\s\S]*?(?=^source|^thread|^end)/gm, '').replace(/^source[\s\S]*?(?=^end)/m, ''),
+    );
+    expect(firstFinding(verdictOn(busyLoop, look, probes)).confidence).toBeCloseTo(0.6, 2);
+  });
+});
+
+describe('a busy thread of which something goes onward', () => {
+  const instead = (from: RegExp, to: string) =>
+    verdictOn(
+      busyLoop,
+      changedLook(loadLook('busy-loop/settle_orders'), 'py-stacks', (text) => text.replace(from, to)),
+      probes,
+      ['strace'],
+    );
+
+  it('is clear when an outer iterator advances', () => {
+    const verdict = instead(
+      /^ {6}still: ([^\n]*)pending/m,
+      '      @iterator0: list_iterator, 40 changes in 60 looks, 40 up, 0 down, 0 back, from 3 to 900\n      still: $1pending',
+    );
+    expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('what its loop goes over') });
+  });
+
+  it('is clear when the condition’s variable shrinks', () => {
+    const verdict = instead(
+      /^( {6}still: .*) {2}len\(pending\)/m,
+      '      len(pending): size, 12 changes in 60 looks, 0 up, 12 down, 0 back, from 40 to 28\n$1',
+    );
+    expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`len(pending)`') });
+  });
+
+  it('is clear when the counter is what the loop waits for', () => {
+    const verdict = instead(/\| {8,9}while pending:/g, '|         while self.rounds < limit:');
+    expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`self.rounds`') });
+  });
+
+  it('is a hint when the loop asks for the time', () => {
+    const verdict = instead(/\| {8,9}while pending:/g, '|         while time.monotonic() < deadline:');
+    expect(firstFinding(verdict).confidence).toBeLessThan(0.5);
+  });
+});
+
+describe('a spin over system calls', () => {
+  it('at the end of a connection names descriptor, state and the frame', () => {
+    const finding = firstFinding(judge('line_client'));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(/spins over recvfrom in `LineClient\.read_line`/);
+    expect(finding.summary).toMatch(
+      /descriptor \d+ \(tcp 127\.0\.0\.1:\d+ to 127\.0\.0\.1:\d+, CLOSE-WAIT\) gives 0 bytes at once/,
+    );
+    expect(finding.evidence.some((quote) => quote.text.includes('= 0 <'))).toBe(true);
+  });
+
+  it('without waiting for readiness', () => {
+    expect(firstFinding(judge('feed_poller')).summary).toContain('fails with EAGAIN at once');
+  });
+
+  it('that is told of bytes which nobody takes', () => {
+    const finding = firstFinding(judge('mux_server'));
+    expect(finding.title).toContain('epoll_wait');
+    expect(finding.fixes[0]?.title).toContain('Take what is ready');
+  });
+
+  it.each(['line_client', 'feed_poller', 'mux_server'])(
+    '%s cannot be told without a trace, and asks for one',
+    (name) => {
+      expect(judge(name, ['strace'])).toMatchObject({ verdict: 'cannot-tell', wants: ['strace'] });
+    },
+  );
+});
+
+describe('native code', () => {
+  it('that goes round and finds nothing is told by what it goes over', () => {
+    const finding = firstFinding(judge('shard_pick'));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toContain('`Ring.next_shard`');
+    expect(finding.summary).toContain('Its innermost C functions were');
+  });
+});
+
+describe('is clear', () => {
+  it.each([
+    ['idle_server', 'no thread was busy'],
+    ['numeric_job', 'what its loop goes over in `count_primes` goes up'],
+    ['relax_grid', 'takes ever new values'],
+    ['hash_files', 'reads and writes'],
+    ['gzip_logs', 'reads and writes'],
+  ])('healthy %s: %s', (name, why) => {
+    const verdict = verdictOn(busyLoop, loadLook(`healthy/${name}`), probes);
+    expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining(why) });
+  });
+});
+
+describe('cannot tell', () => {
+  it('without a window', () => {
+    expect(judge('settle_orders', ['sample'])).toMatchObject({ verdict: 'cannot-tell', wants: ['sample'] });
+  });
+
+  it('from a window that was too short', () => {
+    const look = changedLook(loadLook('busy-loop/settle_orders'), 'sample', (text) =>
+      text.replace(/^window: [\d.]+ s, \d+ samples/m, 'window: 0.100 s, 3 samples'),
+    );
+    expect(verdictOn(busyLoop, look, probes)).toMatchObject({
+      verdict: 'cannot-tell',
+      why: expect.stringContaining('too short'),
+    });
+  });
+});
