@@ -33,6 +33,9 @@ export interface Investigation {
   readonly files: readonly RedactedEvidence[];
 }
 
+/** Phases 1 and 2 cost the process nothing, so once it is identified their steps share one window; the others follow. */
+const ROUNDS = [[1, 2], [3], [4], [5]] as const;
+
 /**
  * One look at one process: plan, collect, observe, judge, phase by phase, until the evidence is conclusive; then
  * redact and summarize. Throws LookFailed when there is nothing to report.
@@ -53,8 +56,8 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
   try {
     const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore);
     let judgement = await look.identify();
-    for (const phase of [1, 2, 3, 4, 5] as const) {
-      await look.run(phase, judgement.wanted);
+    for (const phases of ROUNDS) {
+      await look.run(phases, judgement.wanted);
       if (tools.signal.aborted) throw whyAborted(tools.signal);
       judgement = look.judge();
       const lost = look.lostIn();

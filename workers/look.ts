@@ -100,10 +100,10 @@ export const beginLook = (
       };
       return judgeNow();
     },
-    /** Runs the steps of a phase side by side: those that always run, and those that some cause wants. */
-    run: async (phase: Phase, wanted: ReadonlySet<string>): Promise<void> => {
+    /** Runs the steps of these phases side by side: those that always run, and those that some cause wants. */
+    run: async (phases: readonly Phase[], wanted: ReadonlySet<string>): Promise<void> => {
       const running: PlannedStep[] = [];
-      for (const step of steps.get(phase) ?? []) {
+      for (const step of phases.flatMap((each) => steps.get(each) ?? [])) {
         if (step.probe.id === identify.id) continue;
         if (step.always || wanted.has(step.probe.id)) running.push(step);
         else
@@ -114,6 +114,7 @@ export const beginLook = (
           });
       }
       if (running.length === 0) return;
+      const phase = running.map((step) => step.probe.phase).reduce((a, b) => (a > b ? a : b));
       const unfinished = new Set(running);
       const began = tools.now();
       const windowMs = 1000 * (request.windowSeconds ?? playbook.windowSeconds);
