@@ -109,7 +109,7 @@ describe('identify on live processes', () => {
     );
   });
 
-  const PYENV = '/root/.pyenv/versions/3.12.1/bin/python3.12';
+  const PYENV = `${process.env.HOME}/.pyenv/versions/3.12.1/bin/python3.12`;
   it.skipIf(!existsSync(PYENV))(
     'finds the interpreter in a shared library and its full version in the path',
     async () => {

@@ -148,7 +148,7 @@ os._exit(0)`,
     expect(held).toMatchObject([{ pid: heir, comm: 'python3', state: 'S' }]);
   });
 
-  const pythons = ['3.6.15', '3.13.0'].map((version) => `/root/.pyenv/versions/${version}/bin/python3`);
+  const pythons = ['3.6.15', '3.13.0'].map((version) => `${process.env.HOME}/.pyenv/versions/${version}/bin/python3`);
   it.skipIf(!pythons.every(existsSync)).each(pythons)('runs on %s', async (python) => {
     const path = join(scratch(), 'app.lock');
     const live = await startLocker('flock', path);

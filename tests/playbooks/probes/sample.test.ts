@@ -277,7 +277,7 @@ print("ready", flush=True); time.sleep(1000)`,
     expect(partly(parsed)).toMatch(/not readable: system calls of 1 threads/);
   });
 
-  const pythons = ['3.6.15', '3.13.0'].map((version) => `/root/.pyenv/versions/${version}/bin/python3`);
+  const pythons = ['3.6.15', '3.13.0'].map((version) => `${process.env.HOME}/.pyenv/versions/${version}/bin/python3`);
   it.skipIf(!pythons.every(existsSync)).each(pythons)('runs on %s', async (python) => {
     const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
     const { parsed } = await look(live.pid, { known: { python } });
