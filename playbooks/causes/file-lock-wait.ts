@@ -130,6 +130,21 @@ const madeFileFixes = (wait: FileWait): Fix[] => {
   ];
 };
 
+/** How sure it is; a lock that went on to another holder meanwhile is in use, and only the queue for it is long. */
+const confidenceOf = (wait: FileWait, is: { database: boolean; named: boolean; self: boolean }): number => {
+  if (wait.later === 'moved') return 0.35;
+  if (wait.stuck !== 'yes' || is.database) return 0.75;
+  if (is.named) return wait.how === 'polled' || wait.later === 'same' ? 0.95 : 0.88;
+  if (is.self) return 0.85;
+  return wait.kind === 'file' ? 0.7 : 0.65;
+};
+
+const LATER = {
+  same: ' A second look at the locks, after the window, shows the same holder.',
+  moved:
+    ' A second look at the locks, after the window, shows another holder: the lock is handed on, and the wait is a queue.',
+} as const;
+
 const draftOf = (look: Look, wait: FileWait): FindingDraft => {
   const pid = look.target.pid;
   const view = pythonThreads(look);
@@ -159,18 +174,7 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
         : wait.kind === 'file'
           ? 'Who made it cannot be seen: the kernel keeps no record of lock files.'
           : 'Who holds it could not be seen.';
-  const confidence =
-    wait.stuck !== 'yes'
-      ? 0.75
-      : database
-        ? 0.75
-        : others.length > 0
-          ? 0.95
-          : self
-            ? 0.85
-            : wait.kind === 'file'
-              ? 0.7
-              : 0.65;
+  const confidence = confidenceOf(wait, { database, named: others.length > 0, self });
   const title =
     others[0] !== undefined
       ? `Waits for ${place(wait)}, which process ${others[0].pid}${others[0].comm === null ? '' : ` (${code(others[0].comm, 40)})`} holds`
@@ -183,7 +187,7 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
     confidence,
     title,
     summary:
-      `${who.charAt(0).toUpperCase()}${who.slice(1)} wants ${place(wait)}${own === null ? '' : ` in ${frameName(own)}`}. ${effort(look, wait)} ${holder}` +
+      `${who.charAt(0).toUpperCase()}${who.slice(1)} wants ${place(wait)}${own === null ? '' : ` in ${frameName(own)}`}. ${effort(look, wait)} ${holder}${wait.later === null || self ? '' : LATER[wait.later]}` +
       `${run === undefined ? '' : ` It does so inside the handler of ${signalName(run.signal)}, ${frameName(run.handler)}; a handler should take no lock, because it may interrupt code that has it.`}` +
       `${database ? ' The bytes that it locks are those of an SQLite database: the holder has a transaction open.' : ''}` +
       `${queue.length === 0 ? '' : ` ${count(queue.length, 'other process', 'other processes')} ${queue.length === 1 ? 'waits' : 'wait'} for it too.`}` +
@@ -225,12 +229,14 @@ const ownWaits = (look: Look): FileWait[] => {
 };
 
 const judge = (look: Look): Verdict => {
-  const findings = ownWaits(look).map((wait) => draftOf(look, wait));
+  const waits = ownWaits(look);
+  const findings = waits.map((wait) => draftOf(look, wait));
   if (findings.length > 0) {
+    const unsure = waits.some((wait) => wait.stuck !== 'yes');
     return {
       verdict: 'fires',
       findings: findings.toSorted((a, b) => b.confidence - a.confidence),
-      wants: ['strace', hostLocks.id],
+      wants: [hostLocks.id, ...(unsure ? [strace.id] : [])],
     };
   }
   const traced = look.see(strace);
@@ -250,7 +256,7 @@ const judge = (look: Look): Verdict => {
   const view = pythonThreads(look);
   const napping = nappingThreads(look).filter((tid) => {
     const thread = threadOf(view, tid);
-    return thread === null || (keepsAtIt(thread) && (thread.stacks[0]?.frames.length ?? 0) > 1);
+    return thread === null || keepsAtIt(thread);
   });
   if (napping.length > 0) {
     const who = napping.length === 1 ? 'one thread sleeps and wakes' : `${napping.length} threads sleep and wake`;

@@ -1,4 +1,4 @@
-import type { Look, PythonFrame, PythonStack } from '../model/index.ts';
+import type { Look, PythonFrame } from '../model/index.ts';
 import { hostLocks } from '../probes/host-locks.ts';
 import { locks } from '../probes/locks.ts';
 import { lsof } from '../probes/lsof.ts';
@@ -7,140 +7,25 @@ import { strace } from '../probes/strace.ts';
 import { type EvidenceLine, type FileWait, fileWaits, nappingThreads } from '../reading/lock-waits.ts';
 import { pathKey } from '../reading/locks.ts';
 import { type PythonThreadView, type PythonView, shareWhere, threadName } from '../reading/python.ts';
-import { type HandlerRun, handlerRuns, inHandler } from '../reading/signals.ts';
+import { handlerRuns, inHandler } from '../reading/signals.ts';
 import { waitLimit } from '../reading/syscalls.ts';
 import { code, duration } from '../reading/text.ts';
-
-/** The lock that a handler waits for. */
-export type WantedLock =
-  | { readonly kind: 'file'; readonly wait: FileWait }
-  | { readonly kind: 'memory'; readonly type: string }
-  /** A lock between processes that lives in shared memory (multiprocessing). */
-  | { readonly kind: 'shared'; readonly type: string };
-
-/** A thread whose signal handler waits for a lock that the interrupted code of the same thread has. */
-export interface SelfWait {
-  readonly thread: PythonThreadView;
-  readonly stack: PythonStack;
-  /** Innermost first. */
-  readonly runs: readonly HandlerRun[];
-  /** Samples in which a handler was on the stack. */
-  readonly share: number;
-  readonly lock: WantedLock;
-  readonly confidence: number;
-  /** What was not seen directly; null when all was. */
-  readonly inferred: string | null;
-  /** The interrupted frame that has the lock; null when it cannot be told which. */
-  readonly holder: PythonFrame | null;
-  readonly lines: readonly EvidenceLine[];
-}
-
-export type Opinion =
-  | { readonly kind: 'self'; readonly wait: SelfWait }
-  | { readonly kind: 'other'; readonly why: string }
-  | { readonly kind: 'untold'; readonly why: string; readonly wants: readonly string[] };
-
-/** A thread must have a handler on its stack in this share of the samples, or the handler comes to its end. */
-const INSIDE = 0.9;
-
-const lastName = (frame: PythonFrame): string => frame.function.slice(frame.function.lastIndexOf('.') + 1);
-const className = (frame: PythonFrame): string => frame.function.slice(0, Math.max(0, frame.function.lastIndexOf('.')));
-const inModule = (frame: PythonFrame, file: string): boolean => frame.file.endsWith(`/${file}`);
-const sameFunction = (a: PythonFrame, b: PythonFrame): boolean =>
-  a.file === b.file && a.function === b.function && a.firstLine === b.firstLine;
-
-/** Frames in which threading waits for an event or for a thread and not for a lock (Lib/threading.py). */
-const waitsForEvent = (frame: PythonFrame): boolean =>
-  inModule(frame, 'threading.py') && /^(wait|join|_wait_for_tstate_lock)$/.test(lastName(frame));
-
-/** The stack to show: of those with a handler, the one whose innermost function is the usual one and that is shortest. */
-const representative = (thread: PythonThreadView): PythonStack | null => {
-  const stacks = thread.stacks.filter(inHandler);
-  const counts = new Map<string, number>();
-  const key = (stack: PythonStack) => `${stack.frames[0]?.file}:${stack.frames[0]?.function}`;
-  for (const stack of stacks) counts.set(key(stack), (counts.get(key(stack)) ?? 0) + stack.count);
-  const usual = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
-  return stacks.filter((stack) => key(stack) === usual).sort((a, b) => a.frames.length - b.frames.length)[0] ?? null;
-};
-
-/** Locks that their own thread may take again, so that it never waits for them (threading.RLock, logging's handlers). */
-const REENTRANT = /(^|[._])RLock$/;
-
-/**
- * The interrupted frame that seems to have the lock: it runs through the same code as the waiting handler does, the
- * nearer to the lock the better, or is inside of a `with` of the type that the handler is about to enter.
- */
-const likelyHolder = (run: HandlerRun): PythonFrame | null => {
-  const inside = run.inside.filter((frame) => frame.signal === null);
-  const common = inside.flatMap((frame) =>
-    run.interrupted.filter((other) => other.signal === null && sameFunction(frame, other)),
-  );
-  const entering = inside.filter((frame) => /^(__enter__|acquire)$/.test(lastName(frame)));
-  return (
-    common.find((frame) => frame.holds.some((held) => !REENTRANT.test(held.type))) ??
-    run.interrupted.find((frame) =>
-      frame.holds.some((held) => entering.some((other) => className(other) === held.type)),
-    ) ??
-    common.find((frame) => !/^(__enter__|acquire)$/.test(lastName(frame))) ??
-    null
-  );
-};
-
-const frameLine = (thread: PythonThreadView, frame: PythonFrame): EvidenceLine => ({
-  evidenceId: thread.evidenceId,
-  at: frame.at,
-});
-
-interface Scene {
-  readonly look: Look;
-  readonly view: PythonView;
-  readonly thread: PythonThreadView;
-  readonly stack: PythonStack;
-  readonly runs: readonly HandlerRun[];
-  readonly run: HandlerRun;
-  readonly share: number;
-  /** Whether no other thread exists that could hold or release a lock. */
-  readonly alone: boolean;
-}
-
-const selfWait = (
-  scene: Scene,
-  lock: WantedLock,
-  found: {
-    confidence: number;
-    inferred?: string;
-    holder: PythonFrame | null;
-    /** Address of the lock, where it is known. */
-    address?: string;
-    lines: readonly EvidenceLine[];
-  },
-): Opinion => {
-  const { thread, stack, runs, run, share } = scene;
-  const waiting = run.inside[0] ?? run.handler;
-  const shown = found.holder ?? run.interrupted[0];
-  const frames = [waiting, run.handler, ...(shown === undefined ? [] : [shown])];
-  // The lines that say what a frame holds stand right below it.
-  const which = found.holder?.holds.findIndex((each) =>
-    found.address === undefined ? !REENTRANT.test(each.type) : each.address === found.address,
-  );
-  const held = found.holder?.holds.length
-    ? [{ evidenceId: thread.evidenceId, at: found.holder.at + 1 + Math.max(0, which ?? 0) }]
-    : [];
-  return {
-    kind: 'self',
-    wait: {
-      thread,
-      stack,
-      runs,
-      share,
-      lock,
-      confidence: found.confidence,
-      inferred: found.inferred ?? null,
-      holder: found.holder,
-      lines: [...frames.map((frame) => frameLine(thread, frame)), ...held, ...found.lines],
-    },
-  };
-};
+import {
+  className,
+  frameLine,
+  gaveBack,
+  INSIDE,
+  inModule,
+  lastName,
+  likelyHolder,
+  type Opinion,
+  representative,
+  type Scene,
+  selfWait,
+  steadyInnermost,
+  type WantedLock,
+  waitsForEvent,
+} from './signal-handler-deadlock.stack.ts';
 
 const hasOpen = (look: Look, path: string | null): EvidenceLine | null => {
   const open = look.see(lsof);
@@ -196,24 +81,10 @@ const judgeFile = (scene: Scene, wait: FileWait): Opinion => {
   return selfWait(scene, { kind: 'file', wait }, { confidence: 0.8, inferred, holder, lines });
 };
 
-const steadyInnermost = (thread: PythonThreadView, stack: PythonStack): boolean => {
-  const inner = stack.frames[0];
-  const same = (other: PythonStack) =>
-    inner !== undefined &&
-    other.frames[0] !== undefined &&
-    sameFunction(other.frames[0], inner) &&
-    other.frames[0].line === inner.line;
-  return shareWhere(thread, same) >= INSIDE;
-};
-
-/** Whether Condition.wait stands between the frame and the handler: it gives the lock back while it waits. */
-const gaveBack = (run: HandlerRun, holder: PythonFrame): boolean =>
-  run.interrupted.slice(0, run.interrupted.indexOf(holder)).some(waitsForEvent);
-
 const judgeMemory = (scene: Scene, waitsFor: NonNullable<PythonThreadView['waitsFor']>): Opinion => {
   const { run, thread, view } = scene;
   const { type, address } = waitsFor;
-  const lock = { kind: 'memory', type } as const;
+  const lock: WantedLock = { kind: 'memory', type, through: null };
   const lines = [{ evidenceId: thread.evidenceId, at: waitsFor.at }];
   const has = (frame: PythonFrame) => frame.holds.some((held) => held.address === address);
   const holder = run.interrupted.find(has);
@@ -237,6 +108,30 @@ const judgeMemory = (scene: Scene, waitsFor: NonNullable<PythonThreadView['waits
   return selfWait(scene, lock, { confidence: site === null ? 0.6 : 0.8, inferred, holder: site, lines });
 };
 
+/** The handler waits for an event or a thread: for one, perhaps, that waits for the interrupted code's lock. */
+const judgeEvent = (scene: Scene): Opinion => {
+  const { run, thread, view, stack } = scene;
+  for (const other of view.threads) {
+    const wanted = other.waitsFor;
+    const usual = other.stacks[0];
+    if (other === thread || wanted === null || usual === undefined || !steadyInnermost(other, usual)) continue;
+    const address = wanted.address;
+    const holder = run.interrupted.find((frame) => frame.holds.some((held) => held.address === address));
+    if (holder === undefined || gaveBack(run, holder) || !steadyInnermost(thread, stack)) continue;
+    const lock: WantedLock = { kind: 'memory', type: wanted.type, through: other };
+    const inferred = `that the handler waits for ${threadName(other)} and not for something else`;
+    const lines = [
+      { evidenceId: other.evidenceId, at: wanted.at },
+      ...(usual.frames[0] === undefined ? [] : [frameLine(other, usual.frames[0])]),
+    ];
+    return selfWait(scene, lock, { confidence: 0.82, inferred, holder, address, lines });
+  }
+  return {
+    kind: 'other',
+    why: `a signal handler of ${threadName(thread)} waits for an event or a thread, not for a lock`,
+  };
+};
+
 const NO_LOCK_CALLS = /^(wait4|waitid|read|readv|write|writev|recv\w*|send\w*|accept4?|connect|p?poll|epoll_\w+)$/;
 const HOLDABLE = /(^|\.)(Lock|RLock|Semaphore|BoundedSemaphore|Condition|SemLock)$/;
 
@@ -256,7 +151,11 @@ const judgeShared = (scene: Scene): Opinion | null => {
   const type = holder.holds.find((held) => HOLDABLE.test(held.type))?.type ?? 'Lock';
   const inferred = `the handler waits for a lock of this kind (\`${type}\`) and the interrupted code has one; that both are the same one is inferred`;
   const lines = [{ evidenceId: sampled.evidenceId, at: call.at }];
-  return selfWait(scene, { kind: 'shared', type }, { confidence: 0.78, inferred, holder, lines });
+  return selfWait(
+    scene,
+    { kind: 'shared', type },
+    { confidence: likelyHolder(run) === holder ? 0.85 : 0.78, inferred, holder, lines },
+  );
 };
 
 /** It sleeps and wakes inside the handler: only a trace tells what it tries. */
@@ -311,12 +210,7 @@ const judgeThread = (look: Look, view: PythonView, thread: PythonThreadView): Op
   if (best !== undefined) return best;
   const inner = stack.frames[0];
   if (inner !== undefined && waitsForEvent(inner)) {
-    return (
-      judgeShared(scene) ?? {
-        kind: 'other',
-        why: `a signal handler of ${threadName(thread)} waits for an event or a thread, not for a lock`,
-      }
-    );
+    return judgeShared(scene) ?? judgeEvent(scene);
   }
   if (thread.waitsFor !== null && steadyInnermost(thread, stack)) return judgeMemory(scene, thread.waitsFor);
   return judgeShared(scene) ?? judgePolling(scene);

@@ -1,116 +1,19 @@
-import { defineCause, type FindingDraft, type Fix, type Look, type PythonFrame, type Verdict } from '../model/index.ts';
-import { identify } from '../probes/identify.ts';
+import { defineCause, type FindingDraft, type Look, type Verdict } from '../model/index.ts';
 import { sample } from '../probes/sample.ts';
-import { strace } from '../probes/strace.ts';
 import { frameName, ownFrame, type PythonView, pythonThreads, samplesWhere, threadName } from '../reading/python.ts';
-import { asksToEnd, beat, inHandler, receivedSignals, signalName } from '../reading/signals.ts';
-import { code, count, duration, list, shellCommand } from '../reading/text.ts';
-import { judgeHandlers, type SelfWait } from './signal-handler-deadlock.evidence.ts';
-
-interface Sender {
-  readonly pid: number;
-  readonly words: string;
-  readonly seen: boolean;
-}
-
-/** Who sends the signal: seen in a trace, or else the parent, who usually does. */
-const senderOf = (look: Look, wait: SelfWait): Sender | null => {
-  const traced = look.see(strace);
-  const who = look.see(identify);
-  const parent = who.seen ? who.data.parent : null;
-  const name = (pid: number): string =>
-    parent?.pid === pid ? `its parent, process ${pid} (${code(parent.command, 100)})` : `process ${pid}`;
-  const signal = signalName(wait.runs[0]?.signal ?? 0);
-  const repeated = traced.seen
-    ? receivedSignals(traced.data, look.target.pid).find((each) => each.signal === signal)
-    : undefined;
-  if (repeated !== undefined) {
-    const every = beat(repeated.times);
-    const often =
-      every === null ? 'once during the trace' : `${repeated.times.length} times, every ${duration(every.seconds)}`;
-    return { pid: repeated.peer, words: `${signal} came from ${name(repeated.peer)} ${often}.`, seen: true };
-  }
-  if (wait.runs.length < 2 || parent === null || parent.pid <= 1) return null;
-  return {
-    pid: parent.pid,
-    words: `Somebody sends ${signal} again and again; look at ${name(parent.pid)} first.`,
-    seen: false,
-  };
-};
-
-const lockName = (wait: SelfWait): string => {
-  const { lock } = wait;
-  if (lock.kind !== 'file') return `a ${code(lock.type)}`;
-  const words = { flock: 'file lock', record: 'record lock', file: 'lock file' } as const;
-  return lock.wait.path === null
-    ? `a ${words[lock.wait.kind]}`
-    : `the ${words[lock.wait.kind]} ${code(lock.wait.path)}`;
-};
-
-const lastName = (frame: PythonFrame): string => frame.function.slice(frame.function.lastIndexOf('.') + 1);
-
-const handlerFix = (handler: PythonFrame, signal: string, waiting: PythonFrame): Fix => {
-  const method = handler.function.includes('.') && !handler.function.includes('<locals>');
-  const name = lastName(handler).replace(/\W/g, '') || 'handler';
-  const flag = asksToEnd(signal) ? 'stopping' : 'asked';
-  return {
-    title: `Let the ${signal} handler ${code(handler.function)} only set a flag`,
-    detail:
-      `Python runs a handler between two instructions of whatever the main thread is doing, so it may not want anything that ` +
-      `this code could have: no logging, no ${code('print')}, no lock, no queue, no file. Here it got as far as ${frameName(waiting)}. ` +
-      `Move that work from ${code(`${handler.file}:${handler.line}`)} to the main loop, which looks at the flag; where the loop waits in ` +
-      `${code('select')}, ${code('accept')} or ${code('read')}, let ${code('signal.set_wakeup_fd')} (or one ${code('os.write')} to a pipe) wake it.`,
-    code: method
-      ? `def ${name}(self, signum, frame):\n    self.${flag} = True      # nothing else here\n\n# in the main loop:\nif self.${flag}:\n    ...                       # what the handler did, outside of it`
-      : `${flag} = []\n\ndef ${name}(signum, frame):\n    ${flag}.append(signum)   # nothing else here\n\n# in the main loop:\nif ${flag}:\n    ...                     # what the handler did, outside of it`,
-  };
-};
-
-const senderFix = (signal: string, sender: Sender): Fix => ({
-  title: `Send ${signal} once, wait with a deadline, then SIGKILL`,
-  detail:
-    `${sender.words} Another one never helps: it interrupts the handler of the one before. Send it once, join with a ` +
-    'deadline, and escalate once. A handler that stops children calls `os._exit` only after they have been joined.',
-  code:
-    'for worker in workers:\n    worker.terminate()            # once\ndeadline = time.monotonic() + 30\nfor worker in workers:\n' +
-    '    worker.join(max(0, deadline - time.monotonic()))\n    if worker.exitcode is None:\n' +
-    '        os.kill(worker.pid, signal.SIGKILL)\n        worker.join()',
-});
-
-const nowFix = (look: Look, wait: SelfWait, signal: string): Fix => {
-  const pid = look.target.pid;
-  const kill = shellCommand(['kill', '-KILL', String(pid)]);
-  const { lock } = wait;
-  const others =
-    lock.kind === 'file' ? lock.wait.waiters.filter((each) => each.pid !== pid).map((each) => each.pid) : [];
-  const title = `To get rid of it now: SIGKILL to process ${pid}`;
-  const polite = asksToEnd(signal) ? ` ${signal} cannot end it, because the handler of ${signal} is what hangs.` : '';
-  if (lock.kind !== 'file') {
-    return {
-      title,
-      detail: `No other thread can give this lock back.${polite} Work that it has not saved is lost.`,
-      code: kill,
-    };
-  }
-  if (lock.wait.kind === 'file') {
-    const path = lock.wait.path ?? '';
-    return {
-      title,
-      detail:
-        `${polite.trim()} The lock file stays behind when the process is gone: remove it afterwards, and not before.`.trim(),
-      code: `${kill}\n${shellCommand(['rm', path])}`,
-    };
-  }
-  const waiters =
-    others.length > 0 ? ` Then ${list(others.map((each) => `process ${each}`))}, which wait for it, go on.` : '';
-  return {
-    title,
-    detail:
-      `The kernel gives the lock back when its holder ends.${waiters}${polite} Do not delete the lock file instead: who has it open goes on ` +
-      'with the old one, newcomers lock a new one, and two of them do at once what only one may do.',
-    code: kill,
-  };
-};
+import { inHandler, signalName } from '../reading/signals.ts';
+import { code, count, duration, list } from '../reading/text.ts';
+import { judgeHandlers } from './signal-handler-deadlock.evidence.ts';
+import type { SelfWait } from './signal-handler-deadlock.stack.ts';
+import {
+  handlerFix,
+  lockName,
+  nowFix,
+  sameSignal,
+  senderFix,
+  senderOf,
+  waitingPlace,
+} from './signal-handler-deadlock.texts.ts';
 
 /** Other threads of the process that wait for the same lock. */
 const threadsBehind = (view: PythonView, wait: SelfWait): number => {
@@ -121,8 +24,7 @@ const threadsBehind = (view: PythonView, wait: SelfWait): number => {
 
 const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | null => {
   const [run] = wait.runs;
-  const waiting = run?.inside[0];
-  if (run === undefined || waiting === undefined) return null;
+  if (run === undefined) return null;
   const pid = look.target.pid;
   const signal = signalName(run.signal);
   const lock = lockName(wait);
@@ -133,10 +35,15 @@ const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | n
   const caller =
     where === null ? null : ownFrame({ count: 1, frames: run.interrupted.slice(run.interrupted.indexOf(where)) });
   const through = caller === null || caller === where ? '' : `, called by ${frameName(caller)}, `;
+  const same = sameSignal(wait);
+  const outer = wait.runs.find((each) => each.signal !== run.signal);
   const nested =
-    wait.runs.length > 1
-      ? ` ${count(wait.runs.length, 'run')} of signal handlers are stacked on each other: each new signal interrupts the handler of the one before.`
-      : '';
+    (same > 1
+      ? ` ${count(same, 'run')} of this handler are stacked on each other: each new ${signal} interrupts the handler of the one before.`
+      : '') +
+    (outer === undefined
+      ? ''
+      : ` What it interrupted was itself in a handler: ${frameName(outer.handler)}, for ${signalName(outer.signal)}.`);
   const window =
     wait.thread.from === 'py-bt'
       ? 'when it was looked at'
@@ -147,6 +54,7 @@ const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | n
       : '';
   const others = wait.lock.kind === 'file' ? wait.lock.wait.waiters.filter((each) => each.pid !== pid) : [];
   const behind = threadsBehind(view, wait);
+  const behindOther = wait.lock.kind === 'memory' && wait.lock.through !== null ? threadName(wait.lock.through) : null;
   const related = [
     ...(sender === null
       ? []
@@ -162,17 +70,17 @@ const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | n
   ];
   return {
     confidence: wait.confidence,
-    title: `The ${signal} handler ${code(run.handler.function, 60)} (${code(`${run.handler.file}:${run.handler.line}`, 100)}) waits for ${lock}, which its own thread holds`,
+    title: `The ${signal} handler ${code(run.handler.function, 60)} (${code(`${run.handler.file}:${run.handler.line}`, 100)}) waits for ${behindOther === null ? `${lock}, which its own thread holds` : `${behindOther}, which waits for a lock that the interrupted code holds`}`,
     summary:
       `${signal} interrupted ${threadName(wait.thread)} ${where === null ? '' : `in ${frameName(where)}${through || ' '}`}while that code had ${lock}. The handler runs on top of it, in the ` +
-      `same thread, and wants the same lock in ${frameName(waiting)}. The lock is given back by code that goes on only when the handler has ` +
-      `returned, so neither ever does. A handler was on the stack ${window}.${nested}${polled}${sender === null ? '' : ` ${sender.words}`}` +
+      `same thread, and ${behindOther === null ? `wants the same lock in ${waitingPlace(run)}` : `waits for ${behindOther} in ${waitingPlace(run)}; that one wants the lock`}. The lock is given back by code that goes on only when the handler has ` +
+      `returned, so ${behindOther === null ? 'neither' : 'none of them'} ever does. A handler was on the stack ${window}.${nested}${polled}${sender === null ? '' : ` ${sender.words}`}` +
       `${others.length === 0 ? '' : ` ${list(others.slice(0, 5).map((each) => `Process ${each.pid}`))} ${others.length === 1 ? 'waits' : 'wait'} for the same lock.`}` +
       `${behind === 0 ? '' : ` ${count(behind, 'other thread')} of this process ${behind === 1 ? 'waits' : 'wait'} behind it for the same lock.`}` +
       `${wait.inferred === null ? '' : ` Not seen directly: ${wait.inferred}.`}`,
     evidence: wait.lines.slice(0, 7).map((line) => look.quote(line.evidenceId, line.at)),
     fixes: [
-      handlerFix(run.handler, signal, waiting),
+      handlerFix(run, signal),
       ...(sender === null ? [] : [senderFix(signal, sender)]),
       nowFix(look, wait, signal),
     ],
@@ -196,7 +104,7 @@ const judge = (look: Look): Verdict => {
   if (findings.length > 0) {
     // A trace shows refused attempts and senders; of locks in memory it shows nothing.
     const traceable = opinions.some(
-      (each) => each.kind === 'self' && (each.wait.lock.kind === 'file' || each.wait.runs.length > 1),
+      (each) => each.kind === 'self' && (each.wait.lock.kind === 'file' || sameSignal(each.wait) > 1),
     );
     const wants = traceable && findings.some((finding) => finding.confidence < 0.9) ? { wants: ['strace'] } : {};
     return { verdict: 'fires', findings: findings.toSorted((a, b) => b.confidence - a.confidence), ...wants };

@@ -10,7 +10,7 @@ import {
 import { type IdentifyData, identify } from '../probes/identify.ts';
 import { sample } from '../probes/sample.ts';
 import { type StraceData, strace } from '../probes/strace.ts';
-import { nappingThreads } from '../reading/lock-waits.ts';
+import { nappingThreads, ownThreads } from '../reading/lock-waits.ts';
 import { frameName, ownFrame, type PythonThreadView, pythonThreads, quoteFrame, threadOf } from '../reading/python.ts';
 import {
   asksToEnd,
@@ -23,7 +23,7 @@ import {
   receivedSignals,
   sentSignals,
 } from '../reading/signals.ts';
-import { isFutex, waitLimit } from '../reading/syscalls.ts';
+import { isChildWait, isFutex, waitLimit } from '../reading/syscalls.ts';
 import { code, count, duration, list, shellCommand } from '../reading/text.ts';
 
 type Seen<Data> = Extract<Observation<Data>, { seen: true }>;
@@ -85,7 +85,7 @@ const sendingFrame = (
 const sentStorms = (look: Look, traced: StraceData): { signal: string; groups: Repeated[] }[] => {
   const ends = childEnds(traced);
   const storms = new Map<string, Repeated[]>();
-  for (const sent of sentSignals(traced, look.target.pid)) {
+  for (const sent of sentSignals(traced, ownThreads(look))) {
     if (!asksToEnd(sent.signal) || sent.times.length < enough(sent.signal) || ends.has(sent.peer)) continue;
     storms.set(sent.signal, [...(storms.get(sent.signal) ?? []), sent]);
   }
@@ -206,7 +206,7 @@ const receiverDraft = (look: Look, traced: Seen<StraceData>, received: Repeated)
   };
 };
 
-/** Whether a thread waits with a short time limit for descriptors or for an event, time and again. */
+/** Whether a thread waits with a short time limit for descriptors or for an event, or for short-lived children, again and again. */
 const looksUpOften = (look: Look): boolean => {
   const sampled = look.see(sample);
   return (
@@ -218,6 +218,7 @@ const looksUpOften = (look: Look): boolean => {
           (call) =>
             call.count >= 0.7 * thread.samples &&
             (waitLimit(call.name, call.args) === 'some' ||
+              isChildWait(call.name) ||
               (isFutex(call.name) && !/^(0x)?0*$/.test(call.args[3] ?? ''))),
         ),
     )
@@ -237,6 +238,12 @@ const hint = (look: Look): string | null => {
     if (pending !== undefined) return `${pending} is pending`;
     if (who.data.children.length > 0 && (nappingThreads(look).length > 0 || looksUpOften(look))) {
       return 'it has children and wakes again and again';
+    }
+    const { caught, ignored } = who.data.signals;
+    const takes = ['SIGTERM', 'SIGHUP', 'SIGQUIT'].find((signal) => inMask(caught, signal) || inMask(ignored, signal));
+    const parent = who.data.parent !== null && who.data.parent.pid > 1;
+    if (takes !== undefined && parent && nappingThreads(look).length > 0) {
+      return `${takes} does not end it by itself, and it wakes again and again`;
     }
   }
   // Woken several times out of a call that has no time limit, and no byte came in or went out: by signals, then.
@@ -273,7 +280,7 @@ const judge = (look: Look): Verdict => {
   const sent = sentStorms(look, traced.data).flatMap(
     ({ signal, groups }) => senderDraft(look, traced, signal, groups) ?? [],
   );
-  const received = receivedSignals(traced.data, look.target.pid)
+  const received = receivedSignals(traced.data, ownThreads(look))
     .filter((each) => asksToEnd(each.signal) && each.times.length >= enough(each.signal))
     .map((each) => receiverDraft(look, traced, each));
   const findings = [...sent, ...received].toSorted((a, b) => b.confidence - a.confidence);

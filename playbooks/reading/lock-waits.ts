@@ -32,6 +32,11 @@ export interface FileWait {
   /** Who holds and who waits for it, as far as /proc/locks says; empty for locks that the kernel does not know. */
   readonly holders: readonly LockLine[];
   readonly waiters: readonly LockLine[];
+  /**
+   * What a second look at the locks, seconds after the first, showed: still held by the same processes, or not.
+   * Null when there was only one look.
+   */
+  readonly later: 'same' | 'moved' | null;
 }
 
 /** An entry of /proc/locks and the evidence that it is from. */
@@ -42,6 +47,12 @@ const REFUSALS: Readonly<Record<LockKind, number>> = { flock: 2, record: 2, file
 
 /** Samples that a thread must spend in the blocking call. */
 const BLOCKED_SHARE = 0.9;
+
+/** Thread ids of the target, as far as they were sampled: a trace also follows children that are forked meanwhile. */
+export const ownThreads = (look: Look): ReadonlySet<number> => {
+  const sampled = look.see(sample);
+  return new Set([look.target.pid, ...(sampled.seen ? sampled.data.threads.map((thread) => thread.tid) : [])]);
+};
 
 const pause = (pursuit: Pursuit): number | null => {
   const times = pursuit.refused.map((attempt) => attempt.time);
@@ -76,6 +87,20 @@ const sidesOf = (
   return { holders: [], waiters: [] };
 };
 
+/** Compares the two looks at a lock that were taken before and after the window. */
+const laterOf = (
+  look: Look,
+  lock: { readonly kind: LockKind; readonly path: string | null; readonly fd: number | null },
+) => {
+  const [first, second] = [look.see(locks), look.see(hostLocks)];
+  if (!first.seen || !second.seen) return null;
+  const before = sides(locksOn(first.data, lock)).holders.map((each) => each.pid);
+  if (before.length === 0) return null;
+  const inodes = new Set(locksOn(first.data, lock).map((each) => each.inode));
+  const after = sides(second.data.locks.filter((each) => inodes.has(each.inode))).holders.map((each) => each.pid);
+  return before.every((pid) => after.includes(pid)) ? 'same' : 'moved';
+};
+
 const blockedWaits = (look: Look, traced: readonly Pursuit[] | null): FileWait[] => {
   const sampled = look.see(sample);
   if (!sampled.seen) return [];
@@ -101,6 +126,7 @@ const blockedWaits = (look: Look, traced: readonly Pursuit[] | null): FileWait[]
         lines,
         holders,
         waiters,
+        later: laterOf(look, call),
       },
     ];
   });
@@ -125,6 +151,7 @@ const polledWaits = (look: Look, traced: readonly Pursuit[]): FileWait[] => {
         lines: pursuit.refused.slice(0, 2).map((attempt) => ({ evidenceId: seen.evidenceId, at: attempt.call.at })),
         holders,
         waiters,
+        later: laterOf(look, pursuit),
       },
     ];
   });
@@ -133,7 +160,8 @@ const polledWaits = (look: Look, traced: readonly Pursuit[]): FileWait[] => {
 /** The threads that waited for a file lock the whole time, blocked ones first. */
 export const fileWaits = (look: Look): FileWait[] => {
   const traced = look.see(strace);
-  const seen = traced.seen ? pursuits(traced.data) : null;
+  const own = ownThreads(look);
+  const seen = traced.seen ? pursuits(traced.data).filter((each) => own.has(each.tid)) : null;
   return [...blockedWaits(look, seen), ...polledWaits(look, seen ?? [])];
 };
 

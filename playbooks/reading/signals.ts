@@ -120,25 +120,32 @@ const gather = (
   });
 };
 
-/** Signals that the process sent to others, by receiver and signal. What it sent to itself or to pid 0 is left out. */
-export const sentSignals = (data: StraceData, pid: number): Repeated[] => {
-  const own = new Set([pid, 0, -1, ...data.attached]);
-  return gather(
+/**
+ * Signals that the process with these threads (its pid among them) sent to others, by receiver and signal. What it sent
+ * to itself, to pid 0 or to everybody is left out, and what its children sent, which a trace follows.
+ */
+export const sentSignals = (data: StraceData, own: ReadonlySet<number>): Repeated[] =>
+  gather(
     data.detail.calls.flatMap((call) => {
-      const sent = sentBy(call);
-      return sent === null || own.has(sent.peer) ? [] : [{ ...sent, tid: call.tid, time: call.time, at: call.at }];
+      const sent = own.has(call.tid) ? sentBy(call) : null;
+      return sent === null || own.has(sent.peer) || sent.peer === 0 || sent.peer === -1
+        ? []
+        : [{ ...sent, tid: call.tid, time: call.time, at: call.at }];
     }),
   );
-};
 
 /** Codes that say that a process sent it by kill(2), sigqueue(3) or tgkill(2), and not the kernel or a timer. */
 const BY_A_PROCESS = new Set(['SI_USER', 'SI_QUEUE', 'SI_TKILL']);
 
-/** Signals that other processes sent to this one, by sender and signal. */
-export const receivedSignals = (data: StraceData, pid: number): Repeated[] =>
+/** Signals that other processes sent to the one with these threads (its pid among them), by sender and signal. */
+export const receivedSignals = (data: StraceData, own: ReadonlySet<number>): Repeated[] =>
   gather(
     data.detail.signals.flatMap((record: SignalRecord) =>
-      record.pid === null || record.pid === pid || record.code === null || !BY_A_PROCESS.has(record.code)
+      record.pid === null ||
+      own.has(record.pid) ||
+      !own.has(record.tid) ||
+      record.code === null ||
+      !BY_A_PROCESS.has(record.code)
         ? []
         : [{ signal: record.signal, peer: record.pid, tid: record.tid, time: record.time, at: record.at }],
     ),

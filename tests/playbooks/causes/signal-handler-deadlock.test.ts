@@ -14,7 +14,7 @@ describe('fires', () => {
       /^The SIGTERM handler `Worker\.on_term` \(`\/srv\/svc\/rotating_service\.py:\d+`\) waits for the file lock `.*\.service\.log`, which its own thread holds$/,
     );
     expect(finding.summary).toMatch(/interrupted the main thread in `SharedRotatingHandler\.doRollover`/);
-    expect(finding.summary).toMatch(/\d+ runs of signal handlers are stacked/);
+    expect(finding.summary).toMatch(/\d+ runs of this handler are stacked/);
     expect(finding.summary).toMatch(/SIGTERM came from its parent, process \d+ .* \d+ times, every 0\.\d+ s/);
     expect(quoted(finding)).toMatch(/inside with FileLock[\s\S]*EAGAIN[\s\S]*FLOCK WRITE held by/);
     expect(finding.related?.[0]?.why).toContain('sends SIGTERM');

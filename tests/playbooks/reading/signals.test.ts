@@ -82,7 +82,7 @@ describe('handler runs', () => {
 });
 
 describe('traced signals', () => {
-  it('are gathered by receiver and signal, without own ones, refused ones and kill(pid, 0)', () => {
+  it('are gathered by receiver and signal, without own ones, refused ones, those of children and kill(pid, 0)', () => {
     const data = trace(
       '70    100.000000 kill(81, SIGTERM) = 0 <0.000005>',
       '70    100.000100 kill(82, SIGTERM) = 0 <0.000005>',
@@ -91,12 +91,13 @@ describe('traced signals', () => {
       '70    100.000400 kill(0, SIGTERM) = 0 <0.000005>',
       '70    100.100000 kill(81, SIGTERM) = 0 <0.000005>',
       '70    100.100100 kill(83, SIGTERM) = -1 ESRCH (No such process) <0.000005>',
+      '99    100.150000 kill(81, SIGTERM) = 0 <0.000005>',
       '71    100.200000 tgkill(84, 85, SIGUSR1) = 0 <0.000005>',
       '70    100.200100 pidfd_send_signal(5<pid:86>, SIGKILL, NULL, 0) = 0 <0.000005>',
       '70    100.200200 kill(-90, SIGINT) = 0 <0.000005>',
       '70    100.300000 kill(81, SIGTERM) = 0 <0.000005>',
     );
-    const sent = sentSignals(data, 70).map(({ peer, signal, times }) => [peer, signal, times.length]);
+    const sent = sentSignals(data, new Set([70, 71])).map(({ peer, signal, times }) => [peer, signal, times.length]);
     expect(sent).toEqual([
       [81, 'SIGTERM', 3],
       [82, 'SIGTERM', 1],
@@ -113,9 +114,12 @@ describe('traced signals', () => {
       '70    1.200000 --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=60, si_uid=0} ---',
       '70    1.300000 --- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=70, si_uid=0} ---',
       '70    1.400000 --- SIGPROF {si_signo=SIGPROF, si_code=SI_TIMER, si_timerid=0, si_overrun=0, si_value={}} ---',
+      '99    1.450000 --- SIGTERM {si_signo=SIGTERM, si_code=SI_USER, si_pid=60, si_uid=0} ---',
       '70    1.500000 --- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=81, si_uid=0, si_status=0} ---',
     );
-    expect(receivedSignals(data, 70)).toMatchObject([{ peer: 60, signal: 'SIGTERM', lines: [1, 3], tids: [70] }]);
+    expect(receivedSignals(data, new Set([70]))).toMatchObject([
+      { peer: 60, signal: 'SIGTERM', lines: [1, 3], tids: [70] },
+    ]);
     expect([...childEnds(data)]).toEqual([[81, 0.5]]);
   });
 });
