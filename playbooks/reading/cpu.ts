@@ -18,15 +18,17 @@ const futexShare = (thread: SampledThread): number =>
 
 /**
  * Whether a thread wanted a processor all the time: it used nearly one, or less than that only because it had to share
- * processors (always runnable) or the interpreter lock (never in another wait than the one for the lock).
+ * processors (always runnable) or the interpreter lock (never in another wait than the one for the lock, while the threads
+ * of the process together were always runnable).
  */
 const burns = (thread: SampledThread, data: SampleData): boolean => {
   const share = cpuShare(thread, data.seconds);
   if (share >= 0.8) return true;
+  const runnable = stateShare(thread, 'R');
   if (share < 0.02) return false;
-  if (stateShare(thread, 'R') >= 0.95) return true;
-  const total = (data.process.userSeconds + data.process.systemSeconds) / data.seconds;
-  return total >= 0.85 && runningShare(thread) + futexShare(thread) >= 0.97;
+  if (runnable >= 0.95) return true;
+  const together = data.threads.reduce((sum, each) => sum + stateShare(each, 'R'), 0);
+  return together >= 0.95 && runnable >= 0.2 && runningShare(thread) + futexShare(thread) >= 0.97;
 };
 
 const isSilent = (thread: SampledThread): boolean => {
