@@ -133,8 +133,9 @@ fi
   }
   section == "ss-unix" {
     if ($2 !~ /^[A-Z]/ || $1 !~ /^u_/ || $3 !~ /^[0-9]+$/) next
-    # KIND STATE RECV-Q SEND-Q NAME INODE PEER-NAME PEER-INODE; a name may hold spaces.
-    for (i = 6; i <= NF; i++) if ($i in fds) {
+    # KIND STATE RECV-Q SEND-Q NAME INODE PEER-NAME PEER-INODE; a name may hold spaces. The inode of the other end
+    # stands in the record of the peer too, but no further number follows it there.
+    for (i = 6; i + 2 <= NF; i++) if (($i in fds) && $(i + 2) ~ /^[0-9]+$/) {
       name = $5
       for (j = 6; j < i; j++) name = name "?" $j
       # The same inode twice: a name that holds a line break imitates a record. Then neither is believed.

@@ -104,7 +104,9 @@ const parse = (evidence: Evidence, step: StepContext): Parsed<SocketsData> => {
   const partly: string[] = [];
   if (end === undefined || end === null) partly.push('the list of sockets was broken off');
   else if (Number(end[2]) < Number(end[1])) partly.push(`${end[2]} of ${end[1]} sockets are shown`);
-  if (Number(end?.[3] ?? 0) > 0) partly.push(`${end?.[3]} unix sockets could not be told from names that imitate them`);
+  const imitated = Number(end?.[3] ?? 0);
+  if (imitated === 1) partly.push('1 unix socket could not be told from a name that imitates it');
+  if (imitated > 1) partly.push(`${imitated} unix sockets could not be told from names that imitate them`);
   const late = lines
     .map((line) => /^== out of time: ([a-z ]{1,20})$/.exec(line)?.[1])
     .find((kinds) => kinds !== undefined);

@@ -33,9 +33,10 @@ const detail = (line: string, name: string): number | null => {
  */
 const sideOf = (socket: Socket, line: string, listening: ReadonlySet<number>): Side => {
   if (socket.state === 'SYN-SENT') return 'client';
+  // What stands behind the colon of a unix socket's name is its inode, not a port.
+  if (!socket.kind.startsWith('tcp')) return 'unknown';
   const { port } = splitAddress(socket.local);
   if (port !== null && listening.has(port)) return 'server';
-  if (!socket.kind.startsWith('tcp')) return 'unknown';
   const acked = detail(line, 'bytes_acked') ?? 0;
   const sent = socket.bytesSent ?? detail(line, 'bytes_sent') ?? 0;
   if (acked === sent + 1) return 'client';
@@ -57,7 +58,7 @@ export const connections = (look: Look): ReadonlyMap<string, Connection> => {
   if (!seen.seen) return found;
   const listening = new Set(
     seen.data.sockets
-      .filter((socket) => socket.state === 'LISTEN')
+      .filter((socket) => socket.state === 'LISTEN' && socket.kind.startsWith('tcp'))
       .map((socket) => splitAddress(socket.local).port)
       .filter((port) => port !== null),
   );

@@ -47,3 +47,22 @@ it('names a mail server that never greets', async () => {
   const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.6);
   expect(finding.title).toMatch(/send/);
 });
+
+it('names the silent client for whom a server of one thread lets others wait', async () => {
+  const { pid } = await startStanding('blocked-on-network/one_by_one.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.8);
+  expect(finding.title).toMatch(/its client 127\.0\.0\.1:\d+ to say something, and 3 other clients wait/);
+});
+
+it('names a query whose limit comes too late', async () => {
+  const { pid } = await startStanding('blocked-on-network/patient_query.py');
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.55);
+  expect(finding.title).toMatch(/with a timeout of 15 min/);
+});
+
+it('hints at an answer that an event loop waits for without a limit', async () => {
+  const { pid } = await startStanding('blocked-on-network/async_lookup.py');
+  const hint = (await examine(pid)).findings.find((finding) => finding.cause === 'blocked-on-network');
+  expect(hint?.title).toContain('an unanswered question to 127.0.0.1:');
+  expect(hint?.confidence).toBeLessThan(0.5);
+});

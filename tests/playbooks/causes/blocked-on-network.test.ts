@@ -75,6 +75,121 @@ describe('fires', () => {
   });
 });
 
+describe('a server of one thread that waits for one client', () => {
+  it('fires when others wait to be accepted, and names the client and how many wait', () => {
+    const finding = firstFinding(judge('one_by_one'));
+    expect(finding.confidence).toBe(0.82);
+    expect(finding.title).toMatch(
+      /^The main thread waits for its client 127\.0\.0\.1:\d+ to say something, and 3 other clients wait on 127\.0\.0\.1:\d+ meanwhile$/,
+    );
+    expect(finding.summary).toContain('3 connections lie in the queue of');
+    expect(finding.evidence[0]?.text).toMatch(/^tcp fd=3 LISTEN 3 5 /);
+    expect(finding.fixes[0]?.code).toContain('timeout = 10');
+  });
+
+  it('more surely when no relative can take connections from the same socket', () => {
+    const look = changedLook(loadLook('blocked-on-network/one_by_one'), 'identify', (text) =>
+      text.replace(/^(parent|child|sibling) \d+: .*\n/gm, ''),
+    );
+    expect(firstFinding(verdictOn(blockedOnNetwork, look, probes)).confidence).toBe(0.92);
+  });
+
+  it('is clear when nobody waits', () => {
+    const look = changedLook(loadLook('blocked-on-network/one_by_one'), 'sockets', (text) =>
+      text.replace('LISTEN 3 5', 'LISTEN 0 5'),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+
+  it('is clear when another thread takes connections', () => {
+    const look = changedLook(loadLook('blocked-on-network/one_by_one'), 'sample', (text) =>
+      text.replace(
+        /^end$/m,
+        'thread 7: "python3", 60 samples, states S 60, user 0.00 s, system 0.00 s, switches 3 voluntary 0 involuntary\nthread 7 in accept4 60 times, last accept4(0x3, 0x0, 0x0, 0x80000, 0x0, 0x0) on socket:[1]\nend',
+      ),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+});
+
+describe('hints, and no more, at', () => {
+  it('a loop whose only connection owes an answer', () => {
+    const finding = firstFinding(judge('async_lookup'));
+    expect(finding.confidence).toBe(0.45);
+    expect(finding.title).toMatch(/^The main thread waits in .* in epoll_wait and has an unanswered question to 127/);
+    expect(finding.summary).toContain('its loop waits for nothing else');
+  });
+
+  it('a poll of one unanswered connection that ends and begins again', () => {
+    const finding = firstFinding(judge('curl'));
+    expect(finding.confidence).toBe(0.4);
+    expect(finding.title).toMatch(/again and again with a timeout of \S+ s$/);
+    expect(finding.fixes[0]?.code).not.toContain('socket.create_connection');
+  });
+
+  it('a wait on a unix socket, of which no bytes are counted', () => {
+    const look = changedLook(loadLook('blocked-on-network/query_socket'), 'sockets', (text) =>
+      text.replace('ESTAB 0 768', 'ESTAB 0 0'),
+    );
+    const finding = firstFinding(verdictOn(blockedOnNetwork, look, probes));
+    expect(finding.confidence).toBe(0.45);
+    expect(finding.summary).toContain('does not count what goes over unix sockets');
+    expect(finding.summary).not.toContain('never got a byte');
+  });
+
+  it.each([
+    [
+      'serves others',
+      (text: string) => text.replace(/^tcp /m, 'tcp fd=90 LISTEN 0 5 0.0.0.0:80 0.0.0.0:* ino:9\ntcp '),
+    ],
+    [
+      'has another connection',
+      (text: string) =>
+        text.replace(
+          /^tcp /m,
+          'tcp fd=9 ESTAB 0 0 10.0.0.1:50000 10.0.0.2:80 ino:9 <-> bytes_sent:1 bytes_acked:2 bytes_received:5 lastsnd:9 lastrcv:2\ntcp ',
+        ),
+    ],
+    [
+      'was spoken to last',
+      (text: string) =>
+        text.replace(/bytes_sent:/g, 'bytes_received:4 bytes_sent:').replace(/lastrcv:\d+/g, 'lastrcv:1'),
+    ],
+    ['talks to a broker', (text: string) => text.replace(/(127\.0\.0\.1:\d+) 127\.0\.0\.1:\d+/, '$1 127.0.0.1:6379')],
+  ])('no loop that %s', (_, change) => {
+    const look = changedLook(loadLook('blocked-on-network/async_lookup'), 'sockets', change);
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+
+  it('no loop that reads or writes anything', () => {
+    const look = changedLook(loadLook('blocked-on-network/async_lookup'), 'sample', (text) =>
+      text.replace('io: rchar 0', 'io: rchar 12'),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+});
+
+it('fires for a question that the other side of a unix socket has not even read', () => {
+  const finding = firstFinding(judge('query_socket'));
+  expect(finding.confidence).toBe(0.6);
+  expect(finding.summary).toContain('the other side has not read it');
+});
+
+describe('a limit of minutes', () => {
+  it('counts nearly as none', () => {
+    const finding = firstFinding(judge('patient_query'));
+    expect(finding.confidence).toBe(0.6);
+    expect(finding.title).toContain('with a timeout of 15 min');
+  });
+
+  it('is a hint when somebody may wait for its end', () => {
+    const look = changedLook(loadLook('blocked-on-network/patient_query'), 'sample', (text) =>
+      text.replace(/0xdbba0/g, '0xea60'),
+    );
+    expect(firstFinding(verdictOn(blockedOnNetwork, look, probes)).confidence).toBe(0.45);
+  });
+});
+
 describe('is clear', () => {
   it.each(['idle_server', 'busy_server', 'asyncio_server', 'thread_pool', 'child_waiter', 'consumer'])(
     'for healthy %s',
