@@ -10,7 +10,7 @@ export type SyscallCourse =
 
 /** System calls that come back at once, again and again, and bring nothing. */
 export interface SyscallSpin {
-  readonly form: 'end-of-data' | 'not-ready' | 'ready-ignored' | 'not-waiting' | 'yielding' | 'failing';
+  readonly form: 'end-of-data' | 'not-ready' | 'ready-ignored' | 'not-waiting' | 'yielding' | 'failing' | 'repeating';
   readonly name: string;
   /** The descriptor that it is about, and what strace says that it is; null when it is about none. */
   readonly fd: number | null;
@@ -36,11 +36,13 @@ const brings = (call: SyscallRecord): boolean => {
   const value = returned(call);
   if (value === null || value < 0) return false;
   if (isReceive(call.name) || isSend(call.name)) return value > 0;
-  return (
-    isAccept(call.name) ||
-    /^(wait4|waitid|clone3?|v?fork|execve|connect|splice|copy_file_range|f(data)?sync)$/.test(call.name)
-  );
+  if (call.name === 'wait4' || call.name === 'getdents64') return value > 0;
+  return isAccept(call.name) || /^(clone3?|v?fork|execve|connect|splice|copy_file_range|f(data)?sync)$/.test(call.name);
 };
+
+/** The calls of a thread that moved something: bytes, a connection, a child. */
+export const bringing = (data: StraceData, tid: number): SyscallRecord[] =>
+  data.detail.calls.filter((call) => call.tid === tid && brings(call));
 
 /** Whether it asked for no time at all to pass: a timeout of nothing. */
 const waitsForNothing = (call: SyscallRecord): boolean => {
@@ -58,6 +60,9 @@ const waitsForNothing = (call: SyscallRecord): boolean => {
 
 const asksForNothing = (call: SyscallRecord): boolean => splitArguments(call.args)[2] === '0';
 
+/** Arguments without what strace says that descriptors are: a socket that is made anew has another inode. */
+const withoutNames = (args: string): string => args.replace(/\b\d+<[^<>]*>/g, '').replace(/<[^<>]*>/g, '');
+
 const largest = (
   calls: readonly SyscallRecord[],
   form: SyscallSpin['form'],
@@ -65,7 +70,7 @@ const largest = (
   const groups = new Map<string, SyscallRecord[]>();
   for (const call of calls) {
     // The same thing must fail again and again: a search that misses in many places is none.
-    const what = form === 'failing' ? call.args : (tracedFd(call.args) ?? '');
+    const what = form === 'failing' || form === 'repeating' ? withoutNames(call.args) : (tracedFd(call.args) ?? '');
     const key = `${call.name} ${what} ${call.errno ?? ''}`;
     groups.set(key, [...(groups.get(key) ?? []), call]);
   }
@@ -108,7 +113,20 @@ const rules: readonly {
     share: 0.3,
     fits: (call) => call.errno !== null && !/^(EAGAIN|EINTR|ERESTART\w*|EINPROGRESS)$/.test(call.errno),
   },
+  // The same question and the same answer, again and again: whether a file is there, whether a child has ended.
+  { form: 'repeating', share: 0.8, fits: (call) => returned(call) !== null && !isReadiness(call.name) },
 ];
+
+/** Whether nearly all calls are a handful of the same ones, with the same answers. */
+const sameAnswers = (calls: readonly SyscallRecord[]): boolean => {
+  const counts = new Map<string, number>();
+  for (const call of calls) {
+    const key = `${call.name} ${withoutNames(call.args)} ${call.result ?? ''}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const often = [...counts.values()].sort((a, b) => b - a).slice(0, 4);
+  return often.reduce((sum, each) => sum + each, 0) >= 0.95 * calls.length;
+};
 
 /** Decides what the traced calls of one thread that burns CPU are for. Pure. */
 export const syscallCourse = (data: StraceData, tid: number): SyscallCourse => {
@@ -139,6 +157,7 @@ export const syscallCourse = (data: StraceData, tid: number): SyscallCourse => {
     if (fitting.length < rule.share * calls.length) continue;
     const best = largest(fitting, rule.form);
     if (best === null || best.same.length < 20) continue;
+    if (rule.form === 'repeating' && !sameAnswers(calls)) continue;
     return {
       kind: 'spins',
       spin: {
@@ -153,8 +172,12 @@ export const syscallCourse = (data: StraceData, tid: number): SyscallCourse => {
       },
     };
   }
-  return {
-    kind: 'works',
-    why: `its system calls are of many kinds (${new Set(calls.map((call) => call.name)).size}) and succeed`,
-  };
+  const names = [...new Set(calls.map((call) => call.name))].slice(0, 4).join(', ');
+  // Asking about ever other things (a walk through folders, files that are opened in turn) goes onward.
+  const asked = calls.filter((call) => call.args.includes('"') && call.errno === null);
+  const different = new Set(asked.map((call) => `${call.name} ${withoutNames(call.args)}`)).size;
+  if (different >= 20 && different >= 0.1 * calls.length) {
+    return { kind: 'works', why: `its system calls (${names}) ask about ever other things, ${different} in all` };
+  }
+  return { kind: 'untold', why: `its system calls (${names}) come back at once, and hardly any moves data` };
 };

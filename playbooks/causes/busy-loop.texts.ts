@@ -126,6 +126,15 @@ const FORM: Readonly<Record<SyscallSpin['form'], (spin: SyscallSpin, peer: strin
       code: 'ready = threading.Event()\nready.wait(timeout=30)',
     },
   }),
+  repeating: (spin, peer) => ({
+    says: `${spin.name}${spin.fd === null ? '' : ` on ${peer}`} gives the same answer at once, each time: the program asks for a change again and again instead of waiting for it.`,
+    fix: {
+      title: 'Wait for the change instead of asking for it',
+      detail:
+        'Wait in the kernel where that can be (subprocess.wait, inotify, select, an Event or a queue); else sleep for a real time between two looks, with a limit.',
+      code: 'process.wait(timeout=600)   # instead of: while process.poll() is None: pass',
+    },
+  }),
   failing: (spin, peer) => ({
     says: `${spin.name}${spin.fd === null ? '' : ` on ${peer}`} fails with ${spin.errno ?? 'an error'} at once, each time, and is tried again without a pause.`,
     fix: {

@@ -75,6 +75,24 @@ const loopAt = (lines: readonly SourceLine[], index: number): Loop | null => {
   };
 };
 
+/** The lines of the function that begins at `firstLine`, its `def` and decorators included; all that follows for a module. */
+export const functionLines = (source: readonly SourceLine[], file: string, firstLine: number): SourceLine[] => {
+  const lines = source.filter((line) => line.file === file && line.line >= firstLine).sort((a, b) => a.line - b.line);
+  const head = lines.findIndex((line) => /^\s*(async\s+)?(def|class)\b/.test(line.text));
+  const margin = lines[head];
+  // A module, a lambda or a comprehension has no head of its own.
+  if (margin === undefined || lines.slice(0, head).some((line) => !/^\s*(@|#|$|[)\w.'",=\s]+$)/.test(line.text)))
+    return lines;
+  const end = lines.findIndex(
+    (line, index) =>
+      index > head &&
+      !blank(line.text) &&
+      indentation(line.text) <= indentation(margin.text) &&
+      !/^\s*[)\]}]/.test(line.text),
+  );
+  return end < 0 ? lines : lines.slice(0, end);
+};
+
 /** The loops that a line is inside of (or the head of), innermost first, up to the `def` around it. */
 export const loopsAround = (source: readonly SourceLine[], file: string, lineNumber: number): Loop[] => {
   const lines = source.filter((line) => line.file === file);
@@ -156,7 +174,7 @@ const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\
 export const onlyCounts = (condition: string, lines: readonly string[], name: string): boolean => {
   const word = new RegExp(`(?<![\\w.])${escaped(name)}(?![\\w])`);
   if (word.test(bare(condition))) return false;
-  const uses = lines.map(bare).filter((text) => word.test(text));
+  const uses = lines.flatMap((line) => bare(line).split(';')).filter((text) => word.test(text));
   const counts = new RegExp(`^\\s*${escaped(name)}\\s*[+-]=\\s*[\\w.]+\\s*;?\\s*$`);
   const itself = new RegExp(`^\\s*${escaped(name)}\\s*=\\s*${escaped(name)}\\s*[+-]\\s*\\d+\\s*;?\\s*$`);
   const modulo = new RegExp(`(?<![\\w.])${escaped(name)}\\s*%`, 'g');
@@ -164,6 +182,64 @@ export const onlyCounts = (condition: string, lines: readonly string[], name: st
     uses.length > 0 &&
     uses.every((text) => counts.test(text) || itself.test(text) || !word.test(text.replace(modulo, '')))
   );
+};
+
+/** The values that these lines give to a variable, `+= 1` with its operator, `= found` without. */
+const assignmentsTo = (lines: readonly string[], name: string): string[] => {
+  const pattern = new RegExp(`(?:^|[;:])\\s*${escaped(name)}\\s*(?:([-+*/%&|^@]|//|\\*\\*|<<|>>)?=(?!=))\\s*(.*)$`);
+  const bound = new RegExp(
+    `(?<![\\w.])${escaped(name)}\\s*(?:,[^=;]*)?=(?!=)|,\\s*${escaped(name)}\\s*(?:,[^=;]*)?=(?!=)|(?<![\\w.])${escaped(name)}\\s*:=|\\bfor\\b[^:]*(?<![\\w.])${escaped(name)}\\b[^:]*\\bin\\b|\\bas\\s+${escaped(name)}\\b`,
+  );
+  return lines
+    .flatMap((line) => bare(line).split(';'))
+    .flatMap((text) => {
+      const match = pattern.exec(text);
+      if (match !== null) return [`${match[1] ?? ''}${match[1] === undefined ? '' : '= '}${(match[2] ?? '').trim()}`];
+      return bound.test(text) ? ['?'] : [];
+    });
+};
+
+/** Whether these lines give the variable anything. */
+export const isWritten = (lines: readonly string[], name: string): boolean => assignmentsTo(lines, name).length > 0;
+
+/** Whether all that these lines do to a number is to add a positive constant to it, or all is to take one away. */
+export const goesOneWay = (lines: readonly string[], name: string): boolean => {
+  const given = assignmentsTo(lines, name);
+  return (
+    given.length > 0 &&
+    (given.every((each) => /^\+= *\d+(\.\d+)?$/.test(each)) || given.every((each) => /^-= *\d+(\.\d+)?$/.test(each)))
+  );
+};
+
+/** Whether a loop's lines lead out of it: they break, return or raise. */
+export const hasExit = (lines: readonly string[]): boolean =>
+  lines.some((line) => /(^|[;:])\s*(break|return|raise)\b/.test(bare(line)));
+
+/** Words in the name of a flag that says how long a program is to go on, set from elsewhere. */
+const LASTS = /stop|quit|exit|shut|cancel|abort|kill|terminat|running|alive|active|enabled|keep_?going|closed|closing/i;
+
+/**
+ * Whether a `while` is meant to go on until somebody says otherwise: its condition is constant, or a flag (`running`,
+ * `not self.stop`, `not stop.is_set()`) which the lines that run leave alone or only take back. `sized`: names that
+ * have a size, which are no flags.
+ */
+export const isMeantToLast = (
+  condition: string,
+  lines: readonly string[],
+  sized: (name: string) => boolean,
+): boolean => {
+  const text = bare(condition)
+    .trim()
+    .replace(/^\((.*)\)$/, '$1')
+    .trim();
+  if (/^(True|1|"")$/.test(text)) return true;
+  const flag = /^(not\s+)?([A-Za-z_][\w.]*?)(\.is_set\(\s*\))?$/.exec(text);
+  if (flag === null) return false;
+  const [, negated, name = '', event] = flag;
+  if (sized(name)) return false;
+  if (event !== undefined || LASTS.test(name)) return true;
+  const given = assignmentsTo(lines, name);
+  return negated === undefined ? given.every((each) => /^(False|0|None)$/.test(each)) : given.length === 0;
 };
 
 /** Whether one of these lines gives the variable the time of day, or a time that has passed. */
