@@ -12,6 +12,7 @@ import {
   workerForTest,
 } from '../support/bot.ts';
 import { arrival, keptLog, redisForTest } from '../support/queue.ts';
+import { until } from '../support/until.ts';
 
 /** What a thread of one look must hold, each once: first message, report, files. */
 const expectWhole = (slack: LocalSlack, channel: string, looks = 1) => {
@@ -232,7 +233,7 @@ test('a first message that somebody deletes does not keep the report from the th
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   const messages = await finishedThread(slack, 'ops', 1, /Looking at/);
   expect(messages).toHaveLength(3);
-  expect(log.lines.some((line) => line.message === 'first message cannot be edited')).toBe(true);
+  await until('it is logged', () => log.lines.some((line) => line.message === 'first message cannot be edited'));
 });
 
 test('files that Slack refuses are said to be missing', async () => {
