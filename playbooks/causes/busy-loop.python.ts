@@ -2,6 +2,7 @@ import type { MotionFrame, MotionVariable, SourceLine } from '../probes/py-stack
 import {
   type Course,
   courseOf,
+  isClockValue,
   movingIn,
   orderedFrames,
   recursesAmong,
@@ -14,8 +15,12 @@ import {
   asksForTime,
   callsIn,
   commonLoops,
+  functionLines,
+  goesOneWay,
+  hasExit,
   hasRunPast,
   isClock,
+  isMeantToLast,
   type Loop,
   namesIn,
   onlyCounts,
@@ -52,6 +57,14 @@ export interface Spin {
   readonly inferred: string | null;
 }
 
+/** What else was seen of a thread besides its variables. */
+export interface Surroundings {
+  /** Seconds over which the variables were watched. */
+  readonly seconds: number;
+  /** That it takes data from files or sockets, or gives data to them, in words; null when it was not seen to. */
+  readonly movesData: string | null;
+}
+
 /** Looks below which too little was seen of a thread's variables. */
 const LOOKS_LEAST = 12;
 /** Times that a frame must have been seen back at an instruction to say that it goes round. */
@@ -71,13 +84,28 @@ const linesOf = (thread: PythonThreadView, frame: MotionFrame): number[] => {
 };
 
 const sourceOf = (source: readonly SourceLine[], frame: MotionFrame): SourceLine[] =>
-  source.filter((line) => line.file === frame.file && line.line >= frame.firstLine);
+  frame.function === '<module>'
+    ? source.filter((line) => line.file === frame.file)
+    : functionLines(source, frame.file, frame.firstLine);
+
+/** The source of a frame's function, if it is the one that is there: of few functions of a file there is any. */
+const ownSource = (thread: PythonThreadView, frame: MotionFrame, source: readonly SourceLine[]): SourceLine[] => {
+  const found = sourceOf(source, frame);
+  const lines = linesOf(thread, frame);
+  return found.some((line) => lines.includes(line.line)) ? found : [];
+};
 
 interface Place {
   readonly frame: MotionFrame;
   readonly lines: readonly number[];
   readonly loop: Loop;
 }
+
+/** Whether what the frame's `for` loops go over was seen to begin again: then these come to an end, and something calls again. */
+const beginsAgain = (frame: MotionFrame): boolean => {
+  const iterators = frame.moving.filter((variable) => variable.name.startsWith('@iterator'));
+  return iterators.length > 0 && iterators.every((variable) => courseOf(variable) === 'returns');
+};
 
 /** Where the loop is that a frame goes round: in it, or in one of the frames outside of it that called it. */
 const findLoop = (
@@ -90,7 +118,7 @@ const findLoop = (
   for (const frame of outwards) {
     const lines = linesOf(thread, frame);
     const loops = commonLoops(sourceOf(source, frame), frame.file, lines);
-    const loop = loops.find((each) => each.kind === 'while') ?? loops[0];
+    const loop = loops.find((each) => each.kind === 'while') ?? (beginsAgain(frame) ? undefined : loops[0]);
     if (loop !== undefined) return { frame, lines, loop };
     if (isLibraryFile(frame.file) && !isLibraryFile(top.file)) return null;
   }
@@ -106,12 +134,19 @@ interface Moving {
 const rootOf = (name: string): string => name.replace(/^len\(/, '').split(/[.)]/)[0] ?? name;
 
 /** The lines that run while the loop goes round: its body, and the functions that were seen to be called from it. */
-const linesThatRun = (place: Place | null, frames: readonly MotionFrame[], source: readonly SourceLine[]): string[] =>
+const linesThatRun = (
+  thread: PythonThreadView,
+  place: Place | null,
+  frames: readonly MotionFrame[],
+  source: readonly SourceLine[],
+): string[] =>
   place === null
     ? []
     : [
         ...place.loop.body,
-        ...frames.filter((frame) => frame.depth > place.frame.depth).flatMap((frame) => sourceOf(source, frame)),
+        ...frames
+          .filter((frame) => frame.depth > place.frame.depth)
+          .flatMap((frame) => ownSource(thread, frame, source)),
       ].map((line) => line.text);
 
 /** The names under which a variable may be written in those lines: an attribute of one object has many owners. */
@@ -157,28 +192,97 @@ const innerRounds = (moving: readonly Moving[], frame: MotionFrame): number =>
       .map((each) => Math.min(each.variable.up, each.variable.down)),
   );
 
+interface Confidence {
+  readonly confidence: number;
+  readonly inferred: string | null;
+}
+
+/** Types of values that a round builds or fills anew; numbers and texts are merely bound. */
+const BUILT =
+  /^(list|dict|set|frozenset|tuple|bytearray|size|array\.array|numpy\.ndarray|collections\.\w+|defaultdict)$/;
+
+/** What the rounds of a loop were seen to do: finish inner loops, build or refill containers; null when nothing like it. */
+const workOf = (moving: readonly Moving[], place: Place): 'builds' | 'binds' | null => {
+  const inside = moving.filter((each) => each.frame.depth >= place.frame.depth && each.variable.changes >= 3);
+  const built = inside.some(
+    ({ variable, course }) =>
+      BUILT.test(variable.type) || (variable.name.startsWith('@iterator') && course === 'returns'),
+  );
+  return built ? 'builds' : inside.length > 0 ? 'binds' : null;
+};
+
+const LASTS = 'the loop may be meant to go on until it is told to stop, and its rounds do something';
+
+/** How sure a loop without a way out can be told from one that is meant to last, by what its rounds do. */
+const lastingConfidence = (loop: Loop, text: readonly string[], work: 'builds' | 'binds' | null): Confidence => {
+  const constant = /^\(?\s*(True|1)\s*\)?$/.test(loop.text.trim());
+  const exit = constant && hasExit(loop.body.map((line) => line.text));
+  if (exit && work === 'builds') return { confidence: 0.45, inferred: LASTS };
+  if (exit) return { confidence: 0.92, inferred: null };
+  if (work !== null) return { confidence: 0.45, inferred: LASTS };
+  const calls = callsIn(text.join('\n'));
+  return calls.length === 0 || callsIn(loop.text).length > 0
+    ? { confidence: callsIn(loop.text).length > 0 ? 0.85 : 0.92, inferred: null }
+    : { confidence: 0.7, inferred: `what ${calls.slice(0, 3).join(', ')} in the loop does besides was not seen` };
+};
+
+/** The finding's confidence from what the loop waits for and what its rounds do. */
 const confidenceOf = (
-  loop: Loop | null,
-  complete: boolean,
-  looks: number,
-): { confidence: number; inferred: string | null } => {
-  if (loop !== null && asksForTime(loop.text)) {
-    return { confidence: 0.4, inferred: 'the loop looks at the time, so it may be meant to end at some moment' };
+  place: Place | null,
+  spin: Spin,
+  moving: readonly Moving[],
+  text: readonly string[],
+  looked: { readonly complete: boolean; readonly looks: number },
+  around: Surroundings,
+): Confidence => {
+  const loop = place?.loop ?? null;
+  if (loop === null || place === null) {
+    return { confidence: 0.45, inferred: 'the loop itself, or its source, could not be found' };
   }
-  if (!complete) return { confidence: 0.7, inferred: 'not all variables of the frames could be looked at' };
-  if (looks < 20) return { confidence: 0.75, inferred: `it was seen running only ${looks} times` };
-  const calls = loop === null || loop.kind === 'for' ? [] : callsIn(loop.text);
-  if (calls.length > 0) {
-    return {
-      confidence: 0.85,
-      inferred: `what ${calls.join(', ')} in the loop's condition depends on besides these variables was not seen`,
-    };
+  const sized = (name: string) =>
+    place.frame.still.includes(`len(${name})`) || place.frame.moving.some((each) => each.name === `len(${name})`);
+  const lasting = loop.kind === 'while' && isMeantToLast(loop.text, text, sized);
+  const work = workOf(moving, place);
+  const movesData = around.movesData;
+  if (movesData !== null && (lasting || work === 'builds' || loop.kind === 'for')) {
+    return { confidence: 0.45, inferred: `${movesData} meanwhile, so its rounds may do what they are meant to do` };
   }
-  return { confidence: 0.92, inferred: loop === null ? 'the source of the loop could not be read' : null };
+  if (loop.kind === 'while' && asksForTime(loop.text)) {
+    const others = namesIn(loop.text).filter((name) => !asksForTime(name));
+    const waits = others.some((name) => spin.stayed.includes(name)) && /\band\b/.test(loop.text) && work !== 'builds';
+    return waits
+      ? { confidence: 0.6, inferred: 'the loop also looks at the time, so it ends at its deadline' }
+      : { confidence: 0.4, inferred: 'the loop looks at the time, so it may be meant to end at some moment' };
+  }
+  const base = lasting ? lastingConfidence(loop, text, work) : dataConfidence(loop);
+  const limits: Confidence[] = [
+    base,
+    ...(movesData === null
+      ? []
+      : [{ confidence: 0.6, inferred: `${movesData} meanwhile, which brought it no nearer its end` }]),
+    ...(looked.complete ? [] : [{ confidence: 0.7, inferred: 'not all variables of the frames could be looked at' }]),
+    ...(looked.looks >= 20 ? [] : [{ confidence: 0.75, inferred: `it was seen running only ${looked.looks} times` }]),
+  ];
+  return limits.reduce((least, each) => (each.confidence < least.confidence ? each : least), base);
+};
+
+/** A loop that waits for data: sure unless its condition asks something that was not seen. */
+const dataConfidence = (loop: Loop): Confidence => {
+  const calls = loop.kind === 'for' ? [] : callsIn(loop.text);
+  return calls.length > 0
+    ? {
+        confidence: 0.85,
+        inferred: `what ${calls.join(', ')} in the loop's condition depends on besides these variables was not seen`,
+      }
+    : { confidence: 0.92, inferred: null };
 };
 
 /** Decides whether a thread that burns CPU in Python code gets on. Pure. */
-export const pythonCourse = (thread: PythonThreadView, source: readonly SourceLine[]): PythonCourse => {
+export const pythonCourse = (
+  thread: PythonThreadView,
+  source: readonly SourceLine[],
+  around: Surroundings,
+): PythonCourse => {
   const { motion } = thread;
   if (motion === null) return { kind: 'untold', why: 'its variables could not be watched' };
   if (motion.looks < LOOKS_LEAST) {
@@ -188,7 +292,9 @@ export const pythonCourse = (thread: PythonThreadView, source: readonly SourceLi
   const moving = frames.flatMap((frame) =>
     movingIn(frame).map((variable): Moving => ({ frame, variable, course: courseOf(variable) })),
   );
-  const telling = moving.filter((each) => each.course !== 'few' && each.course !== 'returns');
+  const isTime = (each: Moving): boolean => isClockValue(each.variable, around.seconds);
+  const moved = moving.filter((each) => each.course !== 'few' && each.course !== 'returns');
+  const telling = moved.filter((each) => !isTime(each));
   const top = frames.find(runs);
   if (top === undefined) return nativeCourse(thread, frames, moving, telling, source);
 
@@ -199,9 +305,10 @@ export const pythonCourse = (thread: PythonThreadView, source: readonly SourceLi
   }
   const place = findLoop(thread, frames, top, source);
   const loop = place?.loop ?? null;
-  const text = linesThatRun(place, active, source);
+  const text = linesThatRun(thread, place, active, source);
   const counters = telling.filter((each) => isRoundCounter(each, place, text));
   const clocks = telling.filter((each) => isClock(text, each.variable.name));
+  const timed = [...clocks, ...moved.filter((each) => isTime(each) && !isLibraryFile(each.frame.file))];
   const derived = telling.filter(
     (each) => each.frame.depth === (place?.frame.depth ?? top.depth) && isBoundInside(each, loop, source),
   );
@@ -231,7 +338,14 @@ export const pythonCourse = (thread: PythonThreadView, source: readonly SourceLi
       loop?.kind === 'while' && hasRunPast(loop.text, variable.name, Number(variable.from), Number(variable.to)),
   );
   if (past !== undefined) return { kind: 'spins', confidence: 0.92, spin: { ...spin, past: past.variable } };
-  const strong = strongest(blockers);
+  const counted = moving.find(
+    ({ frame, variable }) =>
+      loop?.kind === 'while' &&
+      frame === place?.frame &&
+      conditionNames.includes(variable.name) &&
+      goesOneWay(text, variable.name),
+  );
+  const strong = strongest(blockers) ?? (counted === undefined ? undefined : { ...counted, course: 'counts' as const });
   if (strong !== undefined) {
     const bigPool =
       rounds >= 8 &&
@@ -250,12 +364,12 @@ export const pythonCourse = (thread: PythonThreadView, source: readonly SourceLi
   if (turns(top) < TURNS_LEAST) {
     return { kind: 'untold', why: `${top.function} was hardly seen to go back to where it had been` };
   }
-  if (clocks.length > 0) {
+  if (timed.length > 0 && !(loop !== null && asksForTime(loop.text))) {
     const ends = text.some((line) => /^\s*(break|return|raise)\b|:\s*(break|return)\b/.test(line));
     const inferred = 'the loop looks at the time, so it may be meant to end, or to do something, at some moment';
     return { kind: 'spins', confidence: ends ? 0.45 : 0.7, spin: { ...spin, inferred } };
   }
-  const { confidence, inferred } = confidenceOf(loop, motion.complete, motion.looks);
+  const { confidence, inferred } = confidenceOf(place, spin, moving, text, motion, around);
   return { kind: 'spins', confidence, spin: { ...spin, inferred } };
 };
 

@@ -5,7 +5,7 @@ import { strace } from '../probes/strace.ts';
 import { type Burner, burners } from '../reading/cpu.ts';
 import { pythonThreads, threadOf } from '../reading/python.ts';
 import { cpuShare, sampledCalls } from '../reading/syscalls.ts';
-import { code, count, duration, kib, list, percent } from '../reading/text.ts';
+import { code, count, kib, list, percent } from '../reading/text.ts';
 import {
   canTrace,
   nameOf,
@@ -17,6 +17,7 @@ import {
   syscallFinding,
 } from './busy-loop.findings.ts';
 import { type PythonCourse, pythonCourse } from './busy-loop.python.ts';
+import { bringing } from './busy-loop.syscalls.ts';
 
 type Seen<Data> = Extract<Observation<Data>, { seen: true }>;
 
@@ -34,15 +35,30 @@ const alone = (data: SampleData, burner: Burner): boolean =>
 const movesBytes = ({ sampled: { data } }: Scene, burner: Burner): string | null => {
   const { io } = data.process;
   const moved = io === null ? 0 : io.rchar + io.wchar;
-  return moved > 0 && alone(data, burner) ? `it reads and writes ${kib(moved / 1024 / data.seconds)} a second` : null;
+  return moved > 1024 && alone(data, burner)
+    ? `it reads and writes ${kib(moved / 1024 / data.seconds)} a second`
+    : null;
 };
 
-/** That its memory keeps changing, as it does while something is built; null when it does not, or others may have. */
+/** That data goes in or out of the thread, by the trace or by the kernel's counters; null when none was seen to. */
+const movesData = (scene: Scene, burner: Burner): string | null => {
+  const traced = scene.look.see(strace);
+  const brought = traced.seen ? bringing(traced.data, burner.thread.tid) : [];
+  if (brought.length > 0) {
+    const names = [...new Set(brought.map((call) => call.name))];
+    return `strace saw it move data (${list(names.slice(0, 3))}: ${count(brought.length, 'call')})`;
+  }
+  return movesBytes(scene, burner);
+};
+
+/**
+ * That its memory grows or shrinks, as it does while something is built or given up; null when it does not, or others may
+ * have. Page faults alone show nothing: one block that is mapped and given back each round makes thousands.
+ */
 const movesMemory = ({ sampled: { data } }: Scene, burner: Burner): string | null => {
-  const { minorFaults, rssKib } = data.process;
-  const changes = minorFaults / data.seconds > 20 || Math.abs(rssKib.last - rssKib.first) > 1024;
-  return changes && alone(data, burner)
-    ? `its memory keeps changing (${count(minorFaults, 'page fault')} in ${duration(data.seconds)})`
+  const { first, last } = data.process.rssKib;
+  return Math.abs(last - first) > 1024 && alone(data, burner)
+    ? `its memory ${last > first ? 'grows' : 'shrinks'} by ${kib(Math.abs(last - first) / data.seconds)} a second`
     : null;
 };
 
@@ -70,7 +86,10 @@ const opinionOf = (scene: Scene, burner: Burner): Opinion => {
   const course: PythonCourse =
     thread === null
       ? { kind: 'untold', why: scene.view === null ? 'no Python stacks of it could be read' : 'it runs no Python code' }
-      : pythonCourse(thread, scene.view?.source ?? []);
+      : pythonCourse(thread, scene.view?.source ?? [], {
+          seconds: scene.view?.seconds ?? 0,
+          movesData: movesData(scene, burner),
+        });
   if (course.kind === 'works') return worksOpinion(name, course);
   if (course.kind === 'spins' && thread !== null) return spinFinding(scene, burner, thread, course);
   if (!burner.silent && traced?.kind === 'untold') return { kind: 'untold', why: `${name} is busy, and ${traced.why}` };

@@ -7,6 +7,7 @@ are not printed, except numbers, sizes and positions.
 
 Standard library only, Python 3.6 and newer. Nothing is stopped or attached to.
 """
+import bisect
 import re
 import struct
 
@@ -35,21 +36,28 @@ LINES_MOST = 400
 NUMBERS = ('int', 'long', 'float', 'bool', 'size', 'range_iterator', 'rangeiterator', 'list_iterator', 'listiterator',
            'tuple_iterator', 'enumerate')
 DISTINCT_MOST = 400
+RISES_MOST = 2000  # length up to which the longest rising and falling subsequence of a number is followed
 SOURCES_MOST = 4
 LIBRARY = re.compile(r'(^|/)((site|dist)-packages|lib(64)?/python\d[\w.]*)/|^<')
 
 
 class Series(object):
     """What one variable was over the samples."""
-    __slots__ = ('type', 'samples', 'changes', 'rises', 'falls', 'returns', 'first', 'last', 'seen', 'key')
+    __slots__ = ('type', 'samples', 'changes', 'rises', 'falls', 'returns', 'first', 'last', 'seen', 'key', 'upward',
+                 'downward')
 
     def __init__(self, kind):
         self.type, self.samples = kind, 0
         self.changes = self.rises = self.falls = self.returns = 0
         self.first = self.last = self.key = None
         self.seen = set()
+        # Last numbers of the best rising and falling subsequences of each length (patience sorting).
+        self.upward, self.downward = [], []
 
     def add(self, kind, key, number):
+        if number is not None:
+            extend(self.upward, number)
+            extend(self.downward, -number)
         if self.samples:
             if key != self.key:
                 self.changes += 1
@@ -91,11 +99,12 @@ class Code(object):
 class Motion(object):
     """Watches the frames of running threads.
 
-    `read(address, size)` raises Torn for what cannot be read; `token(name)` makes a name one word.
+    `read(address, size)` raises Torn for what cannot be read, `read_all` reads pieces in one call and gives None for
+    those; `token(name)` makes a name one word.
     """
 
-    def __init__(self, read, version, pid, token):
-        self.objects = Values(read, version)
+    def __init__(self, read, read_all, version, pid, token):
+        self.objects = Values(read, version, read_all)
         self.version = version
         self.pid = pid
         self.token = token
@@ -149,7 +158,8 @@ class Motion(object):
         locals_at, globals_at, f_locals_at, instruction_at, width = FRAMES[self.version]
         try:
             head = objects.bytes(address, locals_at)
-            pointers = objects.words(address + locals_at, len(code.slots) + code.stack)
+            pointers = objects.settled(address + locals_at, len(code.slots))
+            pointers += objects.words(address + locals_at + 8 * len(code.slots), code.stack)
         except NoValue:
             self.cut.add(where[0])
             return
@@ -244,9 +254,9 @@ class Motion(object):
             yield '      still: %s' % '  '.join(self.token(name) for name in still[first:first + 12])
         for name, series in known.items():
             if series.changes:
-                yield '      %s: %s, %d changes in %d looks, %d up, %d down, %d back%s' % (
+                yield '      %s: %s, %d changes in %d looks, %d up, %d down, %d back%s%s' % (
                     self.token(name), self.token(series.type), series.changes, series.samples, series.rises,
-                    series.falls, series.returns, from_to(series))
+                    series.falls, series.returns, from_to(series), one_way(series))
 
     def source_lines(self):
         """The text of the functions in which a thread was (nearly) always: its innermost ones, where a loop would be."""
@@ -266,6 +276,23 @@ class Motion(object):
                         yield head
                         head = None
                     yield '  %d| %s' % (number, plain(text))
+
+
+def extend(tails, number):
+    """Takes one more number into the last numbers of the longest strictly rising subsequences."""
+    at = bisect.bisect_left(tails, number)
+    if at == len(tails):
+        if at < RISES_MOST:
+            tails.append(number)
+    else:
+        tails[at] = number
+
+
+def one_way(series):
+    """How many of its looks fit into one that only rises, or only falls: a torn look spoils one, not the rest."""
+    if not series.upward:
+        return ''
+    return ', of which %d rising %d falling' % (len(series.upward), len(series.downward))
 
 
 def plain(text):

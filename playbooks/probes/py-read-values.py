@@ -16,6 +16,8 @@ SPOTS = 16
 SLOTS = 12
 NESTED = 24
 SLOT = 'slot '
+NUMBER_BYTES = 32  # a whole number below 2 ** 60, or a float, with its head
+SETTLE_TRIES = 8
 
 LENGTHS = {
     # type name: (offset of the length, offset of the pointer to the items or None)
@@ -62,19 +64,87 @@ class Value(object):
 
 
 class Values(object):
-    def __init__(self, read, version):
+    def __init__(self, read, version, read_all=None):
         self._read = read
+        self._read_all = read_all
         self.version = version
         self._types = {}
         self._names = {}
         self._tuples = {}
-        self.reads = 0
-        self.memo = {}
+        self.fresh()
 
     def fresh(self):
         """Forgets the values: a new look begins. Types, names and code objects stay known."""
         self.reads = 0
         self.memo = {}
+        self._kinds = {}
+
+    def settled(self, address, count):
+        """`count` pointers at `address`, and the numbers among what they lead to, as they are at one moment.
+
+        A running program frees a number when it binds the next one, and uses its block again at once: read later, an
+        old `i` shows whatever temporary value came to lie there. So slots and numbers are read in one call, and
+        again when a slot has changed meanwhile. Raises NoValue.
+        """
+        pointers = self.words(address, count)
+        if self._read_all is None or not count:
+            return pointers
+        for attempt in range(SETTLE_TRIES):
+            found = sorted(set(each for each in pointers if each >= 4096 and not each >> 47 and not each & 7))
+            self.reads += 1
+            try:
+                slots = [(address, 8 * count)]
+                pieces = self._read_all(slots + [(each, NUMBER_BYTES) for each in found] + slots)
+            except Torn:
+                raise NoValue()
+            if pieces[0] is None or pieces[-1] is None:
+                raise NoValue()
+            now = struct.unpack('<%dQ' % count, pieces[-1])
+            if pieces[0] == pieces[-1] and now == pointers or attempt == SETTLE_TRIES - 1:
+                break
+            pointers = now
+        for each, piece in zip(found, pieces[1:]):
+            if piece is not None:
+                self._keep_number(each, piece)
+        return pointers
+
+    def _keep_number(self, address, piece):
+        """Takes the bytes of an object for this look's value of it, if they are a number's."""
+        kind, = struct.unpack('<Q', piece[8:16])
+        known = self._types.get(kind)
+        try:
+            if known is None:
+                known = self._type_at(kind)
+            name = known[0]
+            if name == 'float':
+                number = struct.unpack('<d', piece[16:24])[0]
+                value = Value(name, number, number if number == number else None)
+            elif name in ('int', 'long', 'bool'):
+                number = self._number_in(name, piece)
+                if number is None:
+                    return
+                value = Value(name, number, number)
+            else:
+                return
+        except NoValue:
+            return
+        self._kinds[address] = known
+        self.memo[(address, False)] = self.memo[(address, True)] = value
+
+    def _number_in(self, kind, piece):
+        """The whole number in the first NUMBER_BYTES of its object; None when it is longer than that."""
+        if self.version < (3,) and kind != 'long':
+            return struct.unpack('<q', piece[16:24])[0]
+        sign, digits = self._sign_and_digits(struct.unpack('<q', piece[16:24])[0])
+        if digits > (NUMBER_BYTES - 24) // 4:
+            return None
+        parts = struct.unpack('<%dI' % digits, piece[24:24 + 4 * digits])
+        return sign * sum((part & 0x3fffffff) << (30 * index) for index, part in enumerate(parts))
+
+    def _sign_and_digits(self, tag):
+        if self.version >= (3, 12):
+            return (1, 0, -1, 1)[tag & 3], tag >> 3
+        return (-1 if tag < 0 else 1), abs(tag)
 
     def bytes(self, address, size):
         if size == 0:
@@ -113,14 +183,18 @@ class Values(object):
 
     def type_of(self, address):
         """(name, flags, basic size, dict offset, address) of the type of the object at `address`."""
+        settled = self._kinds.get(address)
+        if settled is not None:
+            return settled
         kind = self.word(address + 8)
-        known = self._types.get(kind)
-        if known is None:
-            name = self.c_string(self.word(kind + 24))
-            size, flags = self.number(kind + 32), self.word(kind + 168)
-            if not name or not 16 <= size < 1 << 20:
-                raise NoValue()
-            known = self._types[kind] = (name, flags, size, self.number(kind + 288), kind)
+        return self._types.get(kind) or self._type_at(kind)
+
+    def _type_at(self, kind):
+        name = self.c_string(self.word(kind + 24))
+        size, flags = self.number(kind + 32), self.word(kind + 168)
+        if not name or not 16 <= size < 1 << 20:
+            raise NoValue()
+        known = self._types[kind] = (name, flags, size, self.number(kind + 288), kind)
         return known
 
     def text(self, address):
@@ -160,11 +234,7 @@ class Values(object):
     def _whole_number(self, address, kind):
         if self.version < (3,) and kind != 'long':
             return self.number(address + 16)
-        tag = self.number(address + 16)
-        if self.version >= (3, 12):
-            sign, digits = (1, 0, -1, 1)[tag & 3], tag >> 3
-        else:
-            sign, digits = (-1 if tag < 0 else 1), abs(tag)
+        sign, digits = self._sign_and_digits(self.number(address + 16))
         if digits > 40:
             return None
         total = 0

@@ -21,6 +21,10 @@ export const MotionVariable = z.object({
   back: z.number().int(),
   from: z.string().nullable(),
   to: z.string().nullable(),
+  /** How many looks at a number fit into a course that only rises; null when it is no number. */
+  rising: z.number().int().nullable(),
+  /** The same for one that only falls. */
+  falling: z.number().int().nullable(),
   at: LineNumber,
 });
 export type MotionVariable = z.infer<typeof MotionVariable>;
@@ -57,7 +61,7 @@ const HEAD = /^ {2}variables in (\d{1,9}) looks while it ran: (all|some)$/;
 const FRAME = new RegExp(`^ {4}frame (\\d{1,9}) ${NAME} {2}${NAME} {2}\\(def at (\\d{1,9})\\)$`);
 const STILL = new RegExp(`^ {6}still: (${NAME}(?: {2}${NAME})*)$`);
 const MOVING = new RegExp(
-  `^ {6}${NAME}: ${NAME}, (\\d{1,9}) changes in (\\d{1,9}) looks, (\\d{1,9}) up, (\\d{1,9}) down, (\\d{1,9}) back(?:, from (\\S+) to (\\S+))?$`,
+  `^ {6}${NAME}: ${NAME}, (\\d{1,9}) changes in (\\d{1,9}) looks, (\\d{1,9}) up, (\\d{1,9}) down, (\\d{1,9}) back(?:, from (\\S+) to (\\S+?))?(?:, of which (\\d{1,9}) rising (\\d{1,9}) falling)?$`,
 );
 const SOURCE = new RegExp(`^source ${NAME}$`);
 const TEXT = /^ {2}(\d{1,9})\| (.*)$/;
@@ -112,7 +116,7 @@ export class MotionReading {
   #readMoving(text: string, at: number): boolean {
     const match = MOVING.exec(text);
     if (match === null || this.#frame === null) return false;
-    const [, name = '', type = '', changes, looks, up, down, back, from, to] = match;
+    const [, name = '', type = '', changes, looks, up, down, back, from, to, rising, falling] = match;
     this.#frame.moving.push({
       name: unquote(name),
       type: unquote(type),
@@ -123,6 +127,8 @@ export class MotionReading {
       back: Number(back),
       from: from ?? null,
       to: to ?? null,
+      rising: rising === undefined ? null : Number(rising),
+      falling: falling === undefined ? null : Number(falling),
       at,
     });
     return true;

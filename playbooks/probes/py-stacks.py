@@ -63,7 +63,7 @@ def main(arguments):
         try:
             watch = Watch(memory, find_runtime(memory))
             if Motion.knows(watch.runtime.layout.version):
-                watch.motion = Motion(memory.read, watch.runtime.layout.version, memory.pid, token)
+                watch.motion = Motion(memory.read, memory.read_all, watch.runtime.layout.version, memory.pid, token)
             seconds = sample(watch, float(arguments[2]), float(arguments[3]))
             if not watch.samples:
                 raise Torn('the list of threads changed all the time, or has no end')

@@ -21,12 +21,27 @@ const isIterator = (variable: MotionVariable): boolean =>
 /** A look at a running program is wrong now and then; so one in twenty may go the other way. */
 const oneWay = (variable: MotionVariable): boolean => {
   const back = Math.min(variable.up, variable.down);
-  return variable.up + variable.down > 0 && back <= 0.05 * (variable.up + variable.down);
+  const compared = variable.up + variable.down;
+  // What is not compared was of another type: half of a number and half of something else tells nothing.
+  return compared > 0 && compared >= 0.5 * variable.changes && back <= 0.05 * compared;
+};
+
+/** Looks that must fit into a rising or falling course before the rest is taken for looks that went wrong. */
+const ONE_WAY_LEAST = 8;
+
+/**
+ * Whether most looks fit into one rising (or falling) course. What does not fit was read while the program ran on: an
+ * integer that it had just freed, in whose block a temporary value lay by then.
+ */
+const mostlyOneWay = ({ rising, falling, changes }: MotionVariable): boolean => {
+  const longest = Math.max(rising ?? 0, falling ?? 0);
+  return longest >= ONE_WAY_LEAST && longest >= 0.7 * (changes + 1);
 };
 
 /** The course of a variable that moved. */
 export const courseOf = (variable: MotionVariable): Course => {
   const { changes, back, looks } = variable;
+  if (mostlyOneWay(variable)) return /^(int|long|endless)$/.test(variable.type) ? 'counts' : 'onward';
   if (isIterator(variable) && variable.type !== 'endless') {
     if (oneWay(variable)) return looks < LOOKS_LEAST || changes < 2 ? 'few' : 'onward';
     if (Math.min(variable.up, variable.down) >= 2) return 'returns';
@@ -37,6 +52,26 @@ export const courseOf = (variable: MotionVariable): Course => {
   if (oneWay(variable)) return /^(int|long|endless)$/.test(variable.type) ? 'counts' : 'onward';
   // Of hundreds of values that come in turn, a few looks see none twice.
   return looks < NEW_LEAST ? 'few' : 'new';
+};
+
+const SECOND_SCALES = [1, 1e3, 1e6, 1e9];
+
+/**
+ * Whether a number is the time of day or a time that has passed, in seconds or a thousandth, millionth or billionth of
+ * them: it went on by about the window's length. A whole number may also count work, so it must look like a date, or
+ * grow as fast as nothing but a count of nanoseconds does.
+ */
+export const isClockValue = (variable: MotionVariable, windowSeconds: number): boolean => {
+  const from = Number(variable.from ?? Number.NaN);
+  const to = Number(variable.to ?? Number.NaN);
+  if (windowSeconds < 0.4 || !Number.isFinite(from) || !Number.isFinite(to)) return false;
+  const whole = Number.isInteger(from) && Number.isInteger(to);
+  return SECOND_SCALES.some((scale) => {
+    const went = (to - from) / scale;
+    if (went < 0.6 * windowSeconds - 0.1 || went > 1.2 * windowSeconds + 0.3) return false;
+    const date = from / scale > 1.2e9 && from / scale < 6e9;
+    return date || (whole ? scale === 1e9 : true);
+  });
 };
 
 /** Whether a frame was seen at different instructions: it ran, and did not wait for one call to return. */
