@@ -250,8 +250,9 @@ def modules(memory):
                 order.append(key)
             by_file[key].append(mapping)
     if not maps:
-        raise Unreadable('not-applicable', 'Process %d has no memory of its own: a kernel thread, or it is ending.'
-                         % memory.pid)
+        if memory.is_kernel_thread():
+            raise Unreadable('not-applicable', 'Process %d is a kernel thread: it has no memory of its own.' % memory.pid)
+        raise Unreadable('target-gone', 'Process %d has ended: it has given up its memory.' % memory.pid)
     files = [by_file[key] for key in order if any('x' in mapping.flags for mapping in by_file[key])]
     files.sort(key=lambda mappings: 0 if b'python' in os.path.basename(mappings[0].path) else 1)
     for mappings in files[:400]:

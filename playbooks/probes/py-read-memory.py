@@ -101,6 +101,14 @@ class Memory(object):
         if state in ('Z', 'X'):
             raise Unreadable('target-gone', 'Process %d has ended (state %s).' % (self.pid, state))
 
+    def is_kernel_thread(self):
+        """Whether flag PF_KTHREAD (0x00200000, include/linux/sched.h) is set in field 9 of /proc/PID/stat."""
+        try:
+            with open('/proc/%d/stat' % self.pid, 'rb') as stat:
+                return bool(int(stat.read().rpartition(b')')[2].split()[6]) & 0x00200000)
+        except (OSError, IndexError, ValueError):
+            return False
+
     def gone(self):
         """The Unreadable that says why the address space that was opened is no more."""
         try:
