@@ -88,7 +88,8 @@ const frameQuotes = (scene: Scene, thread: PythonThreadView, spin: Spin): Quote[
     if (quotes.length === 3) break;
   }
   if (spin.loop !== null) quotes.push(scene.look.quote(thread.evidenceId, spin.loop.at));
-  const moved = [...(spin.past === null ? [] : [spin.past]), ...spin.returning, ...spin.counting].slice(0, 3);
+  const returning = spin.returning.filter((each) => !/slot \d/.test(each.name));
+  const moved = [...(spin.past === null ? [] : [spin.past]), ...returning, ...spin.counting].slice(0, 3);
   return [...quotes, ...moved.map((variable) => scene.look.quote(thread.evidenceId, variable.at))];
 };
 
@@ -143,9 +144,11 @@ export const spinFinding = (
   const untouched = io !== null && io.syscr + io.syscw === 0;
   const silent = confirmed
     ? 'strace saw not a single system call of it, so it reads, writes and waits for nothing.'
-    : burner.silent
-      ? `It was in no system call in any sample${untouched ? ', and the process read and wrote nothing' : ''}.`
-      : 'It makes few system calls.';
+    : traced !== null
+      ? `It makes few system calls${traced.kind === 'spins' ? '' : ` (${traced.why})`}.`
+      : burner.silent
+        ? `It was in no system call in any sample${untouched ? ', and the process read and wrote nothing' : ''}.`
+        : 'It makes few system calls.';
   const draft: FindingDraft = {
     confidence: clientsWait(scene, burner) ? Math.min(0.97, confidence + 0.03) : confidence,
     title: `${nameOf(scene, burner).replace(/^t/, 'T')} goes round a loop in ${code(spin.frame.function, 80)} (${placeOf(spin)}) without getting anywhere`,
@@ -162,7 +165,12 @@ export const spinFinding = (
     fixes: loopFixes(pid, spin),
   };
   const key = `${spin.frame.file}:${spin.loop?.line ?? spin.frame.firstLine}`;
-  return { kind: 'finding', key, draft, ...(firm && !confirmed && canTrace(scene.look) ? { wants: [strace.id] } : {}) };
+  return {
+    kind: 'finding',
+    key,
+    draft,
+    ...(((firm && !confirmed) || confidence < 0.5) && canTrace(scene.look) ? { wants: [strace.id] } : {}),
+  };
 };
 
 /** A call into C code that lasts: what it does cannot be seen, so this is a hint unless something shows that it goes round. */
@@ -203,7 +211,7 @@ export const nativeFinding = (
       ...waitingQuotes(scene),
     ],
     fixes: [
-      coreFix(scene.look.target.pid),
+      coreFix(scene.look.target.pid, thread !== null),
       {
         title: goesRound === null ? 'Bound the call' : 'Give the search an end',
         detail:
@@ -234,6 +242,19 @@ const peerOf = (scene: Scene, spin: SyscallSpin): string => {
     : `descriptor ${spin.fd}${spin.what === null ? '' : ` (${code(spin.what, 120)})`}`;
 };
 
+/** The path that the calls are about, when all examples name the same one. */
+const pathIn = (spin: SyscallSpin): string | null => {
+  const paths = spin.examples.map((call) =>
+    /^(open|openat|openat2|newfstatat|statx?|lstat|access|faccessat2?|readlink(at)?|execve|unlink(at)?|mkdir(at)?)$/.test(
+      call.name,
+    )
+      ? (/"((?:[^"\\]|\\.)+)"/.exec(call.args)?.[1] ?? null)
+      : null,
+  );
+  const [first = null] = paths;
+  return paths.every((path) => path === first) ? first : null;
+};
+
 /** The finding about system calls that come back at once and bring nothing. */
 export const syscallFinding = (scene: Scene, burner: Burner, spin: SyscallSpin): Opinion => {
   const thread = threadOf(scene.view, burner.thread.tid);
@@ -247,18 +268,20 @@ export const syscallFinding = (scene: Scene, burner: Burner, spin: SyscallSpin):
   const traced = scene.look.see(strace);
   const seen = scene.look.see(sockets);
   const socket = spin.fd === null || !seen.seen ? undefined : seen.data.sockets.find((each) => each.fd === spin.fd);
-  const { says, fix } = syscallTexts(spin, peerOf(scene, spin));
+  const { says, fix } = syscallTexts(spin, peerOf(scene, spin), thread !== null);
+  const path = pathIn(spin);
+  const about = path === null ? '' : ` of ${code(path, 100)}`;
   const draft: FindingDraft = {
     confidence: steady !== undefined || own !== null ? 0.95 : 0.9,
-    title: `${nameOf(scene, burner).replace(/^t/, 'T')} spins over ${spin.name}${where}: it comes back at once and brings nothing`,
-    summary: `It used ${percent(burner.share)} of a processor over ${duration(scene.sampled.data.seconds)}. ${says} Seen ${rateOf(spin)}.${waitingSentence(scene)}`,
+    title: `${nameOf(scene, burner).replace(/^t/, 'T')} spins over ${spin.name}${about}${where}: it comes back at once and brings nothing`,
+    summary: `It used ${percent(burner.share)} of a processor over ${duration(scene.sampled.data.seconds)}. ${says}${path === null ? '' : ` It asks for ${code(path, 200)}.`} Seen ${rateOf(spin)}.${waitingSentence(scene)}`,
     evidence: [
       scene.look.quote(scene.sampled.evidenceId, burner.thread.at),
       ...(traced.seen ? spin.examples.map((call) => scene.look.quote(traced.evidenceId, call.at)) : []),
       ...(thread !== null && own !== null ? [quoteFrame(scene.look, thread, own)] : []),
       ...(socket !== undefined && seen.seen ? [scene.look.quote(seen.evidenceId, socket.at)] : []),
     ],
-    fixes: [{ ...fix, title: `${fix.title}${where}` }, coreFix(scene.look.target.pid)],
+    fixes: [{ ...fix, title: `${fix.title}${where}` }, coreFix(scene.look.target.pid, thread !== null)],
   };
   return { kind: 'finding', key: `${spin.form} ${spin.name} ${spin.fd}`, draft };
 };

@@ -15,6 +15,7 @@ import {
   asksForTime,
   callsIn,
   commonLoops,
+  exitDependsOnRounds,
   functionLines,
   goesOneWay,
   hasExit,
@@ -217,7 +218,8 @@ const LASTS = 'the loop may be meant to go on until it is told to stop, and its 
 const lastingConfidence = (loop: Loop, text: readonly string[], work: 'builds' | 'binds' | null): Confidence => {
   const constant = /^\(?\s*(True|1)\s*\)?$/.test(loop.text.trim());
   const exit = constant && hasExit(loop.body.map((line) => line.text));
-  if (exit && work === 'builds') return { confidence: 0.45, inferred: LASTS };
+  const depends = exit && exitDependsOnRounds(loop);
+  if (exit && work === 'builds' && !depends) return { confidence: 0.45, inferred: LASTS };
   if (exit) return { confidence: 0.92, inferred: null };
   if (work !== null) return { confidence: 0.45, inferred: LASTS };
   const calls = callsIn(text.join('\n'));
@@ -277,6 +279,9 @@ const dataConfidence = (loop: Loop): Confidence => {
     : { confidence: 0.92, inferred: null };
 };
 
+/** Whether a variable changed often enough to be told from one that was read while its frame was being set up. */
+const isTelling = ({ changes, looks }: MotionVariable): boolean => changes >= 4 && changes >= 0.15 * looks;
+
 /** Decides whether a thread that burns CPU in Python code gets on. Pure. */
 export const pythonCourse = (
   thread: PythonThreadView,
@@ -326,7 +331,8 @@ export const pythonCourse = (
     loop,
     stayed: still,
     returning: moving
-      .filter((each) => each.course === 'returns' && each.frame.depth >= top.depth)
+      .filter((each) => each.course === 'returns' && each.frame.depth >= top.depth && isTelling(each.variable))
+      .sort((a, b) => Number(isLibraryFile(a.frame.file)) - Number(isLibraryFile(b.frame.file)))
       .map((each) => each.variable),
     counting: counters.map((each) => each.variable),
     past: null,

@@ -79,7 +79,8 @@ const largest = (
 };
 
 const describe = (call: SyscallRecord): { fd: number | null; what: string | null } => ({
-  fd: tracedFd(call.args),
+  // The first number of these is a process.
+  fd: /^(wait4|waitid|t?g?kill|sched_\w+|prlimit64)$/.test(call.name) ? null : tracedFd(call.args),
   what: /^\d+<(.*)>$/.exec(splitArguments(call.args)[0] ?? '')?.[1] ?? null,
 });
 

@@ -1,15 +1,16 @@
 import type { Fix } from '../model/index.ts';
+import { asksForTime, namesIn } from '../reading/source.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
 import type { Spin } from './busy-loop.python.ts';
 import type { SyscallSpin } from './busy-loop.syscalls.ts';
 
-/** Keeps the state for later: what every finding of a spin advises first. */
-export const coreFix = (pid: number): Fix => ({
+/** Keeps the state for later: what every finding of a spin advises first. `python`: whether Python frames are in it. */
+export const coreFix = (pid: number, python: boolean): Fix => ({
   title: 'Keep the state before you restart',
   detail:
     'A restart ends the symptom and destroys the evidence. Take a core first, with room on the disk for its resident set; the process ' +
-    'stands still for seconds per GiB. Python frames and variables can be read from it later with the same build of the interpreter.',
-  code: `${shellCommand(['gcore', '-o', '/var/tmp/core', String(pid)])}\n# later: gdb /proc/${pid}/exe /var/tmp/core.${pid}   (py-bt, py-locals)`,
+    `stands still for seconds per GiB. ${python ? 'Python frames and variables can be read from it later with the same build of the interpreter.' : 'Stacks and variables can be read from it later with the same executable and its debug information.'}`,
+  code: `${shellCommand(['gcore', '-o', '/var/tmp/core', String(pid)])}\n# later: gdb /proc/${pid}/exe /var/tmp/core.${pid}   (${python ? 'py-bt, py-locals' : 'thread apply all bt full'})`,
 });
 
 const nameList = (names: readonly string[]): string => list(names.slice(0, 5).map((name) => code(name, 60)));
@@ -29,12 +30,18 @@ export const stateSentences = (spin: Spin): string => {
       `${code(spin.past.name, 60)} went from ${spin.past.from} to ${spin.past.to}, past what the condition waits for, and can only go further away.`,
     );
   }
-  if (spin.stayed.length > 0) {
+  const conditioned = spin.loop?.kind === 'while' ? namesIn(spin.loop.text) : [];
+  const movedInCondition = spin.returning.filter((each) => conditioned.includes(each.name)).map((each) => each.name);
+  if (spin.stayed.length > 0 && movedInCondition.length > 0) {
+    sentences.push(
+      `Of what the loop's condition depends on, ${nameList(spin.stayed)} did not change, and ${nameList(movedInCondition)} came back to earlier values.`,
+    );
+  } else if (spin.stayed.length > 0) {
     sentences.push(
       `What the loop's condition depends on did not change: ${nameList(spin.stayed)} ${spin.stayed.length === 1 ? 'was' : 'were'} the same in every look.`,
     );
   }
-  const returning = [...new Set(spin.returning.map((each) => each.name).filter((name) => !name.startsWith('@')))];
+  const returning = [...new Set(spin.returning.map((each) => each.name).filter((name) => !/^@|slot \d/.test(name)))];
   if (returning.length > 0) {
     sentences.push(`What moves comes back again and again to values that it had before: ${nameList(returning)}.`);
   } else if (spin.past === null && spin.stayed.length === 0) {
@@ -49,26 +56,61 @@ export const stateSentences = (spin: Spin): string => {
   return sentences.join(' ');
 };
 
+/** The change that the kind of loop asks for: wait for a flag, pause until a deadline, leave when nothing changes. */
+const wayOut = (spin: Spin, condition: string | null, where: string): Fix => {
+  const { loop } = spin;
+  const title = `Give the loop at ${where} a way out`;
+  if (loop === null) {
+    return {
+      title,
+      detail: `The loop is in ${code(spin.frame.function)}; its text could not be read here. Find what it waits for, and make each round either bring that nearer or leave.`,
+    };
+  }
+  if (loop.kind === 'for') {
+    return {
+      title,
+      detail: `${condition} never comes to its end. Bound what it goes over, or leave when a whole turn has found nothing.`,
+    };
+  }
+  const event = /^not\s+([A-Za-z_][\w.]*)\.is_set\(\s*\)$/.exec(loop.text.trim());
+  if (event !== null) {
+    return {
+      title: `Let the loop at ${where} wait`,
+      detail: `${condition} asks again and again without a pause. Wait on the event itself, with a limit, and do in each round what there is to do.`,
+      code: `while not ${event[1]}.wait(timeout=1.0):\n    ...`,
+    };
+  }
+  if (asksForTime(loop.text)) {
+    return {
+      title: `Let the loop at ${where} wait`,
+      detail: `${condition} asks without a pause until its deadline. Wait for the event itself up to the deadline; where there is none, sleep for a real time between two looks.`,
+      code: `${loop.header}\n    ...\n    time.sleep(0.1)`,
+    };
+  }
+  if (/^\(?\s*(True|1)\s*\)?$/.test(loop.text)) {
+    return {
+      title,
+      detail: `${condition} ends only by a break, return or exception inside of it, and no round came to one. Bound the rounds, or leave or raise when a whole round has changed nothing.`,
+    };
+  }
+  const why =
+    spin.stayed.length > 0
+      ? `stays true because a round can leave ${nameList(spin.stayed)} as ${spin.stayed.length === 1 ? 'it is' : 'they are'}`
+      : 'stays true whatever a round does';
+  return {
+    title,
+    detail: `${condition} ${why}. Leave the loop, or raise, when a whole round has changed nothing.`,
+    code: `rounds = 0\n${loop.header}\n    rounds += 1\n    progress = False\n    ...  # set progress = True wherever something is taken, settled or moved on\n    if not progress:\n        log.warning('gave up after %d rounds without progress', rounds)\n        break`,
+  };
+};
+
 /** What to change in a Python loop that gets nowhere. */
 export const loopFixes = (pid: number, spin: Spin): Fix[] => {
   const { loop } = spin;
   const condition = loop === null ? null : code(loop.header, 120);
   const where = placeOf(spin);
   const fixes: Fix[] = [
-    {
-      title: `Give the loop at ${where} a way out`,
-      detail:
-        loop === null
-          ? `The loop is in ${code(spin.frame.function)}; its text could not be read here. Find what it waits for, and make each round either bring that nearer or leave.`
-          : loop.kind === 'while'
-            ? `${condition} stays true because ${spin.stayed.length > 0 ? `a round can leave ${nameList(spin.stayed)} as ${spin.stayed.length === 1 ? 'it is' : 'they are'}` : 'a round can change nothing'}. Leave the loop, or raise, when a whole round has changed nothing.`
-            : `${condition} never comes to its end. Bound what it goes over, or leave when a whole turn has found nothing.`,
-      ...(loop?.kind === 'while'
-        ? {
-            code: `rounds = 0\n${loop.header}\n    rounds += 1\n    progress = False\n    ...  # set progress = True wherever something is taken, settled or moved on\n    if not progress:\n        log.warning('gave up after %d rounds without progress', rounds)\n        break`,
-          }
-        : {}),
-    },
+    wayOut(spin, condition, where),
     {
       title: 'Make the next one visible and harmless',
       detail:
@@ -77,7 +119,7 @@ export const loopFixes = (pid: number, spin: Spin): Fix[] => {
       code: `for attempt in range(MAX_ROUNDS):\n    ...\nelse:\n    raise RuntimeError('${spin.frame.function.replaceAll("'", '')}: no result after %d rounds' % MAX_ROUNDS)`,
     },
   ];
-  return [coreFix(pid), ...fixes];
+  return [coreFix(pid, true), ...fixes];
 };
 
 const FORM: Readonly<Record<SyscallSpin['form'], (spin: SyscallSpin, peer: string) => { says: string; fix: Fix }>> = {
@@ -145,9 +187,13 @@ const FORM: Readonly<Record<SyscallSpin['form'], (spin: SyscallSpin, peer: strin
   }),
 };
 
-/** What a spin over system calls is, in a sentence, and what to change. */
-export const syscallTexts = (spin: SyscallSpin, peer: string): { says: string; fix: Fix } =>
-  FORM[spin.form](spin, peer);
+/**
+ * What a spin over system calls is, in a sentence, and what to change; the snippets are Python's, so only for `python`.
+ */
+export const syscallTexts = (spin: SyscallSpin, peer: string, python: boolean): { says: string; fix: Fix } => {
+  const { says, fix } = FORM[spin.form](spin, peer);
+  return { says, fix: python ? fix : { title: fix.title, detail: fix.detail } };
+};
 
 /** Rates as a person says them. */
 export const rateOf = (spin: SyscallSpin): string =>

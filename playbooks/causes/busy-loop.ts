@@ -127,7 +127,9 @@ const verdictOf = (opinions: readonly Opinion[]): Verdict => {
   for (const opinion of opinions) {
     if (opinion.kind === 'works') continue;
     for (const id of opinion.wants ?? []) wants.add(id);
-    if (opinion.kind === 'finding' && !findings.has(opinion.key)) findings.set(opinion.key, opinion.draft);
+    if (opinion.kind === 'finding' && !findings.has(opinion.key)) {
+      findings.set(opinion.key, { ...opinion.draft, confidence: Math.round(opinion.draft.confidence * 100) / 100 });
+    }
   }
   if (findings.size > 0) return { verdict: 'fires', findings: [...findings.values()], wants: [...wants] };
   const untold = opinions.find((opinion) => opinion.kind === 'untold');

@@ -43,6 +43,24 @@ const statement = (lines: readonly SourceLine[], index: number): string => {
   return text;
 };
 
+/** A statement up to the colon that opens its body, without a body on the same line. */
+const headOf = (whole: string): string => {
+  let depth = 0;
+  for (let index = 0; index < whole.length; index += 1) {
+    const character = whole.charAt(index);
+    if ('([{'.includes(character)) depth += 1;
+    else if (')]}'.includes(character)) depth -= 1;
+    else if (
+      character === ':' &&
+      depth <= 0 &&
+      whole.charAt(index + 1) !== '=' &&
+      !/\blambda\b[^:]*$/.test(whole.slice(0, index))
+    )
+      return whole.slice(0, index + 1);
+  }
+  return whole;
+};
+
 const HEADER = /^(?:async )?(while|for)\b\s*\(?(.*)$/;
 
 const loopAt = (lines: readonly SourceLine[], index: number): Loop | null => {
@@ -60,8 +78,8 @@ const loopAt = (lines: readonly SourceLine[], index: number): Loop | null => {
     if (!blank(line.text) && indentation(line.text) <= margin && !/^\s*[)\]}]/.test(line.text)) break;
     if (!blank(line.text)) end = next;
   }
-  const inside =
-    /^(?:async )?(?:while|for)\b\s*(.*?):(?:[^:\]]*)$/.exec(whole)?.[1] ?? (match[2] ?? '').replace(/:\s*$/, '');
+  const header = headOf(whole);
+  const inside = /^(?:async )?(?:while|for)\b\s*(.*):$/.exec(header)?.[1] ?? (match[2] ?? '').replace(/:\s*$/, '');
   const [targets = '', over = ''] = kind === 'for' ? inside.split(/\sin\s(.*)/s) : ['', inside];
   return {
     kind,
@@ -69,7 +87,7 @@ const loopAt = (lines: readonly SourceLine[], index: number): Loop | null => {
     endLine: lines[end]?.line ?? first.line,
     text: over.trim(),
     targets: kind === 'for' ? (targets.match(/[A-Za-z_]\w*/g) ?? []) : [],
-    header: whole,
+    header,
     body: lines.slice(index + 1, end + 1),
     at: first.at,
   };
@@ -219,9 +237,10 @@ export const hasExit = (lines: readonly string[]): boolean =>
 const LASTS = /stop|quit|exit|shut|cancel|abort|kill|terminat|running|alive|active|enabled|keep_?going|closed|closing/i;
 
 /**
- * Whether a `while` is meant to go on until somebody says otherwise: its condition is constant, or a flag (`running`,
- * `not self.stop`, `not stop.is_set()`) which the lines that run leave alone or only take back. `sized`: names that
- * have a size, which are no flags.
+ * Whether a `while` is meant to go on until somebody says otherwise: its condition is constant, an event, a flag that is
+ * named so (`running`, `not self.stop`), or an attribute that the lines that run leave alone, so that it is set from
+ * elsewhere. A local variable that says something else (`pending`, `found`) is for the loop itself to change. `sized`:
+ * names that have a size, which are no flags.
  */
 export const isMeantToLast = (
   condition: string,
@@ -235,11 +254,27 @@ export const isMeantToLast = (
   if (/^(True|1|"")$/.test(text)) return true;
   const flag = /^(not\s+)?([A-Za-z_][\w.]*?)(\.is_set\(\s*\))?$/.exec(text);
   if (flag === null) return false;
-  const [, negated, name = '', event] = flag;
+  const [, , name = '', event] = flag;
   if (sized(name)) return false;
   if (event !== undefined || LASTS.test(name)) return true;
-  const given = assignmentsTo(lines, name);
-  return negated === undefined ? given.every((each) => /^(False|0|None)$/.test(each)) : given.length === 0;
+  return name.includes('.') && assignmentsTo(lines, name).length === 0;
+};
+
+/**
+ * Whether a way out of the loop depends on what the loop itself works out (`if not changed: break`), and not on something
+ * that is set from elsewhere (`if self.stopped: break`): then the rounds are there to bring it about.
+ */
+export const exitDependsOnRounds = (loop: Loop): boolean => {
+  const texts = loop.body.map((line) => line.text);
+  return loop.body.some((line, index) => {
+    if (!hasExit([line.text])) return false;
+    const own = /^\s*(?:el)?if\b(.*):/.exec(bare(line.text))?.[1];
+    const around = texts
+      .slice(0, index)
+      .findLast((text) => !blank(text) && indentation(text) < indentation(line.text) && /^\s*(el)?if\b/.test(text));
+    const condition = own ?? /^\s*(?:el)?if\b(.*)$/.exec(bare(around ?? ''))?.[1] ?? '';
+    return namesIn(condition).some((name) => isWritten(texts, name));
+  });
 };
 
 /** Whether one of these lines gives the variable the time of day, or a time that has passed. */

@@ -124,6 +124,74 @@ describe('a spin over system calls', () => {
   );
 });
 
+describe('a loop that is meant to last, or whose counter was read while it ran on', () => {
+  const torn = / {6}t: int, [^\n]*/;
+  const tornCounter = (line: string) =>
+    verdictOn(
+      busyLoop,
+      changedLook(loadLook('healthy/control_loop'), 'py-stacks', (text) => text.replace(torn, line)),
+      probes,
+    );
+
+  it('is no fault when most looks at its counter rise', () => {
+    const line =
+      '      t: int, 57 changes in 60 looks, 44 up, 13 down, 8 back, from 610426 to 2118775, of which 47 rising 4 falling';
+    expect(tornCounter(line)).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`t` in `simulate`') });
+  });
+
+  it('is no fault when its lines only add to what its condition compares, however it was read', () => {
+    const line = '      t: int, 59 changes in 60 looks, 46 up, 13 down, 8 back, from 3861028 to 8495281';
+    expect(tornCounter(line)).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`t` in `simulate`') });
+  });
+
+  it.each(['life_board', 'life_log'])('%s: is no fault though all of its state comes back', (name) => {
+    for (const without of [[], ['strace']]) {
+      const verdict = verdictOn(busyLoop, loadLook(`healthy/${name}`), probes, without);
+      const found = verdict.verdict === 'fires' ? verdict.findings : [];
+      for (const finding of found) expect(finding.confidence).toBeLessThan(0.5);
+    }
+  });
+
+  it('is not said to make no system call when the trace has some', () => {
+    const look = changedLook(loadLook('busy-loop/settle_orders'), 'strace', (text) =>
+      text.replace(
+        /^== detail ended/m,
+        '26523 1795282113.100000 write(3</srv/app/out>, "x", 1) = 1 <0.000080>\n== detail ended',
+      ),
+    );
+    const finding = firstFinding(verdictOn(busyLoop, look, probes));
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).not.toMatch(/no system call|not a single system call/);
+  });
+});
+
+describe('what moves and brings nothing', () => {
+  it('is a child that is asked for without a pause', () => {
+    const finding = firstFinding(judge('child_poll'));
+    expect(finding.title).toContain('spins over wait4');
+    expect(finding.summary).not.toContain('descriptor');
+  });
+
+  it('is a connection that is refused on a new socket each time', () => {
+    const finding = firstFinding(judge('reconnect'));
+    expect(finding.title).toContain('spins over connect');
+    expect(finding.summary).toContain('ECONNREFUSED');
+  });
+
+  it('is a value that is asked for until a deadline', () => {
+    const finding = firstFinding(judge('deadline_poll'));
+    expect(finding.confidence).toBeCloseTo(0.6, 2);
+    expect(finding.summary).toContain('it ends at its deadline');
+  });
+
+  it('is a count of pages that nobody reads', () => {
+    const finding = firstFinding(judge('pages'));
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.summary).toContain('`while cursor:`');
+    expect(finding.summary).toContain('it counts rounds');
+  });
+});
+
 describe('native code', () => {
   it('that goes round and finds nothing is told by what it goes over', () => {
     const finding = firstFinding(judge('shard_pick'));
