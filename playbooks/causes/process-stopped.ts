@@ -19,6 +19,14 @@ const frozen = (data: SampleData): boolean =>
       thread.samples > 0 && thread.wchans.some((wait) => FREEZERS.has(wait.name) && wait.count >= 0.9 * thread.samples),
   );
 
+/** It did nothing at all in the window, as a frozen process does. */
+const motionless = (data: SampleData): boolean =>
+  data.threads.every((thread) => thread.userSeconds + thread.systemSeconds === 0 && stateShare(thread, 'R') === 0);
+
+/** `its only thread`, `both of its threads`, `all of its 4 threads`. */
+const allOf = (threads: number): string =>
+  threads === 1 ? 'its only thread' : threads === 2 ? 'both of its threads' : `all of its ${count(threads, 'thread')}`;
+
 const terminalOf = (data: SampleData | null): string | null => {
   const call = data?.threads
     .flatMap((thread) => thread.syscalls)
@@ -101,27 +109,42 @@ const stoppedFinding = (process: IdentifyData, pid: number, letter: string, how:
   };
 };
 
-const frozenFinding = (look: Look, who: Seen<IdentifyData>, sampled: Seen<SampleData>): FindingDraft => {
+const thawCode = (who: IdentifyData, pid: number): string => {
+  if (who.frozen !== undefined)
+    return `echo ${who.frozen.thaw} > ${shellCommand([who.frozen.file])}\ngrep State /proc/${pid}/status`;
+  const path = who.cgroup?.path ?? '';
+  const file = `/sys/fs/cgroup${path === '/' ? '' : path}/cgroup.freeze`;
+  return `cat /proc/${pid}/cgroup\n${path === '' ? '' : `echo 0 > ${shellCommand([file])}`}`.trim();
+};
+
+const frozenFinding = (look: Look, who: Seen<IdentifyData>, sampled: Observation<SampleData>): FindingDraft => {
   const { pid } = look.target;
-  const thread = sampled.data.threads[0];
-  const path = who.data.cgroup?.path ?? '';
+  const { frozen: by } = who.data;
+  const data = sampled.seen ? sampled.data : null;
+  const thread = data?.threads[0];
+  const threads = data === null ? '' : allOf(data.threads.length);
+  const said =
+    by === undefined
+      ? ''
+      : `The kernel says that its control group is frozen (${code(by.file, 200)} is where that was asked for). `;
   return {
-    confidence: 0.9,
+    confidence: by === undefined ? 0.9 : data === null ? 0.93 : 0.97,
     title: `Process ${pid} is frozen by its cgroup`,
-    summary:
-      `All ${count(sampled.data.threads.length, 'thread')} waited in the kernel's freezer for the whole window. A container that was paused, a ` +
-      'suspended unit or a snapshot that did not thaw does this; signals wait until it is thawed.',
+    summary: `${said}${data === null ? '' : `${threads.charAt(0).toUpperCase()}${threads.slice(1)} stood for the whole window${by === undefined ? " in the kernel's freezer" : ', without any CPU time'}. `}A container that was paused, a suspended unit or a snapshot that did not thaw does this; signals wait until it is thawed.`,
     evidence: [
       look.quote(who.evidenceId, who.data.state.at),
-      ...(thread === undefined ? [] : [look.quote(sampled.evidenceId, thread.at)]),
+      ...(by === undefined ? [] : [look.quote(who.evidenceId, by.at)]),
+      ...(sampled.seen && thread !== undefined ? [look.quote(sampled.evidenceId, thread.at)] : []),
     ],
     fixes: [
       {
         title: 'Thaw it',
         detail:
-          'Use the tool that froze it: `docker unpause`, `podman unpause`, `systemctl thaw UNIT`, `virsh resume`. By hand it is the cgroup ' +
-          'that /proc names; on cgroup v2 write 0 to cgroup.freeze, on v1 write THAWED to freezer.state, in it or the folder above that is frozen.',
-        code: `cat /proc/${pid}/cgroup\n${path === '' ? '' : `echo 0 > ${shellCommand([`/sys/fs/cgroup${path === '/' ? '' : path}/cgroup.freeze`])}`}`.trim(),
+          'Use the tool that froze it: `docker unpause`, `podman unpause`, `systemctl thaw UNIT`, `virsh resume`.' +
+          (by === undefined
+            ? ' By hand it is the cgroup that /proc names; on cgroup v2 write 0 to cgroup.freeze, on v1 write THAWED to freezer.state, in it or the folder above that is frozen.'
+            : ' By hand it is the file below; find out first who froze it and why.'),
+        code: thawCode(who.data, pid),
       },
     ],
   };
@@ -139,7 +162,8 @@ export const processStopped = defineCause({
     const sampled = look.see(sample);
     const { letter } = who.data.state;
     const { pid } = look.target;
-    if (sampled.seen && frozen(sampled.data))
+    const told = who.data.frozen !== undefined && (!sampled.seen || motionless(sampled.data));
+    if (told || (sampled.seen && frozen(sampled.data)))
       return { verdict: 'fires', findings: [frozenFinding(look, who, sampled)] };
     if (letter !== 'T' && letter !== 't') {
       const tracer = who.data.tracer;
@@ -153,7 +177,7 @@ export const processStopped = defineCause({
     }
     const how =
       sampled.seen && stood !== null
-        ? `It was in state ${letter} when it was identified, and ${stood.length === sampled.data.threads.length ? `all of its ${count(stood.length, 'thread')}` : `${stood.length} of its ${sampled.data.threads.length} threads`} stood for the whole window that followed.`
+        ? `It was in state ${letter} when it was identified, and ${stood.length === sampled.data.threads.length ? allOf(stood.length) : `${stood.length} of its ${sampled.data.threads.length} threads`} stood for the whole window that followed.`
         : `It was in state ${letter} when it was identified.`;
     const terminal = terminalOf(sampled.seen ? sampled.data : null);
     const tracer = who.data.tracer;

@@ -87,6 +87,12 @@ const cgroupOf = (facts: Facts): IdentifyData['cgroup'] => {
   };
 };
 
+const frozenOf = (facts: Facts): Pick<IdentifyData, 'frozen'> => {
+  const value = facts.first('frozen');
+  const [, thaw, file] = found(/^write (THAWED|0) to (\/.*)$/, value) ?? [];
+  return value === null || thaw === undefined || file === undefined ? {} : { frozen: { file, thaw, at: value.at } };
+};
+
 /** `3.11.2` where a folder of the path says so (pyenv, uv, /opt), else `3.11` from the file's name, else null. */
 const versionOf = (path: string, module: string | null): string | null => {
   // No path of Linux is longer; the cut keeps the patterns' time in bounds for any other output.
@@ -233,6 +239,7 @@ export const parseIdentify = (text: string, pid: number): Parsed<IdentifyData> =
     signals: signalsOf(facts),
     fds: fds && open && { open: Number(open[1]), softLimit: number(open[2]), at: fds.at },
     cgroup: cgroupOf(facts),
+    ...frozenOf(facts),
     container: facts.first('container')?.text.startsWith('yes') ?? false,
     namespaces: Object.fromEntries(facts.family('namespace').map(({ rest, text: target }) => [rest, target])),
     parent,

@@ -127,9 +127,10 @@ function scan(  cmd, line, name, F, seen) {
   close(cmd)
   if (seen > 20000) print "not readable: relatives beyond the first 20000 processes of the host"
 }
-function commands_of(list,  n, who, i, files, cmd, line, k) {
+function commands_of(list,  n, who, i, files, cmd, line, k, asked) {
   n = split(list, who, " "); files = ""
-  for (i = 1; i <= n; i++) files = files " /proc/" who[i] "/cmdline"
+  # A tracer may be a relative too; what is read twice would be there twice.
+  for (i = 1; i <= n; i++) if (!(who[i] in asked)) { asked[who[i]] = 1; files = files " /proc/" who[i] "/cmdline" }
   cmd = "grep -s -a -H \"\" /proc/self/cmdline" files " | tr \"\\000\" \" \""
   while ((cmd | getline line) > 0) {
     if (!match(line, /^\/proc\/[a-z0-9]+\/cmdline:/)) continue
@@ -184,28 +185,59 @@ function arguments(  cmd, n, i, line, A, arg, bytes, count, c) {
   if (bytes >= 65536 || count > 256) print "not readable: arguments beyond the first 256 or 65536 bytes"
   if (cut) print "not readable: what arguments hold beyond 4096 bytes"
 }
-function cgroup(  path, line, A, n, kind, group, where, mount, root, rest, i, limit, used, kills, set_on, dir, value) {
-  path = mm "/cgroup"; kind = ""
+# The group of the process in the hierarchy of a controller, or in the unified one for "".
+function member(controller,  path, line, n, rest, i, group) {
+  path = mm "/cgroup"; group = ""
   while ((getline line < path) > 0) {
     n = index(line, ":"); rest = substr(line, n + 1); i = index(rest, ":")
-    if (("," substr(rest, 1, i - 1) ",") ~ /,memory,/) { kind = "cgroup"; group = substr(rest, i + 1) }
-    else if (substr(line, 1, n) == "0:" && i == 1 && kind == "") { kind = "cgroup2"; group = substr(rest, i + 1) }
+    if (controller == "" ? substr(line, 1, n) == "0:" && i == 1 : index("," substr(rest, 1, i - 1) ",", "," controller ",")) group = substr(rest, i + 1)
   }
   close(path)
-  if (kind == "") return
+  return group
+}
+# Where a group is to be found: the hierarchy is mounted on MOUNT, "" when nowhere, and the group is WHERE below it.
+function find_group(kind, controller, group,  path, line, A, i, root) {
   # mountinfo: id parent major:minor root mountpoint options [tags] - type source superoptions
-  path = "/proc/self/mountinfo"; mount = ""
+  path = "/proc/self/mountinfo"; MOUNT = ""
   while ((getline line < path) > 0) {
     i = index(line, " - " kind " ")
     if (!i) continue
-    if (kind == "cgroup" && ("," substr(line, i + 3) ",") !~ /[ ,]memory,/) continue
-    split(line, A, " "); root = A[4]; mount = A[5]
+    if (controller != "" && ("," substr(line, i + 3) ",") !~ ("[ ,]" controller ",")) continue
+    split(line, A, " "); root = A[4]; MOUNT = A[5]
     if (root == "/") break
   }
   close(path)
-  where = group
-  if (root != "/" && index(where, root) == 1) where = substr(where, length(root) + 1)
-  if (mount == "" || where ~ /\/\.\./) { print "cgroup: limit ?, used ?, oom kills ?, " esc(group); return }
+  WHERE = group
+  if (root != "/" && index(WHERE, root) == 1) WHERE = substr(WHERE, length(root) + 1)
+  if (WHERE ~ /\/\.\./) MOUNT = ""
+  if (WHERE == "/") WHERE = ""
+}
+# Frozen groups stay so with all below them; what is to be written where to thaw them stands in the one that was told to.
+function frozen_by(told, write, to,  dir) {
+  for (dir = WHERE; dir != "" && first(MOUNT dir "/" told) != "1"; ) sub(/\/[^\/]*$/, "", dir)
+  print "frozen: write " write " to " esc(MOUNT (dir == "" ? WHERE : dir) "/" to)
+}
+function freezer(  group, path, line) {
+  group = member("freezer")
+  if (group != "") {
+    find_group("cgroup", "freezer", group)
+    if (MOUNT != "" && first(MOUNT WHERE "/freezer.state") == "FROZEN") frozen_by("freezer.self_freezing", "THAWED", "freezer.state")
+  }
+  group = member("")
+  if (group == "") return
+  find_group("cgroup2", "", group)
+  if (MOUNT == "") return
+  path = MOUNT WHERE "/cgroup.events"
+  while ((getline line < path) > 0) if (line == "frozen 1") frozen_by("cgroup.freeze", "0", "cgroup.freeze")
+  close(path)
+}
+function cgroup(  path, line, kind, group, where, mount, limit, used, kills, set_on, dir, value) {
+  kind = "cgroup"; group = member("memory")
+  if (group == "") { kind = "cgroup2"; group = member("") }
+  if (group == "") return
+  find_group(kind, kind == "cgroup" ? "memory" : "", group)
+  mount = MOUNT; where = WHERE
+  if (mount == "") { print "cgroup: limit ?, used ?, oom kills ?, " esc(group); return }
   used = first(mount where (kind == "cgroup" ? "/memory.usage_in_bytes" : "/memory.current"))
   path = mount where (kind == "cgroup" ? "/memory.oom_control" : "/memory.events"); kills = ""
   while ((getline line < path) > 0) if (line ~ /^oom_kill /) kills = substr(line, 10)
@@ -288,6 +320,7 @@ BEGIN {
   close(path)
   if (ENVIRON["FDS"] != "") print "descriptors: " ENVIRON["FDS"] " open, limit " limit; else print "not readable: " mm "/fd"
   cgroup()
+  freezer()
   if (!namespaces()) print "not readable: " mm "/ns"
   tracer = me["TracerPid"] + 0; parent = stat[2] + 0
   kids = bound(children_of(pid), 256, "children")

@@ -51,6 +51,8 @@ export const IdentifyData = z.object({
       at: LineNumber,
     })
     .nullable(),
+  /** Its control group is frozen, or one above: what to write to which file to let it go on. Absent when it is not. */
+  frozen: z.object({ file: z.string(), thaw: z.string(), at: LineNumber }).optional(),
   /** Whether mount or pid namespace differs from the host's init. */
   container: z.boolean(),
   namespaces: z.record(z.string(), z.string()),

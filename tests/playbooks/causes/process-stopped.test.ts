@@ -41,6 +41,28 @@ describe('fires', () => {
     expect(finding.fixes[0]?.code).toContain('cgroup.freeze');
   });
 
+  it('for one that the kernel says is frozen, and names the file that thaws it', () => {
+    const finding = firstFinding(verdictOn(processStopped, loadLook('process-stopped/frozen'), probes));
+    expect(finding.confidence).toBeGreaterThan(0.95);
+    expect(finding.summary).toContain('Its only thread stood for the whole window');
+    expect(finding.evidence.map((quote) => quote.text)).toContain(
+      'frozen: write THAWED to /sys/fs/cgroup/freezer/batch/freezer.state',
+    );
+    expect(finding.fixes[0]?.code).toMatch(/^echo THAWED > \/sys\/fs\/cgroup\/freezer\/batch\/freezer\.state\n/);
+  });
+
+  it('with words for one thread and for two', () => {
+    const summary = (tids: number) => {
+      const look = changedLook(loadLook('process-stopped/sigstop'), 'sample', (text) => {
+        const ids = [...new Set([...text.matchAll(/^thread (\d+)/gm)].map(([, tid]) => tid))].slice(tids);
+        return ids.reduce<string>((rest, tid) => rest.replace(new RegExp(`^thread ${tid}.*\n`, 'gm'), ''), text);
+      });
+      return firstFinding(verdictOn(processStopped, look, probes)).summary;
+    };
+    expect(summary(1)).toContain('its only thread stood');
+    expect(summary(2)).toContain('both of its threads stood');
+  });
+
   it('with a warning when it would read from a terminal as a background job', () => {
     const look = changedLook(loadLook('process-stopped/sigstop'), 'sample', (text) =>
       text.replace(
@@ -65,6 +87,13 @@ describe('is clear', () => {
       verdict: 'clear',
       why: expect.stringContaining('ran again'),
     });
+  });
+
+  it('for one that was frozen at first and ran in the window', () => {
+    const look = changedLook(loadLook('process-stopped/frozen'), 'sample', (text) =>
+      text.replace(/states D \d+, user 0\.00/, 'states R 2 S 130, user 0.20'),
+    );
+    expect(verdictOn(processStopped, look, probes).verdict).toBe('clear');
   });
 
   it('for one that strace watches while it runs', () => {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Parsed } from '../../../playbooks/model/index.ts';
 import { IdentifyData, identify } from '../../../playbooks/probes/identify.ts';
+import { freezers, makeFreezerCgroup } from '../../support/freezer-cgroup.ts';
 import { endProcesses, startProcess, startPython, untilState } from '../../support/live-process.ts';
 import { makeMemoryCgroup, whyNoMemoryCgroup } from '../../support/memory-cgroup.ts';
 import { expectNeverThrows, fixture, fixtureFolder, fixtureNames } from '../../support/parser-safety.ts';
@@ -280,6 +281,41 @@ finally:
     expect(cgroup).toMatchObject({ path: group.path, memoryLimitBytes: 256 * 1024 * 1024, oomKills: 0 });
     expect(cgroup?.memoryUsedBytes).toBeGreaterThanOrEqual(0);
   });
+});
+
+describe('identify of processes that are held', () => {
+  it.each(freezers())('says what froze it, in %s', async (hierarchy) => {
+    const group = makeFreezerCgroup(hierarchy);
+    undo.push(group.remove);
+    const live = await startPython(WAIT);
+    expect(dataOf((await look(live.pid)).parsed).frozen).toBeUndefined();
+    try {
+      await group.freeze(live.pid);
+      const thaw = group.file.endsWith('state') ? 'THAWED' : '0';
+      expect(dataOf((await look(live.pid)).parsed).frozen).toMatchObject({ file: group.file, thaw });
+    } finally {
+      group.thaw();
+    }
+  });
+
+  it.skipIf(!root || !existsSync('/usr/bin/strace'))(
+    'reads the command of a tracer once that is a child too',
+    async () => {
+      const live = await startPython(`
+import os, time
+pid = os.getpid()
+if os.fork() == 0:
+    os.execv("/usr/bin/strace", ["strace", "-o", "/dev/null", "-p", str(pid)])
+while "TracerPid:\\t0\\n" in open("/proc/self/status").read():
+    time.sleep(0.01)
+print("ready", flush=True)
+time.sleep(600)
+`);
+      const { tracer, children } = dataOf((await look(live.pid)).parsed);
+      expect(tracer?.command).toBe(`strace -o /dev/null -p ${live.pid}`);
+      expect(children.map((child) => child.command)).toEqual([tracer?.command]);
+    },
+  );
 });
 
 describe('identify on recorded hosts', () => {
