@@ -1,7 +1,7 @@
 import type { FindingDraft, Fix, Look, Observation, Quote } from '../model/index.ts';
 import type { SampleData } from '../probes/sample.ts';
-import { sockets } from '../probes/sockets.ts';
-import type { Connection } from '../reading/connections.ts';
+import { type Socket, sockets } from '../probes/sockets.ts';
+import { type Connection, listeners, splitAddress } from '../reading/connections.ts';
 import { frameName, quoteFrame, threadName } from '../reading/python.ts';
 import { isSend } from '../reading/syscalls.ts';
 import { bytes, code, count, duration, list, shellCommand, visible } from '../reading/text.ts';
@@ -51,7 +51,7 @@ const timeoutCode = ({ purpose, python }: Wait): string => {
   return 'sock = socket.create_connection(address, timeout=5)\nsock.settimeout(30)   # recv and sendall then raise TimeoutError';
 };
 
-const fixesFor = (wait: Wait): Fix[] => {
+const fixesFor = (wait: Wait, full: Socket | null): Fix[] => {
   const { connection, own } = wait;
   const where = own === null ? '' : ` at ${code(`${own.file}:${own.line}`, 200)}`;
   const { address, port } = connection.peer;
@@ -75,7 +75,9 @@ const fixesFor = (wait: Wait): Fix[] => {
       title: `See what ${visible(connection.socket.peer)} is doing`,
       detail:
         connection.socket.state === 'SYN-SENT'
-          ? 'Nobody answers the request to connect: the host is down, a firewall drops it, or its queue of connections is full.'
+          ? full !== null
+            ? 'It is a socket of this very process: something in it must accept connections while others are made, or take fewer of them.'
+            : 'Nobody answers the request to connect: the host is down, a firewall drops it, or its queue of connections is full.'
           : here
             ? 'It is on this host: find the process and diagnose it too.'
             : 'The other side may be overloaded, hung or gone without closing (a dropped NAT or firewall entry looks like this). Keepalive would notice that in minutes.',
@@ -104,6 +106,31 @@ export const quotesFor = (look: Look, sampled: Seen<SampleData>, wait: Wait): Qu
 export const waiterName = (wait: Wait): string =>
   threadName(wait.python ?? { tid: wait.thread.tid, name: wait.thread.comm, main: wait.main });
 
+/**
+ * The listening socket of the same process that is asked for, when its queue is full: more wait than its backlog (ss(8);
+ * the kernel drops requests to connect then, sk_acceptq_is_full in include/net/sock.h).
+ */
+const fullQueue = (look: Look, { connection }: Wait): Socket | null =>
+  connection.socket.state !== 'SYN-SENT'
+    ? null
+    : (listeners(look).find(
+        ({ kind, local, receiveQueue, sendQueue }) =>
+          kind.startsWith('tcp') &&
+          splitAddress(local).port === connection.peer.port &&
+          [connection.peer.address, '0.0.0.0', '*', '::'].includes(splitAddress(local).address) &&
+          receiveQueue > sendQueue,
+      ) ?? null);
+
+const fullText = (full: Socket | null): string =>
+  full === null
+    ? ''
+    : ` It is a listening socket of this very process, and its queue is full: ${count(full.receiveQueue, 'connection')} to be accepted, with a backlog of ${full.sendQueue}.`;
+
+const quoteSocket = (look: Look, socket: Socket | null): Quote[] => {
+  const seen = look.see(sockets);
+  return socket === null || !seen.seen ? [] : [look.quote(seen.evidenceId, socket.at)];
+};
+
 const titleFor = (wait: Wait, threads: number): string => {
   const who = threads > 1 ? `${count(threads, 'thread')} wait` : `${waiterName(wait).replace(/^t/, 'T')} waits`;
   const where = wait.own === null ? '' : ` in ${frameName(wait.own)}`;
@@ -128,11 +155,12 @@ export const draftFor = (
   const [wait] = waits;
   if (wait === undefined) return null;
   const { socket } = wait.connection;
+  const full = fullQueue(look, wait);
   const asks =
     wait.purpose.kind === 'answer' ? ` It is in ${wait.purpose.library} (${frameName(wait.purpose.frame)}).` : '';
   const state =
     socket.state === 'SYN-SENT'
-      ? 'The connection is still being asked for (SYN-SENT): nothing has answered.'
+      ? `The connection is still being asked for (SYN-SENT): nothing has answered.${fullText(full)}`
       : `${ageOf(wait.connection)} ${socket.receiveQueue === 0 ? 'Nothing is waiting to be read.' : ''}${socket.sendQueue > 0 ? (socket.kind === 'unix' ? ' What it sent lies there: the other side has not read it.' : ` ${bytes(socket.sendQueue)} are not acknowledged or not taken by the other side.`) : ''}`;
   const others =
     waits.length > 1
@@ -144,7 +172,7 @@ export const draftFor = (
     summary:
       `It was in ${wait.call.name}${wait.loop ? ', and its only open connection is' : ' on'} ${socket.kind} ${visible(socket.local)} to ${peerName(wait)} (${socket.state}) in all samples of ${duration(sampled.data.seconds)}.${asks} ${state}${others}` +
       (sure.inferred === null ? '' : ` Inferred: ${sure.inferred}.`),
-    evidence: quotesFor(look, sampled, wait),
-    fixes: fixesFor(wait),
+    evidence: [...quotesFor(look, sampled, wait), ...quoteSocket(look, full)],
+    fixes: fixesFor(wait, full),
   };
 };

@@ -58,7 +58,25 @@ describe('fires', () => {
     const finding = firstFinding(judge('full_backlog'));
     expect(finding.confidence).toBe(0.95);
     expect(finding.title).toContain('to connect to');
+    expect(finding.summary).toContain('of this very process, and its queue is full: 1 connection to be accepted');
+    expect(finding.evidence.at(-1)?.text).toMatch(/^tcp fd=3 LISTEN 1 0 /);
+  });
+
+  it('for a connection that nobody answers, without a word of a queue that is not full or not its own', () => {
+    const look = changedLook(loadLook('blocked-on-network/full_backlog'), 'sockets', (text) =>
+      text.replace('LISTEN 1 0', 'LISTEN 1 1'),
+    );
+    const finding = firstFinding(verdictOn(blockedOnNetwork, look, probes));
+    expect(finding.confidence).toBe(0.95);
+    expect(finding.summary).not.toContain('queue');
     expect(finding.fixes[1]?.detail).toContain('queue of connections is full');
+  });
+
+  it('with a confidence of two digits', () => {
+    const look = changedLook(loadLook('blocked-on-network/patient_query'), 'sample', (text) =>
+      text.replace(/0xdbba0/g, '0xffffffff'),
+    );
+    expect(firstFinding(verdictOn(blockedOnNetwork, look, probes)).confidence).toBe(0.68);
   });
 
   it('for a peer that reads no more', () => {
