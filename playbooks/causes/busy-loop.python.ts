@@ -25,6 +25,7 @@ import {
   type Loop,
   namesIn,
   onlyCounts,
+  waitsForExactly,
 } from '../reading/source.ts';
 
 /** Whether a Python thread that burns CPU gets on, as its frames' variables show. */
@@ -364,6 +365,12 @@ export const pythonCourse = (
     if (bigPool) {
       const inferred = 'the inner loop goes over so many things that none was seen twice';
       return { kind: 'spins', confidence: 0.7, spin: { ...spin, inferred } };
+    }
+    if (loop?.kind === 'while' && blockers.length <= 1 && waitsForExactly(loop.text, strong.variable.name)) {
+      return {
+        kind: 'untold',
+        why: `${strong.variable.name} goes on, and may have passed what ${loop.text} waits for`,
+      };
     }
     return { kind: 'works', ...strong };
   }

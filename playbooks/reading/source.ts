@@ -283,6 +283,12 @@ export const isClock = (lines: readonly string[], name: string): boolean => {
   return lines.some((text) => asksForTime(assigned.exec(bare(text))?.[1] ?? ''));
 };
 
+/** Whether a condition waits for a number to be exactly something, which one that is counted in steps can miss. */
+export const waitsForExactly = (condition: string, name: string): boolean =>
+  new RegExp(`^\\(?\\s*(${escaped(name)}\\s*!=\\s*[\\w.]+|[\\w.]+\\s*!=\\s*${escaped(name)})\\s*\\)?$`).test(
+    bare(condition).trim(),
+  );
+
 /** Whether a condition waits for a number to be exactly something that it has already passed, and so never will be. */
 export const hasRunPast = (condition: string, name: string, from: number, to: number): boolean => {
   const exact = new RegExp(`^\\(?\\s*(?:not\\s+)?${escaped(name)}\\s*(!=|==)\\s*(-?\\d+(?:\\.\\d+)?)\\s*\\)?$`).exec(

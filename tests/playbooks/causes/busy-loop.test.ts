@@ -144,6 +144,16 @@ describe('a loop that is meant to last, or whose counter was read while it ran o
     expect(tornCounter(line)).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`t` in `simulate`') });
   });
 
+  it('cannot be told when it waits for its counter to be exactly something', () => {
+    const line = '      t: int, 60 changes in 60 looks, 60 up, 0 down, 0 back, from 3861028 to 8495281';
+    const look = changedLook(loadLook('healthy/control_loop'), 'py-stacks', (text) =>
+      text.replace(torn, line).replace('while t < hours * 3600 * 1000:', 'while t != hours:'),
+    );
+    const verdict = verdictOn(busyLoop, look, probes);
+    expect(firstFinding(verdict).confidence).toBeLessThan(0.5);
+    expect(firstFinding(verdict).summary).toContain('may have passed');
+  });
+
   it.each(['life_board', 'life_log'])('%s: is no fault though all of its state comes back', (name) => {
     for (const without of [[], ['strace']]) {
       const verdict = verdictOn(busyLoop, loadLook(`healthy/${name}`), probes, without);
