@@ -88,9 +88,16 @@ export const waitOf = (
 /** Modules whose frames say that a loop waits, and nothing of what for. */
 const LOOPS = /\/(asyncio|trio|curio|uvloop|gevent|eventlet|twisted|tornado)\/|\/(selectors|asyncore)\.py$/;
 
-/** Somebody else's bytes may come by it: not the pair of unix sockets by which a loop wakes itself. */
+/**
+ * Somebody else's bytes may come by it: not the pair of unix sockets by which a loop wakes itself, and not what was given
+ * as its standard streams, such as the journal's socket that systemd gives to services.
+ */
 const outside = (socket: Socket, all: ReadonlyMap<string, Connection>): boolean =>
-  socket.state === 'ESTAB' && !(socket.kind === 'unix' && all.has(/:(\d+)$/.exec(socket.peer)?.[1] ?? ''));
+  socket.state === 'ESTAB' &&
+  !(
+    socket.kind === 'unix' &&
+    ((socket.fd !== null && socket.fd <= 2) || all.has(/:(\d+)$/.exec(socket.peer)?.[1] ?? ''))
+  );
 
 /**
  * The one connection of a process that serves nobody and can hear from nobody else over a socket: it spoke last there,

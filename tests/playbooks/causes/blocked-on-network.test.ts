@@ -138,6 +138,13 @@ describe('hints, and no more, at', () => {
     expect(finding.summary).toContain('its loop waits for nothing else');
   });
 
+  it('such a loop too when its standard streams are sockets, as those of a systemd service are', () => {
+    const look = changedLook(loadLook('blocked-on-network/async_lookup'), 'sockets', (text) =>
+      text.replace(/^tcp /m, 'unix fd=1 ESTAB 0 0 *:900 /run/systemd/journal/stdout:901 u_str ino:900\ntcp '),
+    );
+    expect(firstFinding(verdictOn(blockedOnNetwork, look, probes)).confidence).toBe(0.45);
+  });
+
   it('a poll of one unanswered connection that ends and begins again', () => {
     const finding = firstFinding(judge('curl'));
     expect(finding.confidence).toBe(0.4);
