@@ -227,7 +227,10 @@ export const nativeFinding = (
     ],
   };
   const stacks = scene.look.see(nativeStacks);
-  const wants = [...(canTrace(scene.look) && waits ? [strace.id] : []), ...(stacks.seen ? [] : [nativeStacks.id])];
+  const wants = [
+    ...(canTrace(scene.look) && (waits || (thread !== null && course === null)) ? [strace.id] : []),
+    ...(stacks.seen ? [] : [nativeStacks.id]),
+  ];
   return { kind: 'finding', key: `native ${burner.thread.tid}`, draft, wants };
 };
 

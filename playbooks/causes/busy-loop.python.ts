@@ -300,7 +300,10 @@ export const pythonCourse = (
   );
   const isTime = (each: Moving): boolean => isClockValue(each.variable, around.seconds);
   const moved = moving.filter((each) => each.course !== 'few' && each.course !== 'returns');
-  const telling = moved.filter((each) => !isTime(each));
+  // A frame of a library that comes and goes is looked at while it is being set up: one change there tells nothing.
+  const telling = moved.filter(
+    (each) => !isTime(each) && !(isLibraryFile(each.frame.file) && each.variable.changes === 1),
+  );
   const top = frames.find(runs);
   if (top === undefined) return nativeCourse(thread, frames, moving, telling, source);
 

@@ -41,6 +41,8 @@ const mostlyOneWay = ({ rising, falling, changes }: MotionVariable): boolean => 
 /** The course of a variable that moved. */
 export const courseOf = (variable: MotionVariable): Course => {
   const { changes, back, looks } = variable;
+  // What was empty in the first look and never again was looked at while it was being built.
+  if (variable.type === 'size' && changes === 1 && variable.from === '0') return 'few';
   if (mostlyOneWay(variable)) return /^(int|long|endless)$/.test(variable.type) ? 'counts' : 'onward';
   if (isIterator(variable) && variable.type !== 'endless') {
     if (oneWay(variable)) return looks < LOOKS_LEAST || changes < 2 ? 'few' : 'onward';
