@@ -70,7 +70,7 @@ class Series(object):
                         self.rises += 1
                     elif number < self.last:
                         self.falls += 1
-        else:
+        if self.first is None:
             self.first = number
         self.samples += 1
         self.key, self.last = key, number
@@ -263,7 +263,7 @@ class Motion(object):
         shown = set()
         for thread in sorted(self.samples, key=str):
             places = [where for where, lines in self.seen_lines.items()
-                      if where[0] == thread and len(lines) >= 0.8 * self.samples[thread] >= 4]
+                      if where[0] == thread and len(lines) >= 0.5 * self.samples[thread] >= 3]
             places.sort(key=lambda each: -each[1])
             places = places[:1] + [where for where in places[1:] if not LIBRARY.search(where[3]) and where[2] != '<module>']
             for where in places[:SOURCES_MOST]:
@@ -301,7 +301,7 @@ def plain(text):
 
 
 def from_to(series):
-    if series.type in NUMBERS and series.first is not None and series.last is not None:
+    if (series.type in NUMBERS or series.type == 'mixed') and series.first is not None and series.last is not None:
         texts = repr(series.first), repr(series.last)
         if max(len(text) for text in texts) <= 40:
             return ', from %s to %s' % texts
