@@ -4,27 +4,30 @@ import { locks } from '../probes/locks.ts';
 import { lsof } from '../probes/lsof.ts';
 import { sample } from '../probes/sample.ts';
 import { strace } from '../probes/strace.ts';
-import { type EvidenceLine, type FileWait, fileWaits, nappingThreads } from '../reading/lock-waits.ts';
+import { className, inModule, lastName, steadyInnermost, waitsForEvent } from '../reading/lock-frames.ts';
+import {
+  type EvidenceLine,
+  FEW_WAKES,
+  type FileWait,
+  fileWaits,
+  nappingThreads,
+  wakes,
+} from '../reading/lock-waits.ts';
 import { pathKey } from '../reading/locks.ts';
 import { type PythonThreadView, type PythonView, shareWhere, threadName } from '../reading/python.ts';
 import { handlerRuns, inHandler } from '../reading/signals.ts';
 import { waitLimit } from '../reading/syscalls.ts';
 import { code, duration } from '../reading/text.ts';
 import {
-  className,
   frameLine,
   gaveBack,
   INSIDE,
-  inModule,
-  lastName,
   likelyHolder,
   type Opinion,
   representative,
   type Scene,
   selfWait,
-  steadyInnermost,
   type WantedLock,
-  waitsForEvent,
 } from './signal-handler-deadlock.stack.ts';
 
 const hasOpen = (look: Look, path: string | null): EvidenceLine | null => {
@@ -103,6 +106,10 @@ const judgeMemory = (scene: Scene, waitsFor: NonNullable<PythonThreadView['waits
     const inferred =
       'which frame took the lock cannot be seen, but there is no other thread that could hold it or give it back';
     return selfWait(scene, lock, { confidence: site === null ? 0.8 : 0.88, inferred, holder: site, lines });
+  }
+  // Somebody may have it and give it back: then the handler would have had its turn, and woken.
+  if (scene.runs.length === 1 && (wakes(scene.look, thread.tid) ?? 0) > FEW_WAKES) {
+    return { kind: 'other', why: `a signal handler of ${threadName(thread)} queues for a lock that other threads use` };
   }
   const inferred = 'which thread took the lock cannot be seen; no other one was seen inside of it';
   return selfWait(scene, lock, { confidence: site === null ? 0.6 : 0.8, inferred, holder: site, lines });

@@ -1,6 +1,7 @@
 import type { Look, PythonFrame, PythonStack } from '../model/index.ts';
+import { className, lastName, sameFunction, waitsForEvent } from '../reading/lock-frames.ts';
 import type { EvidenceLine, FileWait } from '../reading/lock-waits.ts';
-import { type PythonThreadView, type PythonView, shareWhere } from '../reading/python.ts';
+import type { PythonThreadView, PythonView } from '../reading/python.ts';
 import { type HandlerRun, inHandler } from '../reading/signals.ts';
 
 /** The lock that a handler waits for. */
@@ -36,21 +37,6 @@ export type Opinion =
 
 /** A thread must have a handler on its stack in this share of the samples, or the handler comes to its end. */
 export const INSIDE = 0.9;
-
-/** A function's name without its class. */
-export const lastName = (frame: PythonFrame): string => frame.function.slice(frame.function.lastIndexOf('.') + 1);
-/** The class in a qualified name; empty where there is none, as before Python 3.11. */
-export const className = (frame: PythonFrame): string =>
-  frame.function.slice(0, Math.max(0, frame.function.lastIndexOf('.')));
-/** Whether a frame is in a file of the standard library of this name. */
-export const inModule = (frame: PythonFrame, file: string): boolean => frame.file.endsWith(`/${file}`);
-/** Whether two frames run the same code. */
-export const sameFunction = (a: PythonFrame, b: PythonFrame): boolean =>
-  a.file === b.file && a.function === b.function && a.firstLine === b.firstLine;
-
-/** Frames in which threading waits for an event or for a thread and not for a lock (Lib/threading.py). */
-export const waitsForEvent = (frame: PythonFrame): boolean =>
-  inModule(frame, 'threading.py') && /^(wait|join|_wait_for_tstate_lock)$/.test(lastName(frame));
 
 /** The stack to show: of those with a handler, the one whose innermost function is the usual one and that is shortest. */
 export const representative = (thread: PythonThreadView): PythonStack | null => {
@@ -145,17 +131,6 @@ export const selfWait = (
       ),
     },
   };
-};
-
-/** Whether the thread was in one place throughout: the same line of the same innermost function. */
-export const steadyInnermost = (thread: PythonThreadView, stack: PythonStack): boolean => {
-  const inner = stack.frames[0];
-  const same = (other: PythonStack) =>
-    inner !== undefined &&
-    other.frames[0] !== undefined &&
-    sameFunction(other.frames[0], inner) &&
-    other.frames[0].line === inner.line;
-  return shareWhere(thread, same) >= INSIDE;
 };
 
 /** Whether Condition.wait stands between the frame and the handler: it gives the lock back while it waits. */

@@ -240,7 +240,10 @@ const hint = (look: Look): string | null => {
       return 'it has children and wakes again and again';
     }
     const { caught, ignored } = who.data.signals;
-    const takes = ['SIGTERM', 'SIGHUP', 'SIGQUIT'].find((signal) => inMask(caught, signal) || inMask(ignored, signal));
+    // SIGHUP, SIGINT and SIGQUIT are ignored by whatever a shell or nohup put in the background; that says nothing.
+    const takes = inMask(ignored, 'SIGTERM')
+      ? 'SIGTERM'
+      : ['SIGTERM', 'SIGHUP'].find((signal) => inMask(caught, signal));
     const parent = who.data.parent !== null && who.data.parent.pid > 1;
     if (takes !== undefined && parent && nappingThreads(look).length > 0) {
       return `${takes} does not end it by itself, and it wakes again and again`;

@@ -54,6 +54,18 @@ export const ownThreads = (look: Look): ReadonlySet<number> => {
   return new Set([look.target.pid, ...(sampled.seen ? sampled.data.threads.map((thread) => thread.tid) : [])]);
 };
 
+/**
+ * How often a thread woke in the window; null when it was not sampled. One that waits for a lock in vain does not wake, one
+ * that queues for a busy lock wakes for each turn. Signals wake the main thread too.
+ */
+export const wakes = (look: Look, tid: number | null): number | null => {
+  const sampled = look.see(sample);
+  return (sampled.seen ? sampled.data.threads.find((thread) => thread.tid === tid)?.voluntarySwitches : null) ?? null;
+};
+
+/** Wakes in the window that a thread may have and still be said to have waited throughout. */
+export const FEW_WAKES = 2;
+
 const pause = (pursuit: Pursuit): number | null => {
   const times = pursuit.refused.map((attempt) => attempt.time);
   const [first] = times;

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { threadDeadlock } from '../../../playbooks/causes/thread-deadlock.ts';
+import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf } from '../../support/cause-tests.ts';
+import { lookNames } from '../../support/record-look.ts';
+
+const cause = threadDeadlock;
+
+describe('fires', () => {
+  it('on two threads with two locks, and names both orders', () => {
+    const finding = firingOn(cause, 'thread-deadlock/two-accounts');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(
+      /^Deadlock: thread \d+ \(`clerk-\d`\) in `Bank\.transfer` \(`\/srv\/svc\/transfers\.py:34`\) and thread \d+ \(`clerk-\d`\) in .* wait for each other's locks$/,
+    );
+    expect(finding.summary).toContain('2 more threads of the process wait for locks meanwhile');
+    const waits = [...quoted(finding).matchAll(/waits for _thread\.lock at (0x[0-9a-f]+)/g)].map((match) => match[1]);
+    const holds = [...quoted(finding).matchAll(/inside with _thread\.lock at (0x[0-9a-f]+)/g)].map((match) => match[1]);
+    expect(waits).toHaveLength(2);
+    expect(holds.toSorted()).toEqual(waits.toSorted());
+    expect(finding.fixes[0]?.code).toContain('sorted((source, target), key=id)');
+    expect(finding.fixes[1]?.code).toMatch(/^gcore .*\nkill -KILL \d+$/);
+  });
+
+  it('on a ring of three', () => {
+    const finding = firingOn(cause, 'thread-deadlock/ring-of-three');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(/^Deadlock of 3 threads in a ring: .*`read`.*`clean`.*`store`/);
+    expect(quoted(finding)).toMatch(/waits for _thread\.RLock at 0x[0-9a-f]+ owner \d+/);
+  });
+
+  it('on a thread that waits for itself', () => {
+    const finding = firingOn(cause, 'thread-deadlock/callback');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(/^Deadlock with itself: `Store\.get` .* wants the lock that `Store\.set` .* holds$/);
+    expect(finding.fixes[0]?.detail).toContain('threading.RLock');
+  });
+
+  it('with one link inferred where a lock was taken without a with', () => {
+    const finding = firingOn(cause, 'thread-deadlock/plain-acquire');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.7);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).toMatch(/Not seen directly: that thread \d+ \(`book`\) holds the lock/);
+  });
+});
+
+it('cannot tell without Python stacks', () => {
+  expect(cause.needs.map((probe) => probe.id)).toEqual(['py-stacks']);
+  expect(sayOf(cause, 'thread-deadlock/two-accounts', ['py-stacks']).verdict).toBe('cannot-tell');
+});
+
+describe('is clear', () => {
+  it('of threads that queue for busy locks', () => {
+    clearOn(cause, 'healthy/lock_heavy_threads');
+  });
+
+  it('of threads that wait for events, jobs and each other', () => {
+    expect(clearOn(cause, 'healthy/idle_queue_threads')).toBe('no thread waited for one lock the whole time');
+  });
+
+  it('of a lock that a signal handler and the code under it want', () => {
+    clearOn(cause, 'signal-handler-deadlock/thread-lock');
+    clearOn(cause, 'signal-handler-deadlock/queue-mutex');
+    clearOn(cause, 'signal-handler-deadlock/plain-acquire');
+  });
+
+  it('of a lock that stayed behind in a parent', () => {
+    clearOn(cause, 'lock-across-fork/queue');
+    clearOn(cause, 'lock-across-fork/rlock');
+  });
+
+  it.each(lookNames('healthy'))('on %s', (name) => {
+    clearOn(cause, name);
+  });
+});
+
+it('answers whatever became of the evidence', () => {
+  expectNeverThrowsOn(cause, [
+    'thread-deadlock/two-accounts',
+    'thread-deadlock/ring-of-three',
+    'thread-deadlock/callback',
+  ]);
+});
