@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Motion } from '../../../playbooks/probes/py-stacks.motion.ts';
+import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
+import { courseOf } from '../../../playbooks/reading/motion.ts';
+import { pythons } from '../../support/incident.ts';
+import { endProcesses, startPython } from '../../support/live-process.ts';
+import { runProbe } from '../../support/run-probe.ts';
+
+afterEach(endProcesses);
+
+/** Everything in it is known: what stays, what comes back, what counts, what goes onward. */
+const PROGRAM = `
+import sys
+
+class Box(object):
+    def __init__(self):
+        self.rounds = 0
+        self.limit = 10 ** 9
+        self.flag = False
+
+def spin(items, box):
+    total = 10 ** 30
+    while not box.flag:
+        box.rounds += 1
+        for index, item in enumerate(items):
+            if item > 1000:
+                return item
+    return total
+
+def work(numbers, box):
+    found = []
+    for number in numbers:
+        if number % 100000 == 0:
+            found.append(number)
+    return found
+
+def main():
+    box = Box()
+    if sys.argv[1] == 'spin':
+        spin(list(range(40)), box)
+    else:
+        work(iter(range(10 ** 12)) if sys.version_info > (3,) else iter(xrange(10 ** 12)), box)
+
+sys.stdout.write('ready\\n')
+sys.stdout.flush()
+main()
+`;
+
+const watch = async (python: string, what: string): Promise<Motion> => {
+  const live = await startPython(PROGRAM, [what], { python });
+  const { parsed } = await runProbe(pyStacks, { pid: live.pid, windowSeconds: 2 });
+  if (!parsed.ok) throw new Error(parsed.why);
+  const motion = pyStacks.data.parse(parsed.data).threads.find((thread) => thread.tid === live.pid)?.motion;
+  if (motion === null || motion === undefined) throw new Error('the thread was not seen to run');
+  return motion;
+};
+
+const frameOf = (motion: Motion, name: string) => {
+  const found = motion.frames.find((frame) => frame.function === name);
+  if (found === undefined)
+    throw new Error(`no frame ${name} among ${motion.frames.map((each) => each.function).join(', ')}`);
+  return found;
+};
+
+describe.each(pythons('2.7.18', '3.6.15', '3.7.16', '3.8.18', '3.9.18', '3.10.13', '3.11.7', '3.12.1', '3.13.0'))(
+  '%s',
+  (python) => {
+    it('shows that a loop goes round: what stays, what comes back, what counts', async () => {
+      const motion = await watch(python, 'spin');
+      const frame = frameOf(motion, 'spin');
+      const course = (name: string) => {
+        const moving = frame.moving.find((each) => each.name === name);
+        return moving === undefined ? null : courseOf(moving);
+      };
+      expect(frame.still).toEqual(expect.arrayContaining(['items', 'len(items)', 'box', 'box.flag', 'total']));
+      expect(course('box.rounds')).toBe('counts');
+      expect(course('index')).toBe('returns');
+      expect(course('item')).toBe('returns');
+      expect(course('@iterator0')).toBe('returns');
+      expect(motion.complete).toBe(true);
+    });
+
+    it('shows that work gets on: an iterator and a size that go onward', async () => {
+      const frame = frameOf(await watch(python, 'work'), 'work');
+      const iterator = frame.moving.find((each) => each.name === '@iterator0');
+      expect(iterator === undefined ? null : courseOf(iterator)).toBe('onward');
+      const number = frame.moving.find((each) => each.name === 'number');
+      expect(Number(number?.to)).toBeGreaterThan(Number(number?.from));
+    });
+  },
+);
