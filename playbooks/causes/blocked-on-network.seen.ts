@@ -38,6 +38,8 @@ export interface Wait {
 const WHOLE = 0.97;
 /** A timeout so long that to a person it is none. */
 const LONG_MS = 30_000;
+/** Who sleeps through the window gives up its processor once at most; who wakes more often is given something to go on. */
+const SLEEPS_ON = 1;
 
 /** The call that a thread was in for (nearly) all samples; null when there is none. */
 export const steadyCall = (thread: SampledThread): SampledCall | null => {
@@ -65,7 +67,7 @@ export const waitOf = (
   all: ReadonlyMap<string, Connection>,
 ): Wait | null => {
   const call = steadyCall(thread);
-  if (call === null) return null;
+  if (call === null || (thread.voluntarySwitches ?? 0) > SLEEPS_ON) return null;
   const python = threadOf(view, thread.tid);
   const stack = python === null ? null : steadyStack(python);
   const purpose: Purpose = stack === null ? { kind: 'unknown' } : purposeOf(stack);

@@ -130,6 +130,15 @@ describe('a server of one thread that waits for one client', () => {
   });
 });
 
+describe('is clear', () => {
+  it('when the thread that waits is given something now and then, as in a slow download', () => {
+    const look = changedLook(loadLook('blocked-on-network/price_fetcher'), 'sample', (text) =>
+      text.replace('switches 0 voluntary', 'switches 7 voluntary'),
+    );
+    expect(verdictOn(blockedOnNetwork, look, probes).verdict).toBe('clear');
+  });
+});
+
 describe('hints, and no more, at', () => {
   it('a loop whose only connection owes an answer', () => {
     const finding = firstFinding(judge('async_lookup'));
