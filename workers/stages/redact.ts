@@ -37,7 +37,8 @@ const HARMLESS =
   /^(?:["']?(?:none|null|true|false|nil|yes|no|bearer|basic|digest|token)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;
 
 /** `token.py:1024` is a place in a file, not a key and its value. */
-const isLineNumber = (keep: string, value: string): boolean => /\.\w{1,4}:$/.test(keep) && /^\d+$/.test(value);
+const isLineNumber = (keep: string, value: string): boolean =>
+  /\.\w{1,4}:$/.test(keep) && /^\d+(?:-\d+)?[`.,;]*$/.test(value);
 
 /** A new redactor, with its own placeholders. */
 export const redactor = (): Redactor => {

@@ -31,6 +31,7 @@ describe('redactor', () => {
     'flock(3, LOCK_EX|LOCK_NB) = -1 EAGAIN (Resource temporarily unavailable)',
     'token=None password=null',
     'refresh  lib/token.py:1024  (def at 1001)',
+    'goes round a loop in `refresh` (`lib/token.py:6-10`)',
     'ESTAB 0 0 127.0.0.1:5432 127.0.0.1:44618 users:(("python3",pid=12,fd=3))',
     '/usr/bin/python3 -m authlib.server --port 80',
   ])('leaves %s as it is', (text) => {
