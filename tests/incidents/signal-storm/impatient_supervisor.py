@@ -41,8 +41,10 @@ class Helper(object):
     def run(self):
         signal.signal(signal.SIGTERM, self.on_term)
         os.write(2, b"ready\n")
-        while self.wanted and self.read_request():
-            pass
+        # Asked only after a read, so that a signal that comes before the first one does not end it either.
+        while self.read_request():
+            if not self.wanted:
+                break
 
 
 class Supervisor(object):
