@@ -1,9 +1,8 @@
-import { defineCause, type FindingDraft, type Fix, type Look, type PythonStack, type Verdict } from '../model/index.ts';
+import { defineCause, type FindingDraft, type Look, type PythonStack, type Verdict } from '../model/index.ts';
 import { hostLocks } from '../probes/host-locks.ts';
-import { identify } from '../probes/identify.ts';
 import { sample } from '../probes/sample.ts';
 import { strace } from '../probes/strace.ts';
-import { type EvidenceLine, type FileWait, fileWaits, type LockLine, nappingThreads } from '../reading/lock-waits.ts';
+import { type EvidenceLine, type FileWait, fileWaits, nappingThreads } from '../reading/lock-waits.ts';
 import {
   frameName,
   ownFrame,
@@ -14,32 +13,9 @@ import {
   threadOf,
 } from '../reading/python.ts';
 import { handlerRuns, inHandler, signalName } from '../reading/signals.ts';
-import { code, count, duration, list, shellCommand } from '../reading/text.ts';
+import { code, count, duration, list } from '../reading/text.ts';
 
-const STATES: Readonly<Record<string, string>> = {
-  R: 'running',
-  S: 'sleeping',
-  D: 'in an uninterruptible wait, usually for a disk or a network file system',
-  T: 'stopped',
-  t: 'stopped by a debugger or tracer',
-  Z: 'dead and not waited for by its parent',
-};
-
-/** How the holder is related to the process, for a sentence. */
-const relation = (look: Look, pid: number): string => {
-  const who = look.see(identify);
-  if (!who.seen) return '';
-  if (who.data.parent?.pid === pid) return 'its parent, ';
-  if (who.data.children.some((each) => each.pid === pid)) return 'its child, ';
-  if (who.data.siblings.some((each) => each.pid === pid)) return 'a process with the same parent, ';
-  return '';
-};
-
-const holderWords = (look: Look, holder: LockLine): string => {
-  const command = holder.command === null ? '' : ` (${code(holder.command, 120)})`;
-  const state = holder.state === null ? '' : `, which is ${STATES[holder.state] ?? `in state ${holder.state}`}`;
-  return `${relation(look, holder.pid)}process ${holder.pid}${command}${state}`;
-};
+import { effort, holderFixes, holderWords, madeFileFixes, place, waiterFix } from './file-lock-wait.texts.ts';
 
 /** SQLite locks 512 bytes from 1 GiB on (PENDING_BYTE and SHARED_SIZE in its os.h), which nothing else has a reason to do. */
 const isSqlite = (look: Look, wait: FileWait): boolean => {
@@ -52,90 +28,16 @@ const isSqlite = (look: Look, wait: FileWait): boolean => {
   });
 };
 
-const place = (wait: FileWait): string => {
-  const what = { flock: 'file lock', record: 'record lock', file: 'lock file' }[wait.kind];
-  return wait.path === null ? `a ${what}` : `the ${what} ${code(wait.path)}`;
-};
-
-const effort = (look: Look, wait: FileWait): string => {
-  if (wait.how === 'polled') {
-    const every = wait.everySeconds === null ? '' : `, every ${duration(wait.everySeconds)}`;
-    return `It tried ${count(wait.refusals, 'time')} in the trace${every}, and was refused each time.`;
-  }
-  const sampled = look.see(sample);
-  const seconds = sampled.seen ? ` of ${duration(sampled.data.seconds)}` : '';
-  return `It was blocked in the call ${wait.stuck === 'yes' ? 'for the whole window' : 'whenever it was looked at in a window'}${seconds}.`;
-};
-
-const holderFixes = (look: Look, wait: FileWait, holders: readonly LockLine[]): Fix[] => {
-  const [first] = holders;
-  if (first === undefined) return [];
-  const pids = holders.map((each) => `process ${each.pid}`);
-  const stopped = holders.filter((each) => each.state === 'T');
-  return [
-    {
-      title: `Diagnose the holder: ${list(pids)}`,
-      detail:
-        `This process goes on by itself as soon as the lock is given back, so the fault is to be sought in ${holderWords(look, first)}. ` +
-        'If it may end, end it in an orderly way: the kernel frees the lock with its last descriptor.',
-      code: shellCommand(['lslocks', '-p', String(first.pid)]),
-    },
-    ...(stopped.length > 0
-      ? [
-          {
-            title: `Let ${list(stopped.map((each) => `process ${each.pid}`))} run again`,
-            detail: 'The holder is stopped (job control, a debugger, a backup script) and cannot give the lock back.',
-            code: stopped.map((each) => shellCommand(['kill', '-CONT', String(each.pid)])).join('\n'),
-          },
-        ]
-      : []),
-    {
-      title: 'Do not delete the lock file while its holder lives',
-      detail:
-        `The holder keeps its lock on the deleted file and whoever comes next locks a new one: two then do at once what only one may do. ` +
-        `${wait.path === null ? '' : `The file ${code(wait.path)} being there means nothing; who holds the lock is in /proc/locks.`}`.trim(),
-    },
-  ];
-};
-
-const waiterFix = (wait: FileWait, thread: PythonThreadView | null): Fix => {
-  const own = thread?.stacks[0] === undefined ? null : ownFrame(thread.stacks[0]);
-  const where = own === null ? 'where the lock is taken' : `in ${frameName(own)}`;
-  return {
-    title: 'Wait with a deadline, and say for whom',
-    detail:
-      `${where.charAt(0).toUpperCase()}${where.slice(1)} the process waits without a limit and without a word. Give up after a while, log the lock and its holder, ` +
-      'and hold such a lock only around the step that needs it, never while something slow or a signal handler runs.',
-    code:
-      wait.kind === 'file'
-        ? 'fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)   # the kernel frees it when its holder dies; a file that\n                                                    # must not exist stays behind and locks everybody out'
-        : "deadline = time.monotonic() + 30\nwhile True:\n    try:\n        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)\n        break\n    except BlockingIOError:\n        if time.monotonic() > deadline:\n            raise TimeoutError(f'{guard.name} is locked by somebody else')\n        time.sleep(0.2)",
-  };
-};
-
-const madeFileFixes = (wait: FileWait): Fix[] => {
-  const path = wait.path ?? '';
-  return [
-    {
-      title: `Find out who made ${code(path)}, and whether it still lives`,
-      detail:
-        'The kernel does not record who made a lock file. Often its pid is written in it, or it has the file open. Only when ' +
-        'its maker is gone is the file a leftover that may be removed.',
-      code: [
-        shellCommand(['ls', '-l', path]),
-        shellCommand(['head', '-c', '200', path]),
-        shellCommand(['fuser', '-v', path]),
-      ].join('\n'),
-    },
-  ];
-};
-
 /** How sure it is; a lock that went on to another holder meanwhile is in use, and only the queue for it is long. */
-const confidenceOf = (wait: FileWait, is: { database: boolean; named: boolean; self: boolean }): number => {
+const confidenceOf = (
+  wait: FileWait,
+  is: { database: boolean; named: boolean; self: boolean; alone: boolean },
+): number => {
   if (wait.later === 'moved') return 0.35;
+  if (wait.stuck === 'no') return 0.45;
   if (wait.stuck !== 'yes' || is.database) return 0.75;
   if (is.named) return wait.how === 'polled' || wait.later === 'same' ? 0.95 : 0.88;
-  if (is.self) return 0.85;
+  if (is.self) return is.alone ? 0.85 : 0.6;
   return wait.kind === 'file' ? 0.7 : 0.65;
 };
 
@@ -157,6 +59,8 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
   const others = wait.holders.filter((each) => each.pid !== pid);
   const self = wait.holders.some((each) => each.pid === pid) && others.length === 0;
   const database = isSqlite(look, wait);
+  const sampled = look.see(sample);
+  const alone = sampled.seen && sampled.data.threads.length === 1;
   const queue = wait.waiters.filter((each) => each.pid !== pid);
   const frames: EvidenceLine[] =
     thread === null || inner === undefined
@@ -170,11 +74,11 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
     others.length > 0
       ? `The kernel names its holder: ${list(others.slice(0, 3).map((each) => holderWords(look, each)))}.`
       : self
-        ? 'It is held by this very process, through another descriptor: flock knows descriptors and not processes, so it waits for itself.'
+        ? `It is held by this very process, through another descriptor: flock knows descriptors and not processes${alone ? ', so it waits for itself' : ''}.${alone ? '' : ' Another of its threads may have it and give it back; which one is not seen directly.'}`
         : wait.kind === 'file'
           ? 'Who made it cannot be seen: the kernel keeps no record of lock files.'
           : 'Who holds it could not be seen.';
-  const confidence = confidenceOf(wait, { database, named: others.length > 0, self });
+  const confidence = confidenceOf(wait, { database, named: others.length > 0, self, alone });
   const title =
     others[0] !== undefined
       ? `Waits for ${place(wait)}, which process ${others[0].pid}${others[0].comm === null ? '' : ` (${code(others[0].comm, 40)})`} holds`
@@ -191,10 +95,19 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
       `${run === undefined ? '' : ` It does so inside the handler of ${signalName(run.signal)}, ${frameName(run.handler)}; a handler should take no lock, because it may interrupt code that has it.`}` +
       `${database ? ' The bytes that it locks are those of an SQLite database: the holder has a transaction open.' : ''}` +
       `${queue.length === 0 ? '' : ` ${count(queue.length, 'other process', 'other processes')} ${queue.length === 1 ? 'waits' : 'wait'} for it too.`}` +
-      `${wait.stuck === 'yes' ? '' : ' Not seen directly: that it never got the lock in between; it was woken now and then.'}` +
+      `${
+        wait.stuck === 'yes'
+          ? ''
+          : wait.stuck === 'no'
+            ? ' It was woken in between, and not by signals, so the lock was handed on meanwhile: a queue, perhaps, and no standstill.'
+            : ' Not seen directly: that it waited for one and the same holder; it was woken in between.'
+      }` +
       `${others.length > 0 || self ? '' : ' That one link, who has it, is missing.'}`,
     evidence: lines.slice(0, 6).map((line) => look.quote(line.evidenceId, line.at)),
-    fixes: [...(wait.kind === 'file' ? madeFileFixes(wait) : holderFixes(look, wait, others)), waiterFix(wait, thread)],
+    fixes: [
+      ...(wait.kind === 'file' ? madeFileFixes(wait) : holderFixes(look, wait, others)),
+      waiterFix(look, wait, thread),
+    ],
     ...(others.length === 0
       ? {}
       : {
@@ -232,7 +145,7 @@ const judge = (look: Look): Verdict => {
   const waits = ownWaits(look);
   const findings = waits.map((wait) => draftOf(look, wait));
   if (findings.length > 0) {
-    const unsure = waits.some((wait) => wait.stuck !== 'yes');
+    const unsure = waits.some((wait) => wait.stuck === 'unknown');
     return {
       verdict: 'fires',
       findings: findings.toSorted((a, b) => b.confidence - a.confidence),

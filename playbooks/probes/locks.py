@@ -302,7 +302,9 @@ def main():
     locks = locks[:MOST_LOCKS]
     locked = {lock.key for lock in locks}
     shared = [] if everything else [fd for fd in mine if shareable(fd)]
-    others = holders_fds(locks) if everything else openers(pid, [fd.path for fd in mine if fd in shared or fd.key in locked])
+    others = openers(pid, [fd.path for fd in mine if fd in shared or fd.key in locked])
+    if everything:
+        others += holders_fds([lock for lock in locks if lock.key not in keys])
     people = People()
     for lock in locks:
         path = next((fd.path for fd in mine + others if fd.key == lock.key), None)

@@ -20,10 +20,11 @@ export interface FileWait {
   /** `blocked` in a call that returns when the lock is free, or `polled`: tried again and again. */
   readonly how: 'blocked' | 'polled';
   /**
-   * Whether it made no progress at all. `unknown`: it was in the call at every look, but was woken in between, so it may
-   * have had the lock several times; a trace would tell.
+   * Whether it waited for one and the same holder. `unknown`: it was in the call at every look, but was woken in between;
+   * a trace would tell whether by signals. `no`: by none, so the lock was handed on meanwhile (the kernel wakes all who
+   * wait for a lock when its holder gives it back, fs/locks.c).
    */
-  readonly stuck: 'yes' | 'unknown';
+  readonly stuck: 'yes' | 'unknown' | 'no';
   /** How often it was refused in the trace, and the seconds between; 0 and null without a trace. */
   readonly refusals: number;
   readonly everySeconds: number | null;
@@ -109,19 +110,25 @@ const laterOf = (
   const before = sides(locksOn(first.data, lock)).holders.map((each) => each.pid);
   if (before.length === 0) return null;
   const inodes = new Set(locksOn(first.data, lock).map((each) => each.inode));
-  const after = sides(second.data.locks.filter((each) => inodes.has(each.inode))).holders.map((each) => each.pid);
-  return before.every((pid) => after.includes(pid)) ? 'same' : 'moved';
+  const after = sides(second.data.locks.filter((each) => inodes.has(each.inode))).holders;
+  if (before.every((pid) => after.some((each) => each.pid === pid))) return 'same';
+  // Who only inherited a lock may go by the pid of one that is gone.
+  return after.some((each) => each.state === null) ? null : 'moved';
 };
 
 const blockedWaits = (look: Look, traced: readonly Pursuit[] | null): FileWait[] => {
   const sampled = look.see(sample);
+  const trace = look.see(strace);
   if (!sampled.seen) return [];
   return sampled.data.threads.flatMap((thread): FileWait[] => {
     const call = blockedInLock(thread);
     if (call === null || call.share < BLOCKED_SHARE || thread.samples < 4) return [];
     const seen = traced?.filter((each) => each.tid === thread.tid && each.kind === call.kind) ?? null;
     if (seen?.some((each) => each.taken.length > 0)) return [];
-    const still = thread.voluntarySwitches === 0 || (seen?.some((each) => each.waiting.length > 0) ?? false);
+    const signalled =
+      trace.seen &&
+      trace.data.detail.signals.some((signal) => signal.tid === thread.tid && signal.signal !== 'SIGSTOP');
+    const stuck = thread.voluntarySwitches === 0 || signalled ? 'yes' : trace.seen ? 'no' : 'unknown';
     const { holders, waiters } = sidesOf(look, call);
     const own = waiters.find((lock) => lock.pid === look.target.pid);
     const lines: EvidenceLine[] = [{ evidenceId: sampled.evidenceId, at: call.at }];
@@ -132,7 +139,7 @@ const blockedWaits = (look: Look, traced: readonly Pursuit[] | null): FileWait[]
         kind: call.kind,
         path: call.path ?? [...holders, ...waiters].find((lock) => lock.path !== null)?.path ?? null,
         how: 'blocked',
-        stuck: still ? 'yes' : 'unknown',
+        stuck,
         refusals: 0,
         everySeconds: null,
         lines,

@@ -108,3 +108,9 @@ describe.each(['flock', 'poll', 'record'])('heavy but normal use of a %s lock', 
     expectHealthy(await examine(writer ?? 0, { playbook: 'hang' }));
   });
 });
+
+it('does not take a queue for a busy lock for a fault, however long the turns are', async () => {
+  const live = await startProgram(`${HERE}/healthy_long_turns.py`, { args: ['turns'] });
+  const [job] = numbersOf(await nextEvent(live, 'up'), 'jobs');
+  expectHealthy(await examine(job ?? 0));
+});

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
 import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'signal-storm';
 const groups: number[] = [];
@@ -40,6 +41,7 @@ describe.each(pythons('3.7.16', '3.12.1'))('%s', (python) => {
   it('sees that those who get the signal are dead already', async () => {
     const live = await startProgram(`${HERE}/zombie_chaser.py`, { python });
     const chasing = await nextEvent(live, 'chasing');
+    await untilState(numbersOf(chasing, 'jobs')[0] ?? 0, 'Z');
     const finding = expectFinding(await examine(numberOf(chasing, 'runner')), 'signal-storm', 0.9);
     expect(finding.title).toMatch(/^Sends SIGINT every 0\.\d+ s to process \d+, which has ended already$/);
     expect(finding.summary).toContain('cancel');
