@@ -11,6 +11,8 @@ const startArticle = async (python: string) => {
   const service = await startProgram(`${HERE}/rotating_service.py`, { python, args: ['serve', '.'] });
   const up = await nextEvent(service, 'up');
   const master = numberOf(up, 'master');
+  // Python 2.7 lets a signal interrupt a handler only when that one was called out of a wait.
+  await Promise.all(numbersOf(up, 'workers').map((pid) => untilState(pid, 'S')));
   process.kill(master, 'SIGTERM');
   const stuck = await nextEvent(service, 'blocked', (event) => event.holds === true);
   const holder = numberOf(stuck, 'pid');
