@@ -31,6 +31,9 @@ Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could 
 
 type Hosts = Config['hosts'];
 
+/** The longest that stopping may take: running looks are given half a minute to end. */
+const LONGEST_STOP_MS = 60_000;
+
 /** Hosts as a terminal user reaches them: by the options given, else by the inventory, else as ssh(1) would by name. */
 const terminalHosts = (config: Config, reach: Reach): Hosts => {
   const given = Object.values(reach).some((value) => value !== undefined);
@@ -156,6 +159,8 @@ const serve = async (
     log.info({}, 'stopping');
     return 0;
   } finally {
+    // Whatever a connection may still wait for, the program ends.
+    setTimeout(() => process.exit(1), LONGEST_STOP_MS).unref();
     for (const close of closers) await close();
   }
 };
