@@ -146,6 +146,9 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
         ...types.map((type) => `HostKey ${file(`host_${type}`)}`),
         `AuthorizedKeysFile ${file('authorized_keys')}`,
         `AllowUsers ${user}`,
+        // bash reads ~/.bashrc for a command under sshd unless it is told to be a nested shell; what somebody keeps there
+        // may be slow or hang, and a cut connection would end it in the middle.
+        'SetEnv SHLVL=1',
         'StrictModes no',
         'UsePAM no',
         'PidFile none',
