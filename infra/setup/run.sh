@@ -29,9 +29,19 @@ packages=''
 for pair in $wanted; do
   has "${pair%%:*}" || packages="$packages ${pair#*:}"
 done
-# The gdb helpers for the system's Python, which py-bt needs, have no command of their own.
-if [ -x /usr/bin/python3 ] && command -v dpkg >/dev/null 2>&1 && ! dpkg -s python3-dbg >/dev/null 2>&1; then
-  packages="$packages python3-dbg"
+# What has no command of its own: the gdb helpers for the system's Python, and for the tests the libraries and servers that
+# sick programs are made of.
+debian=python3-dbg
+[ "$job" != test ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-requests python3-aiohttp python3-celery
+  python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
+  debootstrap postgresql"
+if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then
+  for package in $debian; do
+    case $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) in
+      'install ok installed') ;;
+      *) packages="$packages $package" ;;
+    esac
+  done
 fi
 
 if [ -n "$packages" ]; then
