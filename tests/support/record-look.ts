@@ -56,7 +56,16 @@ export interface TakenLook {
 }
 
 /** The probes that a look without need for anything later runs. */
-export const HARMLESS = ['identify', 'kernel-log', 'locks', 'sockets', 'sample', 'py-stacks'];
+export const HARMLESS = [
+  'identify',
+  'kernel-log',
+  'locks',
+  'sockets',
+  'cpu-limits',
+  'sample',
+  'socket-rates',
+  'py-stacks',
+];
 
 const knownFrom = (evidence: Evidence | undefined, step: StepContext): KnownHost | null => {
   const parsed = evidence === undefined ? null : identify.parse(evidence, step);
