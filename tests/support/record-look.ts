@@ -63,6 +63,7 @@ export const HARMLESS = [
   'sockets',
   'cpu-limits',
   'sample',
+  'children',
   'socket-rates',
   'py-stacks',
 ];

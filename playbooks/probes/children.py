@@ -1,0 +1,416 @@
+"""The relatives of a process, what they wait for, and who has the other ends of their pipes; seen twice, a window apart.
+
+Usage: children.py PID START_TIME SECONDS SAMPLE_SCRIPT SYSCALLS_FILE. Python 3.6 or later, standard library only.
+It reads /proc and opens nothing of the processes themselves: who opens /proc/PID/fd/N of a pipe holds that pipe open.
+One fact per line; see children.parse.ts. Names that a process can choose go through shown().
+"""
+import os
+import sys
+import time
+import types
+
+MOST_DESCENDANTS = 500
+MOST_SIBLINGS = 100
+MOST_FDS = 4096  # of one process
+MOST_FDS_ALL = 20000
+MOST_THREADS = 32  # of one relative; of the target twice as many
+MOST_THREADS_ALL = 1500
+MOST_SOCKETS = 64  # of one process
+MOST_ZOMBIES = 40  # that are described
+MOST_AGES = 2000
+MOST_SECONDS = 1.0  # of processor time for each of the two looks
+DESCRIBED = 60  # relatives whose threads and signals are told
+START_CODE, START_STACK, EXIT_CODE = 23, 25, 49  # in fields(); proc_pid_stat(5), fields 26, 28 and 52
+
+tools = types.ModuleType('sample')
+
+
+def load_tools(path):
+    """sample.py's readers of /proc, from the file beside this one."""
+    with open(path, 'rb') as source:
+        exec(compile(source.read(), path, 'exec'), tools.__dict__)
+
+
+def numbers_in(folder):
+    try:
+        return sorted(int(name) for name in os.listdir(folder) if name.isdigit())
+    except OSError:
+        return []
+
+
+def stat_of(pid):
+    """(name, fields after it) of a process; None when it is gone."""
+    stat = tools.slurp('/proc/%d/stat' % pid)
+    parts = tools.fields(stat) if stat else []
+    return (tools.comm_of(stat), parts) if len(parts) > 20 else None
+
+
+def is_zombie(parts):
+    # One whose first thread alone has ended is a zombie to look at, but its other threads go on.
+    return parts[0] == b'Z' and parts[17] in (b'0', b'1')
+
+
+def children_of(pid):
+    """Pids of the children; None when the kernel keeps no list (CONFIG_PROC_CHILDREN) or there are too many threads."""
+    threads = numbers_in('/proc/%d/task' % pid)
+    if len(threads) > 512 or not os.path.exists('/proc/self/task/%d/children' % os.getpid()):
+        return None
+    found = []
+    for tid in threads:
+        found.extend(int(word) for word in (tools.slurp('/proc/%d/task/%d/children' % (pid, tid)) or b'').split())
+    return sorted(found)
+
+
+class Family:
+    """Who is whose child: by the kernel's lists, else by one search through all processes."""
+
+    def __init__(self):
+        self.all = None
+
+    def children(self, pid):
+        listed = children_of(pid) if self.all is None else None
+        if listed is not None and len(listed) < 400:
+            return listed
+        if self.all is None:
+            self.all = {}
+            for other in numbers_in('/proc'):
+                seen = stat_of(other)
+                if seen:
+                    self.all.setdefault(int(seen[1][1]), []).append(other)
+        return self.all.get(pid, [])
+
+
+class Person:
+    """One process: the target or a relative."""
+
+    def __init__(self, pid, relation, depth):
+        self.pid = pid
+        self.relation = relation
+        self.depth = depth
+        self.first = None
+        self.last = None
+        self.comm = b''
+        self.io = [None, None]
+        self.threads = {}  # tid -> [look, look]
+
+
+def io_of(pid):
+    return tools.numbers(tools.slurp('/proc/%d/io' % pid)) or None
+
+
+def thread_look(pid, tid):
+    """(state, system call, kernel function, voluntary switches) of a thread now; None when it is gone."""
+    base = '/proc/%d/task/%d/' % (pid, tid)
+    stat = tools.slurp(base + 'stat')
+    if not stat:
+        return None
+    switches = tools.numbers(tools.slurp(base + 'status')).get('voluntary_ctxt_switches')
+    call = (tools.slurp(base + 'syscall') or b'?').split()
+    wchan = (tools.slurp(base + 'wchan') or b'?').strip()
+    return tools.fields(stat)[0], call, wchan, switches
+
+
+class Look:
+    def __init__(self, pid, window):
+        self.pid = pid
+        self.window = window
+        self.people = {}
+        self.gaps = []
+        self.zombies = [{}, {}]  # pid -> (start time, name, exit code)
+        self.tasks = [set(), set()]
+        self.threads_left = MOST_THREADS_ALL
+
+    def over(self, begun):
+        return time.process_time() - begun > MOST_SECONDS
+
+    def find(self, number):
+        """Finds the relatives; `number` is 0 for the first look and 1 for the last."""
+        begun, family = time.process_time(), Family()
+        queue, more = [(self.pid, 0, 'target')], 0
+        target = stat_of(self.pid)
+        parent = int(target[1][1]) if target else 0
+        if parent > 1:
+            queue.append((parent, 0, 'parent'))
+        known = 0
+        while queue:
+            pid, depth, relation = queue.pop(0)
+            if pid == os.getpid():
+                continue
+            seen = stat_of(pid)
+            if seen is None:
+                continue
+            comm, parts = seen
+            if is_zombie(parts):
+                if depth == 1 and relation == 'descendant':
+                    code = parts[EXIT_CODE] if len(parts) > EXIT_CODE else b'?'
+                    self.zombies[number][pid] = (parts[19], comm, code)
+                    continue
+            person = self.people.get(pid)
+            if person is not None and person.first is not None and person.first[19] != parts[19]:
+                person = None
+            if person is None:
+                person = self.people[pid] = Person(pid, relation, depth)
+            person.comm = comm
+            if number == 0:
+                person.first = parts
+            person.last = parts
+            person.io[number] = io_of(pid)
+            if self.over(begun):
+                self.gaps.append('relatives beyond %d (the host has too many)' % len(self.people))
+                break
+            if relation in ('target', 'descendant'):
+                for child in family.children(pid):
+                    known += 1
+                    if known <= MOST_DESCENDANTS:
+                        queue.append((child, depth + 1, 'descendant'))
+                    else:
+                        # Beyond the limit only what is dead is counted.
+                        more += 1
+                        dead = stat_of(child) if pid == self.pid else None
+                        if dead and is_zombie(dead[1]):
+                            code = dead[1][EXIT_CODE] if len(dead[1]) > EXIT_CODE else b'?'
+                            self.zombies[number][child] = (dead[1][19], dead[0], code)
+            elif relation == 'parent':
+                for child in [child for child in family.children(pid) if child != self.pid][:MOST_SIBLINGS]:
+                    queue.append((child, 1, 'sibling'))
+        if more and number == 1:
+            self.gaps.append('%d descendants beyond the first %d' % (more, MOST_DESCENDANTS))
+        self.tasks[number] = set(numbers_in('/proc/%d/task' % self.pid))
+
+    def watch(self, number):
+        """What the threads of the nearest relatives are in."""
+        begun = time.process_time()
+        for person in self.described():
+            if self.over(begun):
+                break
+            tids = [tid for tid in person.threads] if number else numbers_in('/proc/%d/task' % person.pid)
+            for tid in tids[:MOST_THREADS * (2 if person.relation == 'target' else 1)]:
+                if number == 0:
+                    if self.threads_left <= 0:
+                        break
+                    self.threads_left -= 1
+                    person.threads[tid] = [None, None]
+                person.threads[tid][number] = thread_look(person.pid, tid)
+
+    def described(self):
+        order = {'target': 0, 'parent': 1, 'descendant': 2, 'sibling': 3}
+        return sorted(self.people.values(), key=lambda one: (order[one.relation], one.depth, one.pid))[:DESCRIBED]
+
+
+def fds_of(person, left, gaps):
+    """Lines about pipes, sockets and pidfds of a process."""
+    folder = '/proc/%d/' % person.pid
+    try:
+        numbers = sorted(int(name) for name in os.listdir(folder + 'fd'))
+    except OSError:
+        gaps.append('open files of process %d' % person.pid)
+        return
+    if len(numbers) > min(MOST_FDS, left[0]):
+        gaps.append('open files of process %d beyond the first %d' % (person.pid, min(MOST_FDS, left[0])))
+    sockets = 0
+    for number in numbers[:max(0, min(MOST_FDS, left[0]))]:
+        left[0] -= 1
+        point = tools.point(folder + 'fd/%d' % number) or b''
+        if point.startswith(b'pipe:['):
+            # The access mode in the flags is the end (open(2)): 0 reads, 1 writes, 2 both.
+            flags = flags_of(folder + 'fdinfo/%d' % number)
+            end = '?' if flags is None else ('read', 'write', 'both', '?')[flags & 3]
+            yield 'process %d pipe %s: fd %d %s' % (person.pid, point[6:-1].decode('ascii', 'replace'), number, end)
+        elif point.startswith(b'socket:[') and sockets < MOST_SOCKETS:
+            sockets += 1
+            yield 'process %d socket %s: fd %d' % (person.pid, point[8:-1].decode('ascii', 'replace'), number)
+        elif point == b'anon_inode:[pidfd]':
+            of = tools.numbers(tools.slurp(folder + 'fdinfo/%d' % number)).get('Pid')
+            if of is not None:
+                yield 'process %d pidfd %d: fd %d' % (person.pid, of, number)
+
+
+def flags_of(path):
+    for line in (tools.slurp(path) or b'').split(b'\n'):
+        if line.startswith(b'flags:'):
+            try:
+                return int(line[6:], 8)
+            except ValueError:
+                return None
+    return None
+
+
+def origin(person, people):
+    """Whether the process still is the image that its parent forked: an exec puts its stack and code elsewhere."""
+    parent = people.get(int(person.last[1]))
+    own = person.last[START_CODE:START_STACK + 1:2]
+    theirs = parent.last[START_CODE:START_STACK + 1:2] if parent else stat_addresses(int(person.last[1]))
+    if not own or not theirs or own[-1] == b'0' or theirs[-1] == b'0':
+        return '?'
+    return 'forked' if own == theirs else 'executed'
+
+
+def stat_addresses(pid):
+    seen = stat_of(pid)
+    return seen[1][START_CODE:START_STACK + 1:2] if seen else None
+
+
+def person_lines(person, people, uptime):
+    age = uptime - int(person.last[19]) / tools.TICKS
+    first = person.first[0] if person.first else b'-'
+    command = (tools.slurp('/proc/%d/cmdline' % person.pid) or b'')[:400].rstrip(b'\0').replace(b'\0', b' ')
+    yield 'process %d: %s, parent %s, depth %d, state %s then %s, %.2f s old, %s threads, %s, %s, %s' % (
+        person.pid, person.relation, person.last[1].decode(), person.depth, first.decode('ascii', 'replace'),
+        person.last[0].decode('ascii', 'replace'), max(0.0, age), person.last[17].decode(),
+        origin(person, people), tools.quoted(person.comm),
+        tools.shown(command or b'[' + person.comm + b']'),
+    )
+
+
+def status_of(pid):
+    fields = {}
+    for line in (tools.slurp('/proc/%d/status' % pid) or b'').split(b'\n'):
+        name, _, value = line.partition(b':')
+        fields[name.decode('ascii', 'replace')] = value.strip().decode('ascii', 'replace')
+    return fields
+
+
+def detail_lines(person, table):
+    """Signals, progress and threads of a process."""
+    status = status_of(person.pid)
+    masks = [status.get(name, '?') for name in ('SigCgt', 'SigIgn', 'SigBlk')]
+    inside = (status.get('NSpid') or '?').split()[-1]
+    yield 'process %d signals: caught %s, ignored %s, blocked %s, pid in its namespace %s' % tuple(
+        [person.pid] + masks + [inside])
+    before, after = person.io
+    if before and after:
+        change = [after.get(name, 0) - before.get(name, 0) for name in ('rchar', 'wchar', 'syscr', 'syscw')]
+        yield 'process %d moved: read %d bytes, wrote %d bytes, %d reads, %d writes' % tuple([person.pid] + change)
+    if person.first:
+        ticks = sum(int(person.last[at]) - int(person.first[at]) for at in (11, 12))
+        yield 'process %d used: %.2f s of CPU' % (person.pid, ticks / tools.TICKS)
+    for tid, (one, two) in sorted(person.threads.items()):
+        if one and two:
+            yield thread_line(person.pid, tid, one, two, table)
+
+
+def thread_line(pid, tid, one, two, table):
+    state, call, wchan, switches = two
+    woke = '?' if switches is None or one[3] is None else str(max(0, switches - one[3]))
+    number = call[0] if call else b'?'
+    # `NUMBER six-arguments sp pc`, or `running`, or `-1 sp pc` outside of any call (proc_pid_syscall(5)).
+    if number in (b'running', b'-1', b'?') or len(call) < 7:
+        doing = 'no system call' if number in (b'running', b'-1') else 'an unreadable system call'
+    else:
+        name, has_fd = table.get(number, ('call_' + number.decode('ascii', 'replace'), False))
+        doing = '%s(%s)' % (name, ', '.join(word.decode('ascii', 'replace') for word in call[1:7]))
+        if has_fd:
+            point = tools.point('/proc/%d/fd/%d' % (pid, int(call[1], 16) & 0xffffffff)) or b'?'
+            doing += ' on ' + tools.shown(point).replace(' ', '\\x20')
+    same = 'as before' if call == one[1] and number not in (b'running', b'?') else 'not before'
+    return 'process %d thread %d: state %s, woke %s times, %s in %s, waits in %s' % (
+        pid, tid, state.decode('ascii', 'replace'), woke, same, doing, tools.shown(wchan))
+
+
+def zombie_lines(look, uptime):
+    first, last = look.zombies
+    stayed = [pid for pid in last if pid in first and first[pid][0] == last[pid][0]]
+    yield 'zombies: %d at first, %d at last, %d both times' % (len(first), len(last), len(stayed))
+    for pid in sorted(last, key=lambda pid: (pid not in stayed, int(last[pid][0])))[:MOST_ZOMBIES]:
+        start, comm, code = last[pid]
+        ending = '?'
+        if code.isdigit() and int(code):
+            ending = 'signal %d' % (int(code) & 127) if int(code) & 127 else 'status %d' % (int(code) >> 8 & 255)
+        elif code == b'0':
+            ending = 'status 0'
+        yield 'zombie %d: started %.2f s ago, ended with %s, %s, %s' % (
+            pid, max(0.0, uptime - int(start) / tools.TICKS), ending, 'both times' if pid in stayed else 'new', tools.quoted(comm))
+
+
+def task_lines(look, uptime):
+    first, last = look.tasks
+    ages = []
+    # Evenly spread over all of them when they are very many.
+    tids = sorted(last)[:: max(1, len(last) // MOST_AGES)]
+    for tid in tids if len(last) > 8 else []:
+        stat = tools.slurp('/proc/%d/task/%d/stat' % (look.pid, tid))
+        if stat:
+            ages.append(max(0.0, uptime - int(tools.fields(stat)[19]) / tools.TICKS))
+    ages.sort()
+    deciles = [ages[min(len(ages) - 1, len(ages) * part // 10)] for part in range(11)] if ages else []
+    yield 'threads: %d at first, %d at last, %d new, %d gone, ages%s' % (
+        len(first), len(last), len(last - first), len(first - last), ''.join(' %.1f' % age for age in deciles))
+
+
+def limit_lines(pid):
+    soft = {}
+    for line in (tools.slurp('/proc/%d/limits' % pid) or b'').decode('ascii', 'replace').split('\n'):
+        for name in ('Max processes', 'Max stack size'):
+            if line.startswith(name):
+                soft[name] = line[len(name):].split()[0]
+    most = used = '?'
+    for line in (tools.slurp('/proc/%d/cgroup' % pid) or b'').decode('utf-8', 'surrogateescape').split('\n'):
+        parts = line.split(':', 2)
+        if len(parts) < 3 or not (parts[0] == '0' or 'pids' in parts[1].split(',')):
+            continue
+        base = '/sys/fs/cgroup' + ('/pids' if parts[1] else '') + parts[2]
+        read = [(tools.slurp(base + name) or b'?').strip().decode('ascii', 'replace') for name in ('/pids.max', '/pids.current')]
+        if read[0] != '?':
+            most, used = read
+    yield 'limits: processes %s, tasks %s of %s in the control group, stack %s bytes' % (
+        soft.get('Max processes', '?'), used, most, soft.get('Max stack size', '?'))
+
+
+def report(look, table):
+    with open('/proc/uptime') as file:
+        uptime = float(file.read().split()[0])
+    out = []
+    people = [look.people[pid] for pid in look.people if look.people[pid].last]
+    described = look.described()
+    fd_budget = [MOST_FDS_ALL]
+    begun = time.process_time()
+    for person in sorted(people, key=lambda one: (described.index(one) if one in described else DESCRIBED, one.pid)):
+        out.extend(person_lines(person, look.people, uptime))
+        if person not in described:
+            continue
+        out.extend(detail_lines(person, table))
+        if look.over(begun):
+            look.gaps.append('open files of process %d (the time was over)' % person.pid)
+            continue
+        out.extend(fds_of(person, fd_budget, look.gaps))
+    out.extend(zombie_lines(look, uptime))
+    out.extend(task_lines(look, uptime))
+    out.extend(limit_lines(look.pid))
+    return out
+
+
+def main():
+    pid, start, window = int(sys.argv[1]), sys.argv[2].encode(), float(sys.argv[3])
+    load_tools(sys.argv[4])
+    print('children 1')
+    seen = stat_of(pid)
+    if seen is None or seen[1][19] != start:
+        print('gone: there is no process %d' % pid if seen is None else 'gone: process %d is another one by now' % pid)
+        return
+    table = tools.load_table(sys.argv[5])
+    look = Look(pid, window)
+    begun = time.monotonic()
+    look.find(0)
+    look.watch(0)
+    time.sleep(max(0.0, begun + window - time.monotonic()))
+    seen = stat_of(pid)
+    if seen is None or seen[1][19] != start:
+        print('gone: process %d ended meanwhile' % pid)
+        return
+    look.find(1)
+    look.watch(1)
+    print('window: %.2f s' % (time.monotonic() - begun))
+    for line in report(look, table):
+        print(line)
+    for gap in look.gaps:
+        print('not readable: ' + gap)
+    print('end')
+
+
+if __name__ == '__main__':
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
+    else:
+        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    main()
+    sys.stdout.flush()
