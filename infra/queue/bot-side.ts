@@ -240,9 +240,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     },
     close: async () => {
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
-      const isAway = hurried.status !== 'ready';
       const consumers = events === null ? workers : [...workers, events];
-      const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, isAway, ending)));
+      const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, ending)));
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
       await Promise.all([intake.close(), looks.close(), answers.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
+import { endsWithin } from './within.ts';
 
 /** Redis cannot take the work now. `message` is a sentence for a person. */
 export class QueueUnavailable extends Error {
@@ -20,40 +21,51 @@ export const patientOptions = (redisUrl: string, ending?: AbortSignal) => ({
 });
 
 const LONGEST_PAUSE_MS = 2_000;
+/** By then a connection that makes one more attempt has made it. */
+const COMES_BACK_MS = LONGEST_PAUSE_MS + 1_000;
 
-/** As much of BullMQ's Worker and QueueEvents as closing them takes. */
-interface Consumer {
+/** As much of BullMQ's Worker, QueueEvents and Queue as closing them takes. */
+interface Closable {
   close(): Promise<void>;
   getBackend(): { readonly client: Promise<Client>; readonly blockingClient?: Promise<Client> | undefined };
 }
 interface Client {
   readonly status: string;
-  once(event: 'end', listener: () => void): unknown;
+  once(event: 'end' | 'close', listener: () => void): unknown;
 }
 
-const untilEnded = async (coming: Promise<Client> | undefined): Promise<void> => {
-  const client = await coming?.catch(() => undefined);
-  if (client !== undefined && client.status !== 'end') {
-    await new Promise<void>((resolve) => client.once('end', resolve));
-  }
+const clientsOf = async (closable: Closable): Promise<Client[]> => {
+  const { client, blockingClient } = closable.getBackend();
+  const found = await Promise.all([client, blockingClient].map((each) => each?.catch(() => undefined)));
+  return found.filter((each) => each !== undefined);
 };
 
+/** Resolves when a connection that was lost has given up coming back; never when it is not lost. */
+const untilEnded = (client: Client): Promise<void> =>
+  client.status === 'end' ? Promise.resolve() : new Promise((resolve) => client.once('end', resolve));
+
+const untilLost = (client: Client): Promise<void> =>
+  client.status === 'ready' ? new Promise((resolve) => client.once('close', resolve)) : Promise.resolve();
+
 /**
- * Closes one of BullMQ's consumers whose connections were opened with `ending`'s signal. While Redis is away BullMQ 6
- * would wait for it for ever, so the connections are first told not to come back.
+ * Closes one of BullMQ's consumers whose connections were opened with `ending`'s signal. When Redis is away, or goes
+ * away in the middle, BullMQ 6 would wait for it for ever: ioredis does not come back from being told to disconnect
+ * while it waits for its next attempt. So the connections are told first to make no further attempt; those that are
+ * lost are waited for until they have ended, and what then still waits is left, for nothing will answer it.
  */
-export const closeConsumer = async (consumer: Consumer, isAway: boolean, ending: AbortController): Promise<void> => {
-  if (isAway) {
-    ending.abort();
-    const { client, blockingClient } = consumer.getBackend();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LONGEST_PAUSE_MS + 1_000);
-    });
-    await Promise.race([Promise.all([untilEnded(client), untilEnded(blockingClient)]), late]);
-    clearTimeout(timer);
-  }
-  await consumer.close();
+export const closeConsumer = async (consumer: Closable, ending: AbortController): Promise<void> => {
+  ending.abort();
+  const clients: Client[] = [];
+  await endsWithin(
+    clientsOf(consumer).then(async (found) => {
+      clients.push(...found);
+      if (found.some(({ status }) => status !== 'ready')) await Promise.all(found.map(untilEnded));
+    }),
+    COMES_BACK_MS,
+  );
+  const closed = consumer.close().catch(() => undefined);
+  const left = Promise.race(clients.map(untilLost)).then(() => endsWithin(closed, COMES_BACK_MS));
+  await Promise.race([closed, left]);
 };
 
 /** Options for a connection whose user waits for an answer now: fails instead of waiting, sends nothing twice. */
@@ -123,7 +135,7 @@ export const untilReady = async (redis: Redis, ms: number): Promise<void> => {
 export const closeRedis = async (redis: Redis): Promise<void> => {
   if (redis.status === 'ready') {
     try {
-      await Promise.race([redis.quit(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+      await endsWithin(redis.quit(), 1_000);
     } catch {
       // It went away while saying goodbye; what follows ends our side.
     }

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis';
 import { key } from './names.ts';
+import { endsWithin } from './within.ts';
 
 const WORKERS = key('workers');
 const EVERY_MS = 5_000;
 /** A worker that has not been heard of for this long does not count. */
 const ALIVE_MS = 15_000;
+const GOODBYE_MS = 1_000;
 
 /** Redis's own clock is used on both sides, so that clocks of hosts may differ. */
 const NOW = `local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);`;
@@ -25,7 +27,12 @@ export const announceWorker = (redis: Redis, who: { id: string; host: string; co
   return {
     stop: async (): Promise<void> => {
       clearInterval(timer);
-      if (redis.status === 'ready') await redis.zrem(WORKERS, member).catch(() => {});
+      // Redis may go away in this very moment, and the command would wait for it to come back.
+      if (redis.status === 'ready')
+        await endsWithin(
+          redis.zrem(WORKERS, member).catch(() => {}),
+          GOODBYE_MS,
+        );
     },
   };
 };

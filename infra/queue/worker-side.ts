@@ -11,6 +11,7 @@ import { type AnswerMessage, type Outcome, type ProgressMessage, problems, where
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
 import { throttle } from './throttle.ts';
+import { endsWithin } from './within.ts';
 
 /** What a look gets besides its request. */
 export interface LookTools {
@@ -202,8 +203,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     },
     close: async () => {
       await heartbeat?.stop();
-      const isAway = redis.status !== 'ready';
-      const closing = worker === null ? Promise.resolve() : closeConsumer(worker, isAway, ending);
+      const closing = worker === null ? Promise.resolve() : closeConsumer(worker, ending);
       if (!(await endsWithin(closing, graceMs))) {
         for (const abort of running.values()) abort.abort(SHUTDOWN);
         if (!(await endsWithin(closing, ABORT_MS))) log.error({ looks: running.size }, 'looks did not end, cut off');
@@ -216,15 +216,3 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
 
 const inspectError = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
-
-const endsWithin = async (ending: Promise<void>, ms: number): Promise<boolean> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([ending.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-};

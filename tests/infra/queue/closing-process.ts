@@ -1,9 +1,11 @@
 // Both sides of the queue in a process of their own, which must end by itself after they were closed.
-import { silentLog as log } from '../../../infra/log.ts';
+import { type Log, silentLog } from '../../../infra/log.ts';
 import { openBotQueue } from '../../../infra/queue/bot-side.ts';
 import { openWorkerQueue } from '../../../infra/queue/worker-side.ts';
 
 const redisUrl = process.argv[2] ?? '';
+// Trouble with Redis is told to the test.
+const log: Log = { ...silentLog, warn: () => process.stdout.write('lost\n') };
 const bot = openBotQueue({ redisUrl, log });
 bot.onProgress(() => undefined);
 bot.onAnswer(async () => undefined);
@@ -11,6 +13,7 @@ bot.onIntake(async () => undefined);
 const worker = openWorkerQueue({ redisUrl, concurrency: 1, log });
 worker.work(() => Promise.reject(new Error('not asked')));
 process.once('SIGTERM', async () => {
+  process.stdout.write('closing\n');
   await bot.close();
   await worker.close();
   process.stdout.write('closed\n');
