@@ -63,6 +63,8 @@ export const HARMLESS = [
   'sockets',
   'cpu-limits',
   'sample',
+  'fds',
+  'mounts',
   'children',
   'socket-rates',
   'py-stacks',
