@@ -109,6 +109,21 @@ class Module(object):
                 return self.bias + value
         return None
 
+    def exported(self, name):
+        """The address in the process of a symbol that the file offers to others, or None; cheaper than `symbol`."""
+        try:
+            value = self._by_dynamic(name.encode('ascii'))
+        except (Torn, struct.error):
+            return None
+        return self.bias + value if value else None
+
+    def contents(self, most):
+        """The first `most` bytes of the file where it can be opened, else of what is mapped of it. Raises Torn."""
+        if isinstance(self._image, MemoryImage):
+            first = self.mappings[0]
+            return self._image.raw(0, min(first.end - first.start, most))
+        return self._image.raw(0, min(self._image.identity()[1], most))
+
     def section(self, name):
         """The address in the process of the section of that name, or None."""
         if isinstance(self._image, MemoryImage):

@@ -67,6 +67,7 @@ export const HARMLESS = [
   'mounts',
   'children',
   'socket-rates',
+  'memory',
   'py-stacks',
 ];
 
