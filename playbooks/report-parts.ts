@@ -1,4 +1,4 @@
-import type { Finding, Report } from './model/index.ts';
+import type { Finding, Report, SourceExcerpt } from './model/index.ts';
 import { duration, percent } from './reading/text.ts';
 
 /**
@@ -48,7 +48,20 @@ export const headline = (report: Report): string => {
 
 const sentence = (text: string): string => (/[.!?:]$/.test(text) ? text : `${text}.`);
 
-const findingParts = (finding: Finding): ReportPart[] => [
+/** A name that was written by somebody else, as code; a backtick in it would end the code. */
+const asCode = (name: string): string => `\`${name.replaceAll('`', "'")}\``;
+
+const excerptParts = ({ file, line, function: name, lines }: SourceExcerpt): ReportPart[] => [
+  { kind: 'text', text: `${asCode(`${file}:${line}`)} in ${asCode(name)}:` },
+  {
+    kind: 'code',
+    text: lines
+      .map((each) => `${String(each.line).padStart(5)}${each.line === line ? '>' : ' '} ${each.text}`)
+      .join('\n'),
+  },
+];
+
+const findingParts = (finding: Finding, lookedAt: ReadonlySet<number>): ReportPart[] => [
   {
     kind: 'text',
     text: `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`.${
@@ -65,6 +78,7 @@ const findingParts = (finding: Finding): ReportPart[] => [
           lines: finding.evidence.map((quote) => ({ at: `[${quote.evidenceId}:${quote.line}]`, text: quote.text })),
         } as const,
       ]),
+  ...(finding.source ?? []).flatMap(excerptParts),
   ...finding.fixes.flatMap((fix, index): ReportPart[] => [
     {
       kind: 'text',
@@ -72,12 +86,9 @@ const findingParts = (finding: Finding): ReportPart[] => [
     },
     ...(fix.code === undefined ? [] : [{ kind: 'code', text: fix.code } as const]),
   ]),
-  ...(finding.related ?? []).map(
-    (other): ReportPart => ({
-      kind: 'item',
-      text: `Look at process ${other.pid} too: ${other.why}.`,
-    }),
-  ),
+  ...(finding.related ?? [])
+    .filter((other) => !lookedAt.has(other.pid))
+    .map((other): ReportPart => ({ kind: 'item', text: `Look at process ${other.pid} too: ${other.why}.` })),
 ];
 
 const listParts = (title: string, lines: readonly string[]): ReportPart[] =>
@@ -91,6 +102,17 @@ const byReason = (causes: readonly { readonly cause: string; readonly why: strin
   for (const { cause, why } of causes) reasons.set(why, [...(reasons.get(why) ?? []), `\`${cause}\``]);
   return [...reasons].map(([why, names]) => `${names.join(', ')}: ${why}`);
 };
+
+/** What a harmless look at the processes that findings point at found: the headline of each, and why it holds. */
+const relatedParts = (related: Report['related'] = []): ReportPart[] =>
+  related.flatMap((other): ReportPart[] => {
+    const who = `Process ${other.pid}${other.command === null ? '' : ` (${asCode(other.command.slice(0, 120))})`}, looked at because ${other.why}`;
+    const [first] = other.findings;
+    if (first === undefined) return [{ kind: 'item', text: `${who}: ${other.failure ?? 'no fault was found.'}` }];
+    if (first.cause === 'healthy') return [{ kind: 'item', text: `${who}: ${sentence(first.title)}` }];
+    const said = `${sentence(first.title)} ${first.summary} Confidence: ${confidenceWords(first.confidence)}.`;
+    return [{ kind: 'item', text: `${who}: ${said}` }];
+  });
 
 const costParts = ({ impact }: Report): ReportPart[] => {
   const felt = impact.steps.filter((step) => step.impact !== 'none' && step.impact !== '');
@@ -117,16 +139,20 @@ export const reportParts = (report: Report): ReportPart[] => {
   const others = report.findings.filter((finding) => finding !== first);
   const also = others.filter((finding) => finding.confidence >= HEADLINE);
   const hints = others.filter((finding) => finding.confidence < HEADLINE);
+  const lookedAt = new Set(report.related?.map((other) => other.pid));
   const titled = (finding: Finding): ReportPart[] => [
     { kind: 'heading', text: finding.title },
-    ...findingParts(finding),
+    ...findingParts(finding, lookedAt),
   ];
   return [
     { kind: 'heading', text: headline(report) },
     { kind: 'text', text: subject(report) },
-    ...(first === null ? [] : findingParts(first)),
+    ...(first === null ? [] : findingParts(first, lookedAt)),
     ...also.flatMap((finding) => [{ kind: 'note', text: 'Also found' } as const, ...titled(finding)]),
     ...hints.flatMap((finding) => [{ kind: 'note', text: 'Hint, not a finding' } as const, ...titled(finding)]),
+    ...(report.related === undefined
+      ? []
+      : [{ kind: 'heading', text: 'Other processes' } as const, ...relatedParts(report.related)]),
     ...listParts(verdict === 'healthy' ? 'Checked and ruled out' : 'Ruled out', byReason(report.ruledOut)),
     ...listParts('Could not be checked', byReason(report.cannotTell)),
     ...listParts('Keep in mind', report.caveats),

@@ -1,7 +1,9 @@
 import type { Cause, Impact, Playbook, Probe, Progress, Report, Request } from '../playbooks/model/index.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
+import { follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
 import type { HostShell } from './ssh/shell.ts';
+import { evidenceIds } from './stages/collect.ts';
 import { type RedactedEvidence, redactEvidence, redactor, redactReport } from './stages/redact.ts';
 import { summarize } from './stages/summarize.ts';
 import { connectionLost } from './words.ts';
@@ -37,8 +39,8 @@ export interface Investigation {
 const ROUNDS = [[1, 2], [3], [4], [5]] as const;
 
 /**
- * One look at one process: plan, collect, observe, judge, phase by phase, until the evidence is conclusive; then
- * redact and summarize. Throws LookFailed when there is nothing to report.
+ * One look at one process: plan, collect, observe, judge, phase by phase, until the evidence is conclusive; then the
+ * source of the places that were found, a harmless look at the processes that findings point at, redact and summarize. Throws LookFailed when there is nothing to report.
  */
 export const investigate = async (request: Request, tools: Tools): Promise<Investigation> => {
   const playbook = tools.playbooks.get(request.playbook);
@@ -54,7 +56,8 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
   const cancel = () => void shell.close();
   tools.signal.addEventListener('abort', cancel, { once: true });
   try {
-    const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore);
+    const ids = evidenceIds();
+    const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore, ids);
     let judgement = await look.identify();
     for (const phases of ROUNDS) {
       await look.run(phases, judgement.wanted);
@@ -65,10 +68,15 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
       if (judgement.findings.length === 0) throw new LookFailed('connection-lost', connectionLost(request.host, lost));
       break;
     }
+    const [sourced, followed] = await Promise.all([
+      look.withSource(judgement),
+      follow(whomToFollow(judgement.findings, request.pid), request, tools, shell, ids),
+    ]);
     await look.lastCheck();
     const redact = redactor();
-    const report = summarize({ ...look.outcome(), judgement, startedAt, endedAt: tools.now() });
-    return { report: redactReport(report, redact), files: redactEvidence(look.outcome().evidence, redact) };
+    const report = summarize({ ...look.outcome(), judgement: sourced, followed, startedAt, endedAt: tools.now() });
+    const evidence = [...look.outcome().evidence, ...followed.flatMap((each) => each.evidence)];
+    return { report: redactReport(report, redact), files: redactEvidence(evidence, redact) };
   } finally {
     tools.signal.removeEventListener('abort', cancel);
     await shell.close();

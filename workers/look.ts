@@ -11,9 +11,12 @@ import {
   type Target,
 } from '../playbooks/model/index.ts';
 import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
+import { sourceLines } from '../playbooks/probes/source-lines.ts';
+import { guiltyPlaces } from '../playbooks/reading/guilty-frames.ts';
+import { distinctPlaces, withExcerpts } from './excerpts.ts';
 import type { Tools } from './investigate.ts';
 import type { HostShell } from './ssh/shell.ts';
-import { collectStep, evidenceIds } from './stages/collect.ts';
+import { collectStep, evidenceIds, type NextEvidenceId } from './stages/collect.ts';
 import { type Judgement, judge, lookAt } from './stages/judge.ts';
 import { observe } from './stages/observe.ts';
 import { type PlannedStep, plan, refusal } from './stages/plan.ts';
@@ -27,9 +30,9 @@ export const beginLook = (
   shell: HostShell,
   startedAt: number,
   startedBefore: ReadonlySet<string>,
+  ids: NextEvidenceId = evidenceIds(),
 ) => {
   const steps = plan(playbook, tools.probes);
-  const ids = evidenceIds();
   const evidence: Evidence[] = [];
   const observations = new Map<string, Observation<unknown>>();
   const caveats: string[] = [];
@@ -129,6 +132,16 @@ export const beginLook = (
     /** The phase in which the connection to the host was lost, if it was. */
     lostIn: (): Phase | null => connectionLostIn,
     judge: judgeNow,
+    /** Adds the source around the places that findings name; leaves them as they are where it cannot be read. */
+    withSource: async (judgement: Judgement): Promise<Judgement> => {
+      const view = lookAt({ target, evidence, observations });
+      const places = distinctPlaces(judgement.findings.flatMap((finding) => guiltyPlaces(finding, view)));
+      if (places.length === 0 || connectionLostIn !== null) return judgement;
+      const options = { places: places.map(({ file, line }) => ({ file, line })) };
+      await runStep({ probe: sourceLines as Probe, options, always: true }, true);
+      const seen = lookAt({ target, evidence, observations }).see(sourceLines);
+      return seen.seen ? { ...judgement, findings: withExcerpts(judgement.findings, view, seen) } : judgement;
+    },
     /** Whether it is still the same process, so that the report does not speak of one that has gone. */
     lastCheck: async (): Promise<void> => {
       if (connectionLostIn !== null) {

@@ -9,6 +9,20 @@ export type Quote = z.infer<typeof Quote>;
 export const Fix = z.object({ title: z.string(), detail: z.string(), code: z.string().optional() });
 export type Fix = z.infer<typeof Fix>;
 
+/** Source around a place that a finding names, read on the host. */
+export const SourceExcerpt = z.object({
+  file: z.string(),
+  function: z.string(),
+  /** The line that is being executed. */
+  line: z.number().int(),
+  evidenceId: z.string(),
+  /** `at`: the line of the evidence. */
+  lines: z.array(z.object({ line: z.number().int(), text: z.string(), at: z.number().int().min(1) })),
+  /** The file was written after the process started, so that this may not be what runs. */
+  newer: z.boolean(),
+});
+export type SourceExcerpt = z.infer<typeof SourceExcerpt>;
+
 /** A cause that fired. */
 export const Finding = z.object({
   cause: UnitId,
@@ -18,6 +32,7 @@ export const Finding = z.object({
   evidence: z.array(Quote),
   fixes: z.array(Fix),
   related: z.array(z.object({ pid: z.number().int(), why: z.string() })).optional(),
+  source: z.array(SourceExcerpt).optional(),
   /** The cause of an earlier finding in the same report that explains this one. */
   explainedBy: UnitId.optional(),
 });

@@ -16,6 +16,8 @@ export type ReportTarget = z.infer<typeof ReportTarget>;
 export const EvidenceEntry = z.object({
   id: z.string(),
   probe: UnitId,
+  /** The process that was looked at, when it is a related one and not the target. */
+  pid: z.number().int().optional(),
   command: z.string(),
   exit: z.number().int().nullable(),
   seconds: z.number(),
@@ -23,6 +25,20 @@ export const EvidenceEntry = z.object({
   truncated: z.boolean(),
 });
 export type EvidenceEntry = z.infer<typeof EvidenceEntry>;
+
+/** Another process of the same host that a finding pointed at, and what a harmless look at it found. */
+export const RelatedReport = z.object({
+  pid: z.number().int(),
+  /** Why it was looked at. */
+  why: z.string(),
+  /** Null when it could not be looked at. */
+  command: z.string().nullable(),
+  /** As in a report; empty when nothing was found, or when `failure` says why there was no look. */
+  findings: z.array(Finding),
+  /** Why it could not be looked at, one sentence; null when it was. */
+  failure: z.string().nullable(),
+});
+export type RelatedReport = z.infer<typeof RelatedReport>;
 
 /** What the answer is made of: all that a person is told, in every output form. */
 export const Report = z.object({
@@ -43,5 +59,7 @@ export const Report = z.object({
     steps: z.array(z.object({ probe: UnitId, impact: z.string(), seconds: z.number() })),
   }),
   evidence: z.array(EvidenceEntry),
+  /** Processes that the findings point at, looked at harmlessly. Absent when there are none. */
+  related: z.array(RelatedReport).optional(),
 });
 export type Report = z.infer<typeof Report>;

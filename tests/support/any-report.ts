@@ -28,6 +28,17 @@ const finding: fc.Arbitrary<Finding> = fc.record(
     evidence: fc.array(fc.record({ evidenceId, line: fc.integer({ min: 1 }), text }), few),
     fixes: fc.array(fc.record({ title: text, detail: text, code: text }, { requiredKeys: ['title', 'detail'] }), few),
     related: fc.array(fc.record({ pid: fc.integer({ min: 1, max: 4_194_304 }), why: text }), few),
+    source: fc.array(
+      fc.record({
+        file: text,
+        function: text,
+        line: fc.nat(),
+        evidenceId,
+        lines: fc.array(fc.record({ line: fc.nat(), text, at: fc.integer({ min: 1 }) }), few),
+        newer: fc.boolean(),
+      }),
+      few,
+    ),
     explainedBy: id,
   },
   { requiredKeys: ['cause', 'confidence', 'title', 'summary', 'evidence', 'fixes'] },
@@ -36,7 +47,7 @@ const finding: fc.Arbitrary<Finding> = fc.record(
 const reasons = fc.array(fc.record({ cause: id, why: text }), { maxLength: 60 });
 
 /** Any report that the schema takes, most of them of a kind that no honest look would give. */
-export const anyReport: fc.Arbitrary<Report> = fc.record({
+export const anyReport: fc.Arbitrary<Report> = fc.record<Report>({
   id: fc.string({ maxLength: 64 }),
   target: fc.record({
     host: text,
@@ -69,5 +80,15 @@ export const anyReport: fc.Arbitrary<Report> = fc.record({
       truncated: fc.boolean(),
     }),
     { maxLength: 60 },
+  ),
+  related: fc.array(
+    fc.record({
+      pid: fc.integer({ min: 1, max: 4_194_304 }),
+      why: text,
+      command: fc.option(text),
+      findings: fc.array(finding, { maxLength: 3 }),
+      failure: fc.option(text),
+    }),
+    { maxLength: 3 },
   ),
 });

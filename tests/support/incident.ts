@@ -98,6 +98,19 @@ export interface ExamineOptions {
   readonly unhurt?: boolean;
 }
 
+/** Holds that all that a report quotes stands so in the evidence that goes with it. */
+const expectLiteral = ({ report, files }: Investigation): void => {
+  const lines = new Map(files.map((file) => [file.id, file.text.split('\n')]));
+  const findings = [...report.findings, ...(report.related ?? []).flatMap((other) => other.findings)];
+  for (const { cause, evidence, source = [] } of findings) {
+    for (const quote of evidence)
+      expect(lines.get(quote.evidenceId)?.[quote.line - 1], `${cause} quotes ${quote.evidenceId}`).toBe(quote.text);
+    for (const excerpt of source)
+      for (const line of excerpt.lines)
+        expect(lines.get(excerpt.evidenceId)?.[line.at - 1], `${cause} shows ${excerpt.file}`).toContain(line.text);
+  }
+};
+
 /** The whole pipeline on a process of this machine. Holds afterwards that the target lives on as before. */
 export const examineFully = async (pid: number, options: ExamineOptions = {}): Promise<Investigation> => {
   const keepFolder = await mkdtemp(path.join(tmpdir(), 'straceback-keep-'));
@@ -127,6 +140,7 @@ export const examineFully = async (pid: number, options: ExamineOptions = {}): P
     );
     if (options.unhurt !== false) await expectUnhurt(pid, before);
     Report.parse(investigation.report);
+    expectLiteral(investigation);
     return investigation;
   } finally {
     await opener.close();

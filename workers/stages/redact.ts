@@ -1,4 +1,4 @@
-import type { Evidence, Report } from '../../playbooks/model/index.ts';
+import type { Evidence, Finding, Report } from '../../playbooks/model/index.ts';
 
 /**
  * Takes secrets out of everything that leaves the worker. The same secret gets the same placeholder within a look, so
@@ -91,26 +91,52 @@ export const redactEvidence = (all: readonly Evidence[], redact: Redactor): Reda
   });
 };
 
+const redactFinding = (finding: Finding, text: Redactor['text']): Finding => ({
+  ...finding,
+  title: text(finding.title),
+  summary: text(finding.summary),
+  evidence: finding.evidence.map((quote) => ({ ...quote, text: text(quote.text) })),
+  fixes: finding.fixes.map((fix) => ({
+    title: text(fix.title),
+    detail: text(fix.detail),
+    ...(fix.code === undefined ? {} : { code: text(fix.code) }),
+  })),
+  ...(finding.related === undefined
+    ? {}
+    : { related: finding.related.map(({ pid, why }) => ({ pid, why: text(why) })) }),
+  ...(finding.source === undefined
+    ? {}
+    : {
+        source: finding.source.map((excerpt) => ({
+          ...excerpt,
+          file: text(excerpt.file),
+          function: text(excerpt.function),
+          lines: excerpt.lines.map((line) => ({ ...line, text: text(line.text) })),
+        })),
+      }),
+});
+
 /** Redacts every text of a report. Ids, numbers and causes stay as they are. */
 export const redactReport = (report: Report, redact: Redactor): Report => {
   const { text } = redact;
   return {
     ...report,
     target: { ...report.target, command: text(report.target.command), runtime: text(report.target.runtime) },
-    findings: report.findings.map((finding) => ({
-      ...finding,
-      title: text(finding.title),
-      summary: text(finding.summary),
-      evidence: finding.evidence.map((quote) => ({ ...quote, text: text(quote.text) })),
-      fixes: finding.fixes.map((fix) => ({
-        title: text(fix.title),
-        detail: text(fix.detail),
-        ...(fix.code === undefined ? {} : { code: text(fix.code) }),
-      })),
-    })),
+    findings: report.findings.map((finding) => redactFinding(finding, text)),
     ruledOut: report.ruledOut.map((each) => ({ ...each, why: text(each.why) })),
     cannotTell: report.cannotTell.map((each) => ({ ...each, why: text(each.why) })),
     caveats: report.caveats.map(text),
     evidence: report.evidence.map((each) => ({ ...each, command: text(each.command) })),
+    ...(report.related === undefined
+      ? {}
+      : {
+          related: report.related.map((each) => ({
+            ...each,
+            why: text(each.why),
+            command: each.command === null ? null : text(each.command),
+            findings: each.findings.map((finding) => redactFinding(finding, text)),
+            failure: each.failure === null ? null : text(each.failure),
+          })),
+        }),
   };
 };

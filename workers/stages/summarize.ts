@@ -14,6 +14,7 @@ import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
+import type { Followed } from '../follow.ts';
 import type { Judgement } from './judge.ts';
 
 /** All that a report is made of. */
@@ -26,6 +27,8 @@ export interface Outcome {
   readonly evidence: readonly Evidence[];
   readonly observations: ReadonlyMap<string, Observation<unknown>>;
   readonly judgement: Judgement;
+  /** Looks at the processes that findings point at. */
+  readonly followed: readonly Followed[];
   /** Caveats that arose on the way (the process ended, an earlier run was interrupted). */
   readonly caveats: readonly string[];
   /** Milliseconds since 1970. */
@@ -45,9 +48,10 @@ const WORTH_SAYING: ReadonlySet<UnseenReason> = new Set([
   'interrupted',
 ]);
 
-const entry = (evidence: Evidence): EvidenceEntry => ({
+const entry = (evidence: Evidence, pid?: number): EvidenceEntry => ({
   id: evidence.id,
   probe: evidence.probe,
+  ...(pid === undefined ? {} : { pid }),
   command: evidence.command,
   exit: evidence.exit,
   seconds: round(evidence.seconds),
@@ -99,9 +103,18 @@ const standingCaveats = (process: IdentifyData): string[] => {
   return caveats;
 };
 
+const newerSource = ({ findings }: Judgement): string[] => {
+  const files = new Set(
+    findings.flatMap((finding) => finding.source ?? []).flatMap(({ newer, file }) => (newer ? [file] : [])),
+  );
+  return [...files].map(
+    (file) => `${file} was written after the process started: the lines shown may not be what runs.`,
+  );
+};
+
 /** Puts the report together, without a model. Findings, quotes and reasons are the judge's; nothing is added to them. */
 export const summarize = (outcome: Outcome): Report => {
-  const { request, playbook, process, look, probes, evidence, observations, judgement } = outcome;
+  const { request, playbook, process, look, probes, evidence, observations, judgement, followed } = outcome;
   const sentence = (text: string): string => asSentence(text, probes);
   const unseen = [...observations.values()].flatMap((each) =>
     !each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : [],
@@ -122,7 +135,9 @@ export const summarize = (outcome: Outcome): Report => {
     findings: [...judgement.findings],
     ruledOut: [...judgement.ruledOut],
     cannotTell: [...judgement.cannotTell],
-    caveats: [...new Set([...outcome.caveats, ...standingCaveats(process), ...unseen, ...partly])],
+    caveats: [
+      ...new Set([...outcome.caveats, ...standingCaveats(process), ...newerSource(judgement), ...unseen, ...partly]),
+    ],
     impact: {
       longestStallMs: Math.round(Math.max(0, ...evidence.map((each) => stallOf(each, probes.get(each.probe), look)))),
       steps: evidence.map((each) => ({
@@ -131,7 +146,11 @@ export const summarize = (outcome: Outcome): Report => {
         seconds: round(each.seconds),
       })),
     },
-    evidence: evidence.map(entry),
+    evidence: [
+      ...evidence.map((each) => entry(each)),
+      ...followed.flatMap(({ report, evidence: theirs }) => theirs.map((each) => entry(each, report.pid))),
+    ],
+    ...(followed.length === 0 ? {} : { related: followed.map(({ report }) => report) }),
   };
 };
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { redactEvidence, redactor } from '../../../workers/stages/redact.ts';
+import { Report } from '../../../playbooks/model/index.ts';
+import { redactEvidence, redactor, redactReport } from '../../../workers/stages/redact.ts';
+import { anyReport } from '../../support/any-report.ts';
 
 const SECRETS: readonly [string, string][] = [
   ['DATABASE_URL=postgres://app:hunter2secret@db.internal/app', 'hunter2secret'],
@@ -70,6 +72,39 @@ describe('redactor', () => {
         const lines = new TextDecoder().decode(bytes).split('\n').length;
         expect(file?.text.split('\n')).toHaveLength(lines);
       }),
+    );
+  });
+});
+
+describe('a report', () => {
+  const SECRET = 'password=tr0ub4dor';
+  // Every text of it is a secret; what names things, and is matched by name elsewhere, is left as it is.
+  const KEPT = new Set([
+    'cause',
+    'explainedBy',
+    'probe',
+    'evidenceId',
+    'id',
+    'playbook',
+    'startedAt',
+    'startTime',
+    'host',
+    'impact',
+  ]);
+  const poisoned = (value: unknown, name = ''): unknown => {
+    if (typeof value === 'string') return KEPT.has(name) ? value : SECRET;
+    if (Array.isArray(value)) return value.map((each) => poisoned(each, name));
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, poisoned(each, key)]));
+  };
+
+  it('keeps no secret in any of its texts, those of related processes and source lines too', () => {
+    fc.assert(
+      fc.property(anyReport, (any) => {
+        const report = Report.parse(poisoned(any));
+        expect(JSON.stringify(redactReport(report, redactor()))).not.toContain('tr0ub4dor');
+      }),
+      { numRuns: 50 },
     );
   });
 });
