@@ -61,6 +61,7 @@ export const HARMLESS = [
   'kernel-log',
   'locks',
   'sockets',
+  'resolver',
   'cpu-limits',
   'sample',
   'fds',

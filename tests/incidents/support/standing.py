@@ -41,3 +41,23 @@ def when_inside(function, thread_id=None, for_seconds=0.3):
     watcher = threading.Thread(target=watch)
     watcher.daemon = True
     watcher.start()
+
+
+def resident_kib():
+    """Resident memory of this process (proc_pid_statm(5)), in KiB."""
+    with open('/proc/self/statm') as statm:
+        return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') // 1024
+
+
+def when_grown(by_kib):
+    """Says it once the process has grown by that much from now on."""
+    begin = resident_kib()
+
+    def watch():
+        while resident_kib() < begin + by_kib:
+            time.sleep(0.02)
+        say_standing()
+
+    watcher = threading.Thread(target=watch)
+    watcher.daemon = True
+    watcher.start()
