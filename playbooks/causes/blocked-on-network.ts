@@ -24,7 +24,7 @@ export const blockedOnNetwork = defineCause({
   id: 'blocked-on-network',
   title: 'A thread waits for the network without end',
   needs: [sample, sockets],
-  explains: ['waiting-forever', 'event-loop-blocked', 'file-lock-wait', 'db-lock-wait'],
+  explains: ['waiting-forever', 'file-lock-wait', 'db-lock-wait'],
   judge: (look) => {
     const sampled = look.see(sample);
     if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };

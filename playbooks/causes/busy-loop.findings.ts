@@ -132,13 +132,17 @@ export const spinFinding = (
   const traced = silence(scene, burner);
   const confirmed = traced?.kind === 'silent';
   const firm = course.confidence >= 0.9;
-  const confidence = firm
-    ? confirmed
-      ? 0.96
-      : 0.88
-    : burner.silent
-      ? course.confidence
-      : Math.min(0.8, course.confidence);
+  // A spin in user space costs the kernel nothing: what else it does there can be data that goes in and out.
+  const unknown = traced === null && burner.system > 0.03;
+  const confidence = unknown
+    ? 0.45
+    : firm
+      ? confirmed
+        ? 0.96
+        : 0.88
+      : burner.silent
+        ? course.confidence
+        : Math.min(0.8, course.confidence);
   const header = spin.loop === null ? '' : `: ${code(spin.loop.header, 100)}`;
   const { io } = scene.sampled.data.process;
   const untouched = io !== null && io.syscr + io.syscw === 0;
@@ -150,12 +154,13 @@ export const spinFinding = (
         ? `It was in no system call in any sample${untouched ? ', and the process read and wrote nothing' : ''}.`
         : 'It makes few system calls.';
   const draft: FindingDraft = {
-    confidence: clientsWait(scene, burner) ? Math.min(0.97, confidence + 0.03) : confidence,
+    confidence: clientsWait(scene, burner) && !unknown ? Math.min(0.97, confidence + 0.03) : confidence,
     title: `${nameOf(scene, burner).replace(/^t/, 'T')} goes round a loop in ${code(spin.frame.function, 80)} (${placeOf(spin)}) without getting anywhere`,
     summary:
       `It used ${burning(scene, burner)}, and stayed inside ${code(spin.frame.function, 80)} at ${placeOf(spin)}${header}. ` +
       `${silent} ${stateSentences(spin)}${waitingSentence(scene)}` +
-      (spin.inferred === null ? '' : ` Inferred: ${spin.inferred}.`),
+      (spin.inferred === null ? '' : ` Inferred: ${spin.inferred}.`) +
+      (unknown ? ` The kernel worked for it for ${percent(burner.system)} of that time; what for was not traced.` : ''),
     evidence: [
       scene.look.quote(scene.sampled.evidenceId, burner.thread.at),
       ...frameQuotes(scene, thread, spin),

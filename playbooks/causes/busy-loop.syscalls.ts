@@ -24,6 +24,9 @@ export interface SyscallSpin {
   readonly examples: readonly SyscallRecord[];
 }
 
+/** The allocator's own calls: a block that is given back and taken again in each round says nothing about the round. */
+const MEMORY = /^(mmap2?|munmap|mremap|brk|madvise|mprotect)$/;
+
 const CALLS_LEAST = 40;
 /** Calls a second below which repeating is a pace and not a spin. */
 const RATE_LEAST = 200;
@@ -132,12 +135,14 @@ const sameAnswers = (calls: readonly SyscallRecord[]): boolean => {
 /** Decides what the traced calls of one thread that burns CPU are for. Pure. */
 export const syscallCourse = (data: StraceData, tid: number): SyscallCourse => {
   const all = data.detail.calls.filter((call) => call.tid === tid);
-  const calls = all.filter((call) => !isFutex(call.name));
+  const calls = all.filter((call) => !isFutex(call.name) && !MEMORY.test(call.name));
   if (calls.length === 0) {
     if (data.attached.length > 0 && !data.attached.includes(tid)) {
       return { kind: 'untold', why: `strace was not attached to thread ${tid}` };
     }
-    return { kind: 'silent' };
+    return all.some((call) => MEMORY.test(call.name))
+      ? { kind: 'untold', why: 'its system calls only take memory and give it back' }
+      : { kind: 'silent' };
   }
   const times = calls.map((call) => call.time);
   // A trace that was cut covers only the time until its last line, and a thread may have made all its calls in a part of it.

@@ -143,7 +143,7 @@ export const busyLoop = defineCause({
   id: 'busy-loop',
   title: 'A thread spins without making progress',
   needs: [sample],
-  explains: ['blocked-on-network', 'event-loop-blocked', 'gil-contention', 'waiting-forever'],
+  explains: ['blocked-on-network', 'cpu-throttled', 'event-loop-blocked', 'gil-contention', 'waiting-forever'],
   judge: (look) => {
     const sampled = look.see(sample);
     if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };
