@@ -1,10 +1,10 @@
 #!/bin/sh
-# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|bench [ARGUMENTS].
+# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench [ARGUMENTS].
 # Installs npm packages as the lock file says and, as root on Debian or a relative, the system's tools by apt-get.
 set -eu
 cd "$(dirname "$0")/../.."
 
-job=${1:?usage: run.sh sandbox|test|bench}
+job=${1:?usage: run.sh sandbox|test|incidents|bench}
 shift
 
 say() { printf 'straceback: %s\n' "$*" >&2; }
@@ -21,7 +21,7 @@ fi
 
 # tool:package, for the tools that the job runs.
 wanted='redis-server:redis-server sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client gdb:gdb strace:strace lsof:lsof eu-stack:elfutils ss:iproute2 python3:python3'
-[ "$job" != test ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux"
+[ "$job" != test ] && [ "$job" != incidents ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux"
 
 has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
 
@@ -32,7 +32,7 @@ done
 # What has no command of its own: the gdb helpers for the system's Python, and for the tests the libraries and servers that
 # sick programs are made of.
 debian=python3-dbg
-[ "$job" != test ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-requests python3-aiohttp python3-celery
+[ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-requests python3-aiohttp python3-celery
   python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
   debootstrap postgresql"
 if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then
@@ -72,6 +72,9 @@ case $job in
     npm run --silent walls
     npm run --silent build
     exec npx --no-install vitest run "$@"
+    ;;
+  incidents)
+    exec node --import ./tests/support/typescript-loader.mjs tests/incidents/table.ts "$@"
     ;;
   bench)
     npm run --silent build

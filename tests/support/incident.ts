@@ -10,6 +10,7 @@ import { type Finding, type Impact, Report } from '../../playbooks/model/index.t
 import { type Investigation, investigate } from '../../workers/investigate.ts';
 import { loadKnowledge } from '../../workers/knowledge.ts';
 import { shellOpener } from '../../workers/reach.ts';
+import { recordExpected, recordLook } from './incident-record.ts';
 import { type LiveProcess, startProcess } from './live-process.ts';
 import { expectUnhurt, processState } from './unhurt.ts';
 
@@ -138,8 +139,15 @@ export const examineFully = async (pid: number, options: ExamineOptions = {}): P
         now: Date.now,
       },
     );
-    if (options.unhurt !== false) await expectUnhurt(pid, before);
     Report.parse(investigation.report);
+    const unhurt = options.unhurt !== false;
+    if (unhurt) {
+      await expectUnhurt(pid, before).catch((error: unknown) => {
+        recordLook(investigation.report, false);
+        throw error;
+      });
+    }
+    recordLook(investigation.report, unhurt ? true : null);
     expectLiteral(investigation);
     return investigation;
   } finally {
@@ -157,6 +165,7 @@ export const headlines = (report: Report): Finding[] => report.findings.filter((
 
 /** The first finding, held to be this cause at 0.5 or more and to quote lines that the evidence really has. */
 export const expectFinding = (report: Report, cause: string, atLeast = 0.5): Finding => {
+  recordExpected(report, cause);
   const [first] = report.findings;
   expect(first?.cause, JSON.stringify({ findings: report.findings, cannotTell: report.cannotTell }, null, 1)).toBe(
     cause,
@@ -172,6 +181,7 @@ export const expectFinding = (report: Report, cause: string, atLeast = 0.5): Fin
 
 /** Holds that nothing is said to be wrong with a healthy process. */
 export const expectHealthy = (report: Report): void => {
+  recordExpected(report, 'healthy');
   const wrong = headlines(report).filter((finding) => finding.cause !== 'healthy');
   expect(wrong, JSON.stringify(wrong, null, 1)).toEqual([]);
 };
