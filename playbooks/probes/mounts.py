@@ -251,6 +251,11 @@ def report(mounts, files):
             quoted(mount.point), shown(mount.kind), mount.device, quoted(mount.source), free, mount.writes, mount.reads,
             'yes' if mount.cwd else 'no', shown(options[:300])))
     files.sort(key=lambda file: (not file.writes, -(file.size or (0, 0))[1], file.number))
+    # A file that is open many times is shown once.
+    single = {}
+    for file in files:
+        single.setdefault((file.writes, file.path), file)
+    files = list(single.values())
     for file in files[:MOST_FILES]:
         told = 'size %d bytes, stored %d bytes' % file.size if file.size else 'size unknown'
         print('file: descriptor %d %s, %s, on %s, %s' % (

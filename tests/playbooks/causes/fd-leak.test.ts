@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { fdLeak } from '../../../playbooks/causes/fd-leak.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
+import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf } from '../../support/cause-tests.ts';
+import { changedLook, firstFinding, loadLook, lookNames, verdictOn } from '../../support/record-look.ts';
+
+const cause = fdLeak;
+const probes = await loadProbes();
+
+describe('fires', () => {
+  it('on one file that is opened again and again, and says how long that can go on', () => {
+    const finding = firingOn(cause, 'fd-leak/price_feed');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(
+      /opened and not closed, \d+ of \d+ .*: \d+ times the file `\/var\/lib\/svc\/.*prices.csv`/,
+    );
+    expect(finding.summary).toMatch(
+      /In 2 s the number rose from \d+ to \d+\. At this pace the limit is reached in about/,
+    );
+    expect(quoted(finding)).toMatch(/open: \d+ at 0.00 s[\s\S]*group file: .* 0 closed, 1 names/);
+    expect(finding.fixes[0]?.code).toContain('with open(path) as file');
+  });
+
+  it('surely when the trace shows the refusal, and names the thread that meets it', () => {
+    const finding = firingOn(cause, 'fd-leak/thumbnailer');
+    expect(finding.confidence).toBe(0.95);
+    expect(finding.title).toMatch(/^No descriptor is left, .*deleted files `\/var\/lib\/svc\/#/);
+    expect(finding.summary).toMatch(/`openat` fail with EMFILE \d+ times/);
+    expect(finding.summary).toMatch(/thread \d+ \(`render-\d`\)/);
+    expect(quoted(finding)).toContain('EMFILE');
+    expect(finding.fixes.map((fix) => fix.code ?? '').join('\n')).toMatch(/prlimit --pid \d+ --nofile=480:/);
+  });
+
+  it('less surely at the limit without a trace, and wants one', () => {
+    const verdict = sayOf(cause, 'fd-leak/thumbnailer', ['strace']);
+    expect(verdict).toMatchObject({ verdict: 'fires', wants: ['strace'] });
+    expect(firstFinding(verdict).confidence).toBeLessThan(0.95);
+  });
+
+  it('near the limit without growth, and says what is inferred', () => {
+    const finding = firingOn(cause, 'fd-leak/report_runner');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toMatch(/nearly used up, \d+ of 200 .*ends of pipes/);
+    expect(finding.summary).toContain('Inferred: that they are not needed any more');
+  });
+
+  it('on sockets and epoll instances that only become more', () => {
+    const finding = firingOn(cause, 'fd-leak/event_loops');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.8);
+    expect(finding.summary).toContain('0 closed in the window');
+  });
+});
+
+describe('does not', () => {
+  it('call a crowd of clients a leak: a hint at most', () => {
+    const finding = firingOn(cause, 'healthy/crowded_hub');
+    expect(finding.confidence).toBeLessThan(0.5);
+    expect(finding.summary).toContain('this may be load');
+    expect(finding.fixes.map((fix) => fix.title).join()).not.toContain('Close');
+  });
+
+  it('mind clients that come and go', () => {
+    expect(clearOn(cause, 'healthy/busy_visits')).toMatch(/far from the limit/);
+  });
+
+  it('mind a steady number', () => {
+    const steady = changedLook(loadLook('fd-leak/price_feed'), 'fds', (text) =>
+      text.replace(/^open: .*$/m, 'open: 41 at 0.00 s, 41 at 1.00 s, 41 at 2.00 s').replace(/13 opened/g, '0 opened'),
+    );
+    expect(verdictOn(cause, steady, probes)).toMatchObject({ verdict: 'clear' });
+  });
+
+  it('mind a number that rises and falls', () => {
+    const waves = changedLook(loadLook('fd-leak/price_feed'), 'fds', (text) =>
+      text.replace(/^open: .*$/m, 'open: 41 at 0.00 s, 60 at 0.50 s, 44 at 1.00 s, 63 at 1.50 s, 54 at 2.00 s'),
+    );
+    expect(verdictOn(cause, waves, probes)).toMatchObject({ verdict: 'clear' });
+  });
+
+  it.each(lookNames('healthy'))('find a fault in %s', (name) => {
+    const verdict = sayOf(cause, name);
+    const findings = verdict.verdict === 'fires' ? verdict.findings : [];
+    for (const finding of findings) expect(finding.confidence).toBeLessThan(0.5);
+  });
+});
+
+it('cannot tell without having seen the descriptors', () => {
+  expect(sayOf(cause, 'fd-leak/price_feed', ['fds'])).toMatchObject({ verdict: 'cannot-tell', wants: ['fds'] });
+});
+
+it('answers whatever became of the evidence', () => {
+  expectNeverThrowsOn(cause, ['fd-leak/thumbnailer', 'fd-leak/event_loops', 'healthy/crowded_hub']);
+});
