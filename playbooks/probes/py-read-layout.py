@@ -10,11 +10,15 @@ from py_read_offsets import TABLES
 
 
 class Layout(object):
-    """The offsets of one build. `version` is (major, minor); `layout['PyCodeObject.co_name']` is an offset."""
+    """The offsets of one build. `version` is (major, minor); `layout['PyCodeObject.co_name']` is an offset.
+
+    `published`: all that the process itself publishes (3.13 and later), by name.
+    """
 
     def __init__(self, version, offsets):
         self.version = version
         self.offsets = offsets
+        self.published = {}
 
     def __getitem__(self, name):
         return self.offsets[name]
@@ -116,6 +120,7 @@ def published_layout(memory, address, key, version):
     if any(offsets[name] != layout[name] for name in TELLING if layout.get(name) is not None):
         raise Unreadable('not-applicable', 'This build of Python %s lays its structures out in another way than the '
                          'builds that are known.' % version)
+    layout.published = offsets
     layout.offsets['PyASCIIObject.state'] = offsets['PyUnicodeObject.state']
     layout.offsets['PyASCIIObject.length'] = offsets['PyUnicodeObject.length']
     layout.offsets['PyASCIIObject.size'] = offsets['PyUnicodeObject.asciiobject_size']

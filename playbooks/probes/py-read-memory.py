@@ -6,6 +6,7 @@ are read in one call of process_vm_readv(2) where ctypes and the kernel allow it
 
 Runs on the diagnosed host under any Python from 3.6 on; standard library only.
 """
+import array
 import errno
 import os
 import re
@@ -198,6 +199,19 @@ class Memory(object):
                              % (self.pid, ptrace_advice()))
         matches = (MAPS_LINE.match(line) for line in lines)
         return [Mapping(match) for match in matches if match]
+
+    def page_flags(self, address, count):
+        """The words of /proc/PID/pagemap for `count` pages of 4 KiB from `address` on; None where it cannot be read."""
+        if os.sysconf('SC_PAGE_SIZE') != 4096:
+            return None
+        try:
+            with open('/proc/%d/pagemap' % self.pid, 'rb', 0) as pages:
+                pages.seek(address // 4096 * 8)
+                words = array.array('Q')
+                words.frombytes(pages.read(8 * count))
+        except (OSError, ValueError):
+            return None
+        return words if len(words) == count else None
 
     def thread_ids(self):
         """The thread ids in /proc/PID/task; empty when the process is gone."""

@@ -9,7 +9,12 @@ does so again where such interpreters are installed. Stacks were read with them 
 EVERY = '''
     PyObject ob_refcnt=0 ob_type=8
     PyVarObject ob_size=16
-    PyTypeObject tp_name=24 tp_basicsize=32 tp_flags=168 tp_dictoffset=288
+    PyTypeObject tp_name=24 tp_basicsize=32 tp_itemsize=40 tp_flags=168 tp_weaklistoffset=208 tp_members=240
+    PyTypeObject tp_base=256 tp_dict=264 tp_dictoffset=288
+    PyMemberDef size=40 name=0 type=8 offset=16
+    PyListObject ob_item=24 allocated=32
+    PySetObject used=24 mask=32 table=40
+    PyWeakReference wr_object=16
     PyModuleObject md_dict=16
     PyCFunctionObject m_ml=16 m_self=24
     PyMethodDef ml_name=0
@@ -22,6 +27,7 @@ THREE = EVERY + '''
     PyBytesObject ob_sval=32
     PyThreadState next=8 interp=16
     PyDictObject ma_used=16 ma_keys=32 ma_values=40
+    dequeobject leftblock=24 leftindex=40
 '''
 
 TO_3_10 = THREE + '''
@@ -43,7 +49,7 @@ TO_3_10 = THREE + '''
 
 FROM_3_11 = THREE + '''
     PyCodeObject co_flags=48 co_filename=112 co_name=120 co_qualname=128 co_linetable=136 co_exceptiontable=40
-    PyCodeObject co_nlocals=80
+    PyCodeObject co_nlocals=80 co_localsplusnames=96
     PyFrameObject f_back=16 f_frame=24
     _PyStackChunk previous=0 top=16 data=24
     PyDictKeysObject dk_log2_size=8 dk_log2_index_bytes=9 dk_kind=10 dk_nentries=24 dk_indices=32
@@ -66,6 +72,11 @@ TABLES = {
     PyFunctionObject func_name=56
     lockobject lock_lock=16
     PyGenObject gi_frame=16
+    PyGC_Head size=32
+    gc_generation size=40 threshold=32 count=36
+    PyFunctionObject func_code=16 func_globals=24 func_defaults=32 func_closure=40 func_dict=64 func_module=80
+    PyInstanceObject in_class=16 in_dict=24
+    PyClassObject cl_dict=24 cl_name=32
     ''',
     (3, 6): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=856
@@ -76,6 +87,11 @@ TABLES = {
     PyThreadState thread_id=152
     PyInterpreterState modules=16
     PyFunctionObject func_name=64
+    PyGC_Head size=32
+    gc_generation size=48 threshold=32 count=36
+    PyFunctionObject func_code=16 func_globals=24 func_defaults=32 func_kwdefaults=40 func_closure=48 func_dict=72
+    PyFunctionObject func_module=88
+    lru_cache_object maxsize=56 func=72 cache=88
     ''',
     (3, 7): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=856
@@ -87,6 +103,13 @@ TABLES = {
     PyInterpreterState id=16 modules=40
     _PyRuntimeState interpreters.head=24 gilstate.tstate_current=1480
     PyFunctionObject func_name=64
+    PyGC_Head size=32
+    gc_generation size=48 threshold=32 count=36
+    _gc_runtime_state enabled=12 generations=32 permanent_generation=192 generation_stats=240 collecting=312 garbage=320
+    _PyRuntimeState gc=320
+    PyFunctionObject func_code=16 func_globals=24 func_defaults=32 func_kwdefaults=40 func_closure=48 func_dict=72
+    PyFunctionObject func_module=88
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 8): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=872
@@ -98,6 +121,13 @@ TABLES = {
     PyInterpreterState id=16 modules=56
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=1368
     PyFunctionObject func_name=64
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    _PyRuntimeState gc=344
+    PyFunctionObject func_code=16 func_globals=24 func_defaults=32 func_kwdefaults=40 func_closure=48 func_dict=72
+    PyFunctionObject func_module=88
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 9): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=864
@@ -109,6 +139,13 @@ TABLES = {
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
     PyFunctionObject func_name=64
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    PyInterpreterState gc=616
+    PyFunctionObject func_code=16 func_globals=24 func_defaults=32 func_kwdefaults=40 func_closure=48 func_dict=72
+    PyFunctionObject func_module=88
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 10): TO_3_10 + '''
     PyHeapTypeObject ht_cached_keys=872
@@ -120,6 +157,13 @@ TABLES = {
     PyInterpreterState id=24 modules=856
     _PyRuntimeState interpreters.head=32 gilstate.tstate_current=568
     PyFunctionObject func_name=32
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    PyInterpreterState gc=616
+    PyFunctionObject func_globals=16 func_code=48 func_defaults=56 func_kwdefaults=64 func_closure=72 func_dict=88
+    PyFunctionObject func_module=104
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 11): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=872
@@ -138,6 +182,13 @@ TABLES = {
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
     PyGenObject gi_iframe=80
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    PyInterpreterState gc=648
+    PyFunctionObject func_globals=16 func_code=48 func_defaults=56 func_kwdefaults=64 func_closure=72 func_dict=88
+    PyFunctionObject func_module=104
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 12): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -157,6 +208,13 @@ TABLES = {
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
     PyGenObject gi_iframe=72
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    PyInterpreterState gc=112
+    PyFunctionObject func_globals=16 func_code=48 func_defaults=56 func_kwdefaults=64 func_closure=72 func_dict=88
+    PyFunctionObject func_module=104
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 13): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -175,6 +233,13 @@ TABLES = {
     lockobject lock_lock=16
     rlockobject rlock_lock=16 rlock_owner=24 rlock_count=32
     PyGenObject gi_iframe=72
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    _gc_runtime_state enabled=12 generations=24 permanent_generation=104 generation_stats=128 collecting=200 garbage=208
+    PyInterpreterState gc=7400
+    PyFunctionObject func_globals=16 func_code=48 func_defaults=56 func_kwdefaults=64 func_closure=72 func_dict=88
+    PyFunctionObject func_module=104
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
     (3, 14): FROM_3_11 + '''
     PyHeapTypeObject ht_cached_keys=880
@@ -195,5 +260,10 @@ TABLES = {
     _PyRecursiveMutex thread=8 level=16
     PyDescrObject d_name=24
     PyGenObject gi_iframe=72
+    PyGC_Head size=16
+    gc_generation size=24 threshold=16 count=20
+    PyFunctionObject func_globals=16 func_code=48 func_defaults=56 func_kwdefaults=64 func_closure=72 func_dict=88
+    PyFunctionObject func_module=104
+    lru_cache_object cache=72 func=88 maxsize=96
     ''',
 }

@@ -1,0 +1,307 @@
+import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
+import { unquote } from '../reading/quoted-names.ts';
+import type { CollectorState, HeapContainer, HeapHolder, PyHeapData } from './py-heap.ts';
+
+// A name as the script prints it: a plain word, or in double quotes with escapes.
+const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
+const NUMBER = String.raw`(\d{1,15})`;
+const SIGNED = String.raw`(-?\d{1,15})`;
+const TIME = String.raw`(\d{1,9}\.\d{1,3})`;
+const lineOf = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
+
+const HEADER = lineOf(String.raw`python (\S+) looks ([12]) seconds ${TIME} counting ${TIME}`);
+const UNREADABLE = /^unreadable (\S+) (.+)$/;
+const NOTE = lineOf(`note ${NAME}`);
+const POOLS = lineOf(
+  `pymalloc ${NUMBER} pools in use, ${NUMBER} free; ${NUMBER} blocks in use, ${NUMBER} bytes; ${NUMBER} bytes free in pools; ${NUMBER} other blocks, ${NUMBER} bytes`,
+);
+const COLLECTOR = lineOf(
+  String.raw`collector (enabled|disabled), thresholds ${SIGNED} ${SIGNED} ${SIGNED}, counts ${SIGNED} ${SIGNED} ${SIGNED}, (\d{1,15}|\?) collections, ${NUMBER} in gc\.garbage, (\d{1,15}|\?) uncollectable, ${NUMBER} frozen`,
+);
+const GARBAGE = lineOf(
+  `garbage ${NUMBER} of ${NUMBER} sampled objects, of ${NUMBER} that the collector looks after in pools`,
+);
+const GARBAGE_TYPE = lineOf(` {2}garbage-type ${NAME} ${NUMBER}`);
+const CYCLE = /^ {2}cycle of \d{1,9} objects, all references to them are from each other: (.+)$/;
+const TYPES = lineOf(`types ${NUMBER} in all, ${NUMBER} objects(, estimated)?`);
+const TYPE = lineOf(
+  `type ${NAME} ${NUMBER} objects, ${NUMBER} bytes, ${NUMBER} in tables(?:, grew by ${SIGNED} objects, ${SIGNED} bytes)?`,
+);
+const CONTAINERS = lineOf(`containers ${NUMBER} watched, ${NUMBER} names grew`);
+const CONTAINER = lineOf(`container ${NAME} (0x[0-9a-f]{1,16}) ${NUMBER} items, (nameless|.+)`);
+const HOLDER = lineOf(
+  `(global|attribute|local|cache) ${NAME} in ${NAME}(?: of ${NAME} at ${NUMBER})?(?: bounded to ${NUMBER})?( of a library)?`,
+);
+const SIZES = lineOf(
+  String.raw` {2}sizes ((?:\d{1,9}\.\d\d:\d{1,15}(?: |(?=$)))+)(?: ?of ${NUMBER} containers of that name)?`,
+);
+const HOLDS = lineOf(String.raw` {2}holds in \d{1,9} items: (.+); ${NUMBER} bytes an item`);
+const USE = lineOf(String.raw` {2}(adds|removes|measures) ${NAME} ${NUMBER} ${NAME} \| (.*)`);
+const REFERENCES = lineOf(`references to (0x[0-9a-f]{1,16}), ${NUMBER} items, ${NAME}`);
+const REFERENCE = lineOf(` {2}reference ${NUMBER} ${NAME} 0x[0-9a-f]{1,16} to 0x[0-9a-f]{1,16}, ${NAME}`);
+
+const orNull = (text: string | undefined): number | null => (text === undefined || text === '?' ? null : Number(text));
+const named = (text: string): string | null => (text === 'nameless' ? null : unquote(text));
+
+const holderOf = (text: string): HeapHolder | null => {
+  const match = HOLDER.exec(text);
+  if (match === null) return null;
+  const [, kind, path = '', file = '', of, line, bound, library] = match;
+  return {
+    kind: kind as HeapHolder['kind'],
+    path: unquote(path),
+    file: file === '?' ? null : unquote(file),
+    function: of === undefined ? null : unquote(of),
+    line: orNull(line),
+    bound: orNull(bound),
+    library: library !== undefined,
+  };
+};
+
+const collectorOf = (match: RegExpExecArray, at: number): CollectorState => {
+  const [, enabled, ...rest] = match;
+  const numbers = rest.slice(0, 6).map(Number);
+  return {
+    enabled: enabled === 'enabled',
+    thresholds: numbers.slice(0, 3),
+    counts: numbers.slice(3, 6),
+    collections: orNull(rest[6]),
+    garbage: Number(rest[7]),
+    uncollectable: orNull(rest[8]),
+    frozen: Number(rest[9]),
+    at,
+  };
+};
+
+type Reader = (match: RegExpExecArray, at: number) => boolean;
+
+/** What has been read so far, while going down the lines. */
+class Reading {
+  readonly data: PyHeapData;
+  readonly partly: string[] = [];
+  #container: HeapContainer | null = null;
+  #ended = false;
+  #strange = 0;
+  readonly #readers: readonly (readonly [RegExp, Reader])[];
+
+  constructor(version: string, seconds: number) {
+    this.data = {
+      version,
+      seconds,
+      estimated: false,
+      pools: [],
+      collector: [],
+      garbage: { sampled: 0, dead: 0, collected: 0, types: [], cycle: null, at: 1 },
+      objects: 0,
+      types: [],
+      containers: [],
+      references: null,
+    };
+    this.#readers = [...this.#counts(), ...this.#containers()];
+  }
+
+  line(text: string, at: number): void {
+    if (text === '') return;
+    if (text === 'end') {
+      this.#ended = true;
+      return;
+    }
+    for (const [pattern, read] of this.#readers) {
+      const match = pattern.exec(text);
+      if (match !== null && read(match, at)) return;
+    }
+    this.#strange += 1;
+  }
+
+  finish(): string[] {
+    if (this.#strange > 0) this.partly.push(`${this.#strange} lines about the heap could not be understood.`);
+    if (!this.#ended) this.partly.push('The output about the heap was cut: what stood at its end is missing.');
+    return this.partly;
+  }
+
+  #counts(): (readonly [RegExp, Reader])[] {
+    const { data } = this;
+    const done = (_: unknown): boolean => true;
+    return [
+      [NOTE, ([, note = '']) => done(this.partly.push(unquote(note)))],
+      [
+        POOLS,
+        ([, , , blocks, used, free, , other], at) =>
+          done(
+            data.pools.push({
+              blocks: Number(blocks),
+              usedBytes: Number(used),
+              freeBytes: Number(free),
+              otherBytes: Number(other),
+              at,
+            }),
+          ),
+      ],
+      [COLLECTOR, (match, at) => done(data.collector.push(collectorOf(match, at)))],
+      [
+        GARBAGE,
+        ([, dead, sampled, collected], at) => {
+          data.garbage = {
+            ...data.garbage,
+            dead: Number(dead),
+            sampled: Number(sampled),
+            collected: Number(collected),
+            at,
+          };
+          return true;
+        },
+      ],
+      [
+        GARBAGE_TYPE,
+        ([, name = '', count]) => done(data.garbage.types.push({ name: unquote(name), count: Number(count) })),
+      ],
+      [
+        CYCLE,
+        ([, text = ''], at) => {
+          data.garbage.cycle = { text, at };
+          return true;
+        },
+      ],
+      [
+        TYPES,
+        ([, , objects, estimated]) => {
+          data.objects = Number(objects);
+          data.estimated = estimated !== undefined;
+          return true;
+        },
+      ],
+      [
+        TYPE,
+        ([, name = '', objects, bytes, tables, grewObjects, grewBytes], at) =>
+          done(
+            data.types.push({
+              name: unquote(name),
+              objects: Number(objects),
+              bytes: Number(bytes),
+              tableBytes: Number(tables),
+              grewObjects: orNull(grewObjects),
+              grewBytes: orNull(grewBytes),
+              at,
+            }),
+          ),
+      ],
+      [CONTAINERS, () => true],
+    ];
+  }
+
+  #containers(): (readonly [RegExp, Reader])[] {
+    const { data } = this;
+    const inContainer = (read: (container: HeapContainer, match: RegExpExecArray, at: number) => void): Reader => {
+      return (match, at) => {
+        if (this.#container === null) return false;
+        read(this.#container, match, at);
+        return true;
+      };
+    };
+    return [
+      [
+        CONTAINER,
+        ([, type = '', address = '', items, holder = ''], at) => {
+          this.#container = {
+            type: unquote(type),
+            address,
+            items: Number(items),
+            holder: holderOf(holder),
+            sizes: [],
+            sizesAt: null,
+            containers: 1,
+            holds: null,
+            uses: null,
+            at,
+          };
+          data.containers.push(this.#container);
+          return holder === 'nameless' || this.#container.holder !== null;
+        },
+      ],
+      [
+        SIZES,
+        inContainer((container, [, sizes = '', count], at) => {
+          container.sizes = sizes
+            .trim()
+            .split(' ')
+            .map((pair) => pair.split(':').map(Number))
+            .map(([seconds = 0, items = 0]) => ({ seconds, items }));
+          container.sizesAt = at;
+          container.containers = orNull(count) ?? 1;
+        }),
+      ],
+      [
+        HOLDS,
+        inContainer((container, [, text = '', bytesEach], at) => {
+          container.holds = { text, bytesEach: Number(bytesEach), at };
+        }),
+      ],
+      [
+        /^ {2}source read$/,
+        inContainer((container) => {
+          container.uses = [];
+        }),
+      ],
+      [
+        USE,
+        inContainer((container, [, kind, file = '', line, where = '', text = ''], at) => {
+          const use = {
+            kind: kind as 'adds',
+            file: unquote(file),
+            line: Number(line),
+            function: unquote(where),
+            text,
+            at,
+          };
+          container.uses = [...(container.uses ?? []), use];
+        }),
+      ],
+      [
+        REFERENCES,
+        ([, to = ''], at) => {
+          data.references = { to, found: [], at };
+          return true;
+        },
+      ],
+      [
+        REFERENCE,
+        ([, level, type = '', path = ''], at) => {
+          data.references?.found.push({ level: Number(level), type: unquote(type), path: named(path), at });
+          return data.references !== null;
+        },
+      ],
+    ];
+  }
+}
+
+/** Why there is nothing, when the output does not begin with the header. */
+const failed = (evidence: Evidence, first: string): Parsed<PyHeapData> => {
+  const match = UNREADABLE.exec(first);
+  const reason = UnseenReason.safeParse(match?.[1]);
+  if (match?.[2] && reason.success) return { ok: false, reason: reason.data, why: match[2] };
+  const no = (why: UnseenReason, sentence: string): Parsed<PyHeapData> => ({ ok: false, reason: why, why: sentence });
+  if (evidence.end === 'timed-out') return no('timed-out', 'Counting the Python heap did not end in time.');
+  if (evidence.end === 'connection-lost')
+    return no('connection-lost', 'The connection was lost while the Python heap was counted.');
+  if (evidence.end === 'target-gone') return no('target-gone', 'The process ended before its Python heap was counted.');
+  const complaint = evidenceErrorText(evidence).trim().split('\n').at(-1)?.slice(0, 200) ?? '';
+  return no(
+    evidence.exit === 126 || evidence.exit === 127 ? 'missing-tool' : 'failed',
+    complaint === '' ? 'The Python heap was not printed.' : `The Python heap was not printed: ${complaint}`,
+  );
+};
+
+/**
+ * Reads what the script py-heap.py prints: a header, then pools, collector, garbage, types and containers; an `end` line
+ * shows that nothing was cut. Or one line `unreadable REASON SENTENCE`. Never throws.
+ */
+export const parsePyHeap = (evidence: Evidence): Parsed<PyHeapData> => {
+  const [first = '', ...rest] = evidenceLines(evidence);
+  const header = HEADER.exec(first);
+  if (header === null) return failed(evidence, first);
+  const reading = new Reading(header[1] ?? '', Number(header[3]));
+  rest.forEach((text, index) => {
+    reading.line(text, index + 2);
+  });
+  return { ok: true, data: reading.data, partly: reading.finish() };
+};

@@ -1,0 +1,192 @@
+"""One look at a heap: two counts, and what the containers and the collector do in between."""
+import time
+
+from py_read_census import Counting
+from py_read_codes import CodeReader
+from py_read_containers import Containers
+from py_read_dicts import Dicts
+from py_read_garbage import Garbage
+from py_read_gc import Collector
+from py_read_holders import Holder, Holders
+from py_read_memory import Torn, Unreadable
+from py_read_objects import Objects
+from py_read_references import References
+from py_read_referrers import Referrers
+from py_read_types import Types
+from py_read_uses import uses
+from py_read_weights import Weights
+
+WATCHED_MOST = 3000  # containers
+TICKS = 12  # looks at their sizes in a window
+GROWERS_MOST = 12  # that are looked into
+SAMPLED = 160  # objects of which it is asked whether they are garbage
+SMALL_WINDOW = 0.3  # seconds under which two counts tell nothing
+
+
+class Watched(object):
+    """A container and its sizes: `sizes` as (seconds since the first look, items)."""
+
+    __slots__ = ('address', 'kind', 'holder', 'sizes', 'items', 'uses', 'changed')
+
+    def __init__(self, address, kind, holder):
+        self.address, self.kind, self.holder = address, kind, holder
+        self.sizes = []
+        self.items = self.uses = None
+        self.changed = False
+
+    def grown(self):
+        return self.sizes[-1][1] - self.sizes[0][1] if len(self.sizes) > 1 else 0
+
+
+class Group(object):
+    """Watched containers that the program calls by the same name: `lead` grew most, `sizes` are those of all together."""
+
+    __slots__ = ('lead', 'count', 'sizes')
+
+    def __init__(self, members):
+        self.lead = max(members, key=lambda each: each.grown())
+        self.count = len(members)
+        ticks = [at for at, _ in self.lead.sizes]
+        totals = dict.fromkeys(ticks, 0)
+        for member in members:
+            for at, size in member.sizes:
+                if at in totals:
+                    totals[at] += size
+        self.sizes = sorted(totals.items())
+
+    def grown(self):
+        return self.sizes[-1][1] - self.sizes[0][1]
+
+
+class Heap(object):
+    """The heap of one process. After `look`: `first` and `last` Census (`last` is None after one look only)."""
+
+    def __init__(self, memory, runtime):
+        self.memory = memory
+        self.runtime = runtime
+        self.objects = Objects(memory, runtime)
+        self.dicts = Dicts(self.objects)
+        self.types = Types(self.objects)
+        self.containers = Containers(self.types, self.dicts)
+        self.references = References(self.types, self.containers, self.dicts)
+        self.holders = Holders(self.references, CodeReader(self.objects))
+        self.collector = Collector(self.objects)
+        self.counting = Counting(self.types, self.containers)
+        self.garbage = Garbage(self.references, self.counting)
+        self.weights = Weights(self.references)
+        self.referrers = Referrers(self)
+        self.notes = list(runtime.notes)
+        self.states = []
+        self.last = None
+        self.watched = []
+        self.groups = []
+        self.dead = []
+        self.sampled = 0
+        self.refs = None
+
+    def look(self, window, budget, wanted=None):
+        """Counts, watches for `window` seconds, counts again. Raises Torn, Unreadable."""
+        began = time.monotonic()
+        if self.objects.version == (2, 7):
+            self.notes.append('Python 2.7 keeps int and float apart from other objects: they are not counted.')
+        self._state()
+        self.first = self.counting.count(budget * 0.35, self.collector.heads())
+        self.holders.walk(budget * 0.3)
+        self._sample()
+        self._choose()
+        end = began + window
+        try:
+            self._watch(began, end - self.first.seconds)
+            if window >= SMALL_WINDOW:
+                self.last = self.counting.count(budget * 0.35, self.collector.heads(), self.first.stride)
+                self._tick(time.monotonic())
+                self._state()
+            self._look_into(budget)
+            if wanted is not None:
+                self.refs = self.referrers.graph(wanted, budget)
+        except Unreadable as gone:
+            # What was counted before stands.
+            self.notes.append(gone.sentence)
+            self.last = None
+        self.seconds = time.monotonic() - began
+
+    def _state(self):
+        state = self.collector.state()
+        if state is not None:
+            self.states.append(state)
+
+    def _sample(self):
+        addresses = self.garbage.sample(self.first, SAMPLED)
+        self.sampled = len(addresses)
+        for address in addresses:
+            proof = self.garbage.proof(address)
+            if proof:
+                self.dead.append(proof)
+
+    def _choose(self):
+        """The containers whose sizes are watched: the biggest, and those that the program has a name for."""
+        chosen = {}
+        for _, address, kind in self.first.containers:
+            chosen[address] = kind
+        for address, holder in self.holders.found.items():
+            if len(chosen) >= WATCHED_MOST:
+                break
+            if address not in chosen and not holder.library:
+                chosen[address] = None
+        self.watched = [Watched(address, kind, self.holders.found.get(address)) for address, kind in chosen.items()]
+        self._tick(time.monotonic())
+        self.watched = [each for each in self.watched if each.sizes]
+
+    def _tick(self, now):
+        """One look at the sizes of all watched containers."""
+        for watched, size in zip(self.watched, self.containers.sizes([each.address for each in self.watched])):
+            if size is None or watched.kind not in (None, size[2]):
+                watched.changed = True
+            elif not watched.changed:
+                watched.kind = size[2]
+                watched.sizes.append((now, size[0]))
+
+    def _watch(self, began, end):
+        step = max((end - began) / TICKS, 0.05)
+        while time.monotonic() + step < end:
+            time.sleep(step)
+            self._tick(time.monotonic())
+            self.memory.check_alive(self.watched[0].address if self.watched else self.runtime.address or self.runtime.head)
+
+    def _group(self):
+        """Groups of the containers that changed their size, the one that grew most first."""
+        named = {}
+        for each in self.watched:
+            if each.changed or not any(size != each.sizes[0][1] for _, size in each.sizes):
+                continue
+            key = (each.holder.path, each.kind) if each.holder else each.address
+            named.setdefault(key, []).append(each)
+        self.groups = sorted((Group(members) for members in named.values()), key=lambda group: -group.grown())
+
+    def growers(self):
+        """The groups that are bigger than they were."""
+        return [group for group in self.groups if group.grown() > 0]
+
+    def _look_into(self, budget):
+        """What the growing containers hold, where the program adds to them, and who holds those without a name."""
+        self._group()
+        deadline = time.monotonic() + budget / 2
+        for group in self.growers()[:GROWERS_MOST]:
+            each = group.lead
+            try:
+                each.items = self.weights.items(each.address)
+            except Torn:
+                pass
+            if each.holder is None and time.monotonic() < deadline:
+                each.holder = self.referrers.holder(each.address, deadline)
+            if each.holder is not None and not each.holder.library:
+                each.uses = self._uses(each.holder)
+
+    def _uses(self, holder):
+        """Where the source adds to a container, by its name or, inside of a library's object, by that object's."""
+        found = uses(self.memory.pid, holder, self.holders.files)
+        outer = holder.path.rpartition('.')[0].replace('[]', '').rpartition('.')[2]
+        if found == [] and outer and outer.isidentifier() and holder.kind == 'attribute' and '.' in holder.path.rpartition('.')[0]:
+            other = Holder(holder.path, outer, holder.file, holder.kind, holder.function, holder.line)
+            found = uses(self.memory.pid, other, self.holders.files)
+        return found

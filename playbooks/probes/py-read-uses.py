@@ -1,0 +1,90 @@
+"""Where a program's source adds to a container and where it takes away from it, as far as its text says so.
+
+Lines are found by the container's name; a name that is used for several things finds the lines of all of them, so only files
+in which the container is known by that name are searched.
+"""
+import re
+
+from py_read_source import indentation, read_lines
+
+FILES_MOST = 40
+LINES_MOST = 4  # of each kind
+TEXT_MOST = 160
+DEFINITION = re.compile(r'\s*(?:async\s+)?(def|class)\s+(\w+)')
+ADDING = r'(?:\[[^\]]*\]\s*(?:[-+|&*/]?=(?!=)|\.(?:append|add|extend|update|setdefault|insert)\()|\.(?:append|appendleft|extend|extendleft' \
+         r'|add|insert|update|setdefault|put|push|__setitem__)\b|\s*(?:\+=|\|=))'
+REMOVING = r'(?:\[[^\]]*:[^\]]*\]\s*=(?!=)|\.(?:pop|popleft|popitem|clear|remove|discard|difference_update|intersection_update' \
+           r'|evict\w*|expire\w*|prune\w*|trim\w*|truncate\w*|cache_clear|get_nowait)\b)'
+
+
+class Use(object):
+    """One line: `kind` is `adds`, `removes` or `measures`; `function` the one it is in, or `<module>`."""
+
+    __slots__ = ('kind', 'file', 'line', 'function', 'text')
+
+    def __init__(self, kind, file, line, function, text):
+        self.kind, self.file, self.line, self.function, self.text = kind, file, line, function, text
+
+
+def uses(pid, holder, files):
+    """The Uses of a Holder's container in its file and, for an attribute, the other `files`. None when none can be read."""
+    name = re.escape(holder.name)
+    if not holder.name.isidentifier():
+        return None
+    patterns = (
+        ('removes', re.compile(r'\bdel\s+[\w.]*\b%s\b\s*\[|\b%s%s' % (name, name, REMOVING))),
+        ('adds', re.compile(r'\b%s%s' % (name, ADDING))),
+        ('measures', re.compile(r'\blen\(\s*[\w.]*\b%s\s*\)\s*[<>=]|[<>]=?\s*len\(\s*[\w.]*\b%s\s*\)' % (name, name))),
+    )
+    binds = re.compile(r'(?:^|[\s.,])%s\s*(?::[^=]+)?=(?!=)' % name)
+    paths = [holder.file] if holder.kind == 'local' else [holder.file] + [path for path in files if path != holder.file]
+    found, read, known = [], False, {}
+    for path in paths[:FILES_MOST]:
+        lines = read_lines(pid, path)
+        read = read or bool(lines)
+        bound = 0
+        for number, text in enumerate(lines, 1):
+            if holder.name not in text or text.lstrip().startswith('#'):
+                continue
+            if holder.kind == 'local' and not in_function(lines, holder.line, number):
+                continue
+            kind = next((kind for kind, pattern in patterns if pattern.search(text)), None)
+            where = enclosing(lines, number)
+            # To bind the name again, anywhere but where the object is made, lets go of what was there.
+            if kind is None and binds.search(text) and 'import ' not in text:
+                bound += 1
+                if where not in ('<module>', '__init__', '__new__') and holder.kind != 'local' or bound > 1 and holder.kind == 'local':
+                    kind = 'removes'
+            if kind and known.get(kind, 0) < LINES_MOST:
+                known[kind] = known.get(kind, 0) + 1
+                found.append(Use(kind, path, number, where, text.strip()[:TEXT_MOST]))
+    return found if read else None
+
+
+def enclosing(lines, number):
+    """Name of the function that line `number` is in, `<module>` when it is in none."""
+    margin = indentation(lines[number - 1])
+    for at in range(number - 1, 0, -1):
+        text = lines[at - 1]
+        if text.strip() and indentation(text) < margin:
+            margin = indentation(text)
+            match = DEFINITION.match(text)
+            if match and match.group(1) == 'def':
+                return match.group(2)
+            if match:
+                return '<module>'
+    return '<module>'
+
+
+def in_function(lines, first, number):
+    """Whether line `number` belongs to the function whose first line is `first`."""
+    if not 0 < first <= len(lines) or number < first:
+        return False
+    margin = indentation(lines[first - 1])
+    for at in range(first + 1, number + 1):
+        text = lines[at - 1]
+        if text.strip() and indentation(text) <= margin and not text.lstrip().startswith(('#', ')', ']', '}', 'def ', 'async ', '@')):
+            return False
+        if at > first + 1 and text.strip() and indentation(text) <= margin and text.lstrip().startswith(('def ', 'async ')):
+            return False
+    return True
