@@ -2,9 +2,12 @@
 
 Everything that is read is checked against what it should be and bounded in size; Torn is raised for what does not fit.
 """
+import struct
+
 from py_read_memory import Torn
 
 NAME_MOST = 4096  # characters of a name that are read; the rest is cut
+BASES_MOST = 50
 TABLE_MOST = 4 << 20  # bytes of a line table
 
 
@@ -18,6 +21,7 @@ class Objects(object):
         self.version = runtime.layout.version
         self.table_offset = self.layout.first('PyBytesObject.ob_sval', 'PyStringObject.ob_sval')
         self._types = {}
+        self._bases = {}
         self._static = {}
 
     def type_of(self, address):
@@ -40,6 +44,19 @@ class Objects(object):
         if self.type_of(self.type_of(meta)) != self.type_of(meta):
             raise Torn('no type')
         return memory.text(memory.word(kind + layout['PyTypeObject.tp_name']), 512).decode('utf-8', 'replace')
+
+    def bases(self, kind):
+        """Names of the type at `kind` and of those that it extends in memory (tp_base), nearest first. Raises Torn."""
+        known = self._bases.get(kind)
+        if known is None:
+            names, each = [], kind
+            while each and len(names) < BASES_MOST:
+                names.append(self.type_name(each))
+                each = self.memory.word(each + self.layout['PyTypeObject.tp_base'])
+            known = self._bases[kind] = tuple(names)
+            if len(self._bases) > 20000:
+                self._bases.clear()
+        return known
 
     def is_a(self, kind, name):
         """Whether the type at `kind` is the interpreter's own type of that name, no class that is called so too."""
@@ -100,6 +117,14 @@ class Objects(object):
         if len(data) > TABLE_MOST:
             raise Torn('table too long')
         return data
+
+    def list_items(self, address):
+        """Addresses of the items of the list at `address`, at most a thousand. Raises Torn for anything else."""
+        if not self.is_instance(address, 'list'):
+            raise Torn('no list')
+        count = min(self.memory.word(address + self.layout['PyVarObject.ob_size']), 1000)
+        items = self.memory.word(address + self.layout['PyListObject.ob_item'])
+        return list(struct.unpack('<%dQ' % count, self.memory.read(items, 8 * count))) if count else []
 
     def integer(self, address):
         """The value of the int at `address`, 0 to 2**60 - 1; None for any other object or value."""

@@ -72,6 +72,8 @@ def report_lines(watch, seconds, shown):
             yield line
         for line in watch.motion.thread_lines(thread.state.key) if watch.motion else ():
             yield line
+    for line in watch.turns.report_lines(shown[1]) if watch.turns else ():
+        yield line
     for line in watch.motion.source_lines() if watch.motion else ():
         yield line
 

@@ -38,9 +38,15 @@ class ThreadList(object):
         self.head_size = max(offset for offset in self.at if offset is not None) + 8
         self.layout, self.order = fields_of(0, [(offset, 'Q') for offset in self.at if offset is not None])
         self.interpreters_not_read = 0
+        self.interpreters = []
         self._threads = []
         self._links = []
         self._tids = Tids(memory)
+
+    @property
+    def threads(self):
+        """The thread states that existed when they were read last."""
+        return self._threads
 
     def read(self):
         """The thread states that exist now. Raises Torn when the lists change faster than they can be read."""

@@ -4,6 +4,7 @@ import time
 import py_read_signals
 from py_read_blocks import Blocks
 from py_read_codes import CodeReader
+from py_read_dicts import Dicts
 from py_read_locks import Locks, futex_address
 from py_read_memory import Torn, Unreadable
 from py_read_names import thread_names
@@ -65,7 +66,8 @@ class Watch(object):
     """Looks at one process. `samples` counts the looks that came to an end, `lost` those that did not.
 
     `deadline`: when a look has to end (time.monotonic()), whatever it has seen by then; None for never.
-    `motion`: a py_read_motion.Motion that watches the variables of the threads that run, or None.
+    `motion`: a py_read_motion.Motion that watches the variables of the threads that run, or None; `turns`: a
+    py_read_turns.Turns for what takes turns in the threads, or None.
     """
 
     def __init__(self, memory, runtime):
@@ -73,12 +75,13 @@ class Watch(object):
         self.runtime = runtime
         self.objects = Objects(memory, runtime)
         self.codes = CodeReader(self.objects)
+        self.dicts = Dicts(self.objects)
         self.reader = StackReader(memory, runtime.layout)
         self.locks = Locks(self.objects)
         self.blocks = Blocks(self.objects, self.codes)
         self.list = ThreadList(memory, runtime)
         self.samples = self.lost = 0
-        self.motion = None
+        self.motion = self.turns = None
         self.notes = list(runtime.notes)
         self.threads = {}
         self.deadline = None

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineProbe, LineNumber, PythonStack } from '../model/index.ts';
 import { parsePyStacks } from '../reading/py-stacks.ts';
 import { Motion, SourceLine } from './py-stacks.motion.ts';
+import { Turns } from './py-stacks.turns.ts';
 
 export const PythonThread = z.object({
   /** Kernel thread id; null when the interpreter version does not record it and it could not be derived. */
@@ -38,6 +39,10 @@ export const PyStacksData = z.object({
   interpretersNotRead: z.number().int(),
   /** Source text of the functions in which running threads were, where their files could be found. */
   source: z.array(SourceLine),
+  /** asyncio's tasks that are not done, looked at early in the window and at its end; absent where there are none. */
+  tasks: Turns.optional(),
+  /** Greenlets (gevent, eventlet) that are not running, looked at in the same way; absent without greenlets. */
+  greenlets: Turns.optional(),
 });
 export type PyStacksData = z.infer<typeof PyStacksData>;
 
@@ -58,6 +63,7 @@ const MODULES = [
   'py-read-signals.py',
   'py-read-values.py',
   'py-read-source.py',
+  'py-read-patterns.py',
   'py-read-motion.py',
   'py-read-dicts.py',
   'py-read-names.py',
@@ -65,6 +71,14 @@ const MODULES = [
   'py-read-locks.py',
   'py-read-watch.py',
   'py-read-report.py',
+  'py-read-pools.py',
+  'py-read-strands.py',
+  'py-read-sockets.py',
+  'py-read-suspended.py',
+  'py-read-tasks.py',
+  'py-read-greenlets.py',
+  'py-read-offsets-turns.py',
+  'py-read-turns.py',
 ] as const;
 
 const Options = z.strictObject({

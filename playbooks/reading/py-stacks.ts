@@ -1,6 +1,7 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
 import { MotionReading } from '../probes/py-stacks.motion.ts';
 import type { PyStacksData, PythonThread } from '../probes/py-stacks.ts';
+import { TurnsReading } from '../probes/py-stacks.turns.ts';
 import { unquote } from './quoted-names.ts';
 
 type Stack = PythonThread['stacks'][number];
@@ -24,6 +25,7 @@ class Reading {
   readonly threads: PythonThread[] = [];
   readonly partly: string[] = [];
   readonly motion = new MotionReading();
+  readonly turns = new TurnsReading();
   private thread: PythonThread | undefined;
   private stack: Stack | undefined;
   private frame: Frame | undefined;
@@ -50,6 +52,8 @@ class Reading {
       return true;
     }
     if (text === 'cut') return true;
+    if (this.turns.begin(text, at) || this.turns.read(text, at)) return true;
+    this.turns.end();
     return (
       this.readFrame(text, at) ||
       this.readHolds(text) ||
@@ -198,6 +202,8 @@ export const parsePyStacks = (evidence: Evidence): Parsed<PyStacksData> => {
       threads: reading.threads,
       interpretersNotRead: Number(notRead),
       source: reading.motion.source,
+      ...(reading.turns.tasks && { tasks: reading.turns.tasks }),
+      ...(reading.turns.greenlets && { greenlets: reading.turns.greenlets }),
     },
     partly: reading.finish(),
   };

@@ -1,0 +1,141 @@
+"""Looks at asyncio tasks and greenlets twice in a window, and prints those that wait in groups of equal stacks."""
+import time
+
+from py_read_greenlets import Greenlets
+from py_read_layout import parse_table
+from py_read_memory import Torn
+from py_read_offsets_turns import TURNS
+from py_read_report import quoted, token
+from py_read_sockets import Sockets
+from py_read_strands import Look, grouped
+from py_read_suspended import CREATED, unchanged
+from py_read_tasks import Tasks
+
+MODULES = ('_asyncio', 'asyncio.tasks', 'greenlet', 'greenlet._greenlet')
+STRANDS_MOST = 5000  # of a kind whose stacks are read
+GROUPS_SHOWN = 200
+SOCKET_SECONDS = 0.3
+KINDS = ('asyncio tasks', 'greenlets')
+
+
+class Turns(object):
+    """What takes turns in the threads that a py_read_watch.Watch looks at."""
+
+    def __init__(self, watch):
+        self.watch = watch
+        self.objects = watch.objects
+        watch.runtime.layout.offsets.update(parse_table(TURNS[self.objects.version]))
+        self.memory = watch.memory
+        self.tasks = {}
+        self.groups = {}
+        self.greenlets = Greenlets(watch.objects, watch.dicts, watch.reader)
+        self.sockets = Sockets(watch.objects, watch.dicts, watch.codes)
+        self.before = {}
+        self.now = {}
+
+    def look(self):
+        """One look at all of them; what cannot be read is left out."""
+        self.before, self.now = self.now, {}
+        threads = list(self.watch.list.threads)
+        for interpreter in self.watch.list.interpreters:
+            try:
+                modules = self._modules(interpreter)
+            except Torn:
+                continue
+            if 'asyncio.tasks' in modules and not Tasks.known(self.objects.version):
+                self._say('Which tasks asyncio has cannot be told for Python %s.' % self.watch.runtime.version)
+            elif 'asyncio.tasks' in modules:
+                tasks = self.tasks.setdefault(interpreter, Tasks(self.objects, self.watch.dicts, self.watch.runtime))
+                self._see(KINDS[0], tasks, lambda: tasks.look(modules, interpreter, threads, STRANDS_MOST))
+            if 'greenlet' in modules and KINDS[1] not in self.now:
+                self._see(KINDS[1], self.greenlets, lambda: self.greenlets.look(modules, threads, STRANDS_MOST))
+
+    def _say(self, note):
+        if note not in self.watch.notes:
+            self.watch.notes.append(note)
+
+    def _modules(self, interpreter):
+        layout = self.objects.layout
+        modules = layout.first('PyInterpreterState.imports.modules', 'PyInterpreterState.modules')
+        return self.watch.dicts.values(self.memory.word(interpreter + modules), MODULES)
+
+    def _see(self, kind, reader, read):
+        """Takes in one look; of sub-interpreters those with tasks are added to each other."""
+        try:
+            strands = [strand for strand in read() if strand.frames is not None]
+        except Torn:
+            return
+        shown = []
+        for strand in strands:
+            try:
+                strand.shown = self._lines(strand)
+                shown.append((strand, strand.pieces))
+            except Torn:
+                continue
+        # A loop that runs changes them while they are read: what has changed is left out.
+        changed = self.watch.codes.refresh()
+        strands = [strand for strand in unchanged(self.memory, shown)
+                   if not any(frame[1] in changed for frame in strand.frames)]
+        earlier = self.now.get(kind)
+        found, complete = reader.found, reader.complete
+        if earlier:
+            found, complete = found + earlier.found, complete and earlier.complete
+            seen = set(earlier.waits)
+            strands = earlier.strands + [strand for strand in strands if strand.address not in seen]
+        self.now[kind] = Look(kind, found, complete, strands)
+
+    def _lines(self, strand):
+        """(function, file, line, first line) of the frames, innermost first. Raises Torn."""
+        codes = self.watch.codes
+        if strand.state == CREATED:
+            made = [codes.get(frame[1]) for frame in strand.frames]
+            return tuple((code.name, code.file, code.first_line, code.first_line) for code in made[::-1])
+        shown = codes.visible(strand.frames)
+        return tuple((code.name, code.file, code.line_at(offset), code.first_line) for _, code, offset in shown[::-1])
+
+    def finish(self):
+        """After the last look: the groups of each kind, and which sockets their members wait on. Bounded in time."""
+        end = time.monotonic() + SOCKET_SECONDS
+        for kind in KINDS:
+            if kind not in self.now:
+                continue
+            self.groups[kind] = grouped(self.now[kind], self.before.get(kind))
+            for group in self.groups[kind][:GROUPS_SHOWN]:
+                for strand in group.members:
+                    if time.monotonic() > end:
+                        return
+                    found = self.sockets.of(strand.frames)
+                    # Who has gone on meanwhile may have left another's socket there.
+                    if found is not None and found not in group.sockets and \
+                            unchanged(self.memory, [(strand, strand.pieces)]):
+                        group.sockets.append(found)
+
+    def report_lines(self, frames):
+        """The lines of the report on tasks and greenlets, with so many frames a stack."""
+        owners = dict((thread.ident, thread.tid) for thread in self.watch.list.threads)
+        for kind in KINDS:
+            if kind not in self.groups:
+                continue
+            look, groups = self.now[kind], self.groups[kind]
+            yield '%s found %d%s read %d' % (kind, look.found, '' if look.complete else ' or more', len(look.strands))
+            for group in groups[:GROUPS_SHOWN]:
+                for line in group_lines(group, owners.get(group.ident), frames):
+                    yield line
+            if len(groups) > GROUPS_SHOWN:
+                yield '  %d more in other stacks' % sum(group.count for group in groups[GROUPS_SHOWN:])
+
+
+def group_lines(group, tid, most):
+    """The lines of one group of strands."""
+    yield '  %d of type %s %s, %d of them all the while, in thread %s, for %s, on sockets %s' % (
+        group.count, token(group.type), group.state, group.still, '?' if tid is None else tid,
+        token(group.awaits) if group.awaits else '-', ','.join(str(each) for each in group.sockets) or '-')
+    if group.names:
+        yield '    called %s' % ' '.join(quoted(name) for name in group.names)
+    left_out = len(group.lines) - most
+    for index, (function, name, line, first) in enumerate(group.lines):
+        if left_out > 0 and most // 2 <= index < most // 2 + left_out:
+            if index == most // 2:
+                yield '    ... %d frames left out' % left_out
+            continue
+        yield '    %s  %s:%d  (def at %d)' % (token(function), token(name), line, first)

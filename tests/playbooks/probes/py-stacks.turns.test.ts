@@ -1,0 +1,133 @@
+import { mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
+import type { TurnGroup } from '../../../playbooks/probes/py-stacks.turns.ts';
+import { debianPythons } from '../../support/debian-roots.ts';
+import { endProcesses } from '../../support/live-process.ts';
+import { interpreters, look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
+import { hasModule } from '../../support/python-modules.ts';
+import { runProbe } from '../../support/run-probe.ts';
+
+afterEach(endProcesses);
+
+const { pythons, why } = await debianPythons();
+const roots = pythons.map(({ python }) => python);
+const old = (python: string) => /^(2\.7|3\.[0-6])$/.test(versionOf(python));
+const all = [...interpreters, ...roots];
+
+it.skipIf(why === null)(`on Debian's other releases (${why})`, (context) => context.skip());
+
+describe('asyncio tasks', () => {
+  it.each(all.filter((python) => !old(python)))('are found, with what they await: %s', async (python) => {
+    const live = await start('tasks.py', python);
+    const { tasks } = await look(live.pid, { windowSeconds: 1 });
+    expect(tasks).toMatchObject({ found: 10, read: 10, complete: true, others: 0 });
+    const groups = new Map(tasks?.groups.map((group) => [own(group.stack).join(' '), group]));
+    const shape = ({ count, still, state, tid, awaits }: TurnGroup) => ({ count, still, state, tid, awaits });
+    const waiting = (count: number, awaits: string) => ({
+      count,
+      still: count,
+      state: 'waiting',
+      tid: live.pid,
+      awaits,
+    });
+    expect(Object.fromEntries([...groups].map(([key, group]) => [key, shape(group)]))).toEqual({
+      'read_reply ask': waiting(3, '_asyncio.Future'),
+      gathers: waiting(1, '_GatheringFuture'),
+      'produces consumes': waiting(1, '_asyncio.Future'),
+      takes: waiting(2, '_asyncio.Future'),
+      joins: waiting(1, '_asyncio.Task'),
+      '__await__ awaits_own': waiting(1, '_asyncio.Future'),
+      main: waiting(1, '_asyncio.Future'),
+    });
+    const sockets = groups.get('read_reply ask')?.sockets ?? [];
+    expect(sockets).toHaveLength(3);
+    for (const socket of sockets) expect(readlinkSync(`/proc/${live.pid}/fd/${socket}`)).toMatch(/^socket:/);
+    expect(groups.get('takes')?.sockets).toEqual([]);
+    if (versionOf(python) !== '3.7') expect(groups.get('main')?.names).toEqual(['Task-1']);
+  });
+
+  it.each(all.filter((python) => versionOf(python) === '3.6'))(
+    'are said not to be seen where they cannot: %s',
+    async (python) => {
+      const live = await start('tasks.py', python);
+      const { parsed } = await runProbe(pyStacks, { pid: live.pid, windowSeconds: 0.5 });
+      expect(parsed).toMatchObject({
+        ok: true,
+        partly: [expect.stringMatching(/tasks .* cannot be told for Python 3\.6/)],
+      });
+    },
+  );
+
+  it.each(all.filter((python) => !old(python)))(
+    'that never rest are never seen where they were not: %s',
+    async (python) => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'straceback-turning-'));
+      try {
+        const file = path.join(folder, 'legal');
+        const live = await start('turning.py', python, [file]);
+        const legal = new Set(readFileSync(file, 'utf8').split('\n'));
+        expect(legal.size).toBeGreaterThan(8);
+        const seen = new Set<string>();
+        for (let round = 0; round < 4; round += 1) {
+          const { tasks } = await look(live.pid, { windowSeconds: 0.3 });
+          expect(tasks?.found).toBe(51);
+          for (const { state, stack } of tasks?.groups ?? []) {
+            const frames = stack.frames.filter((frame) => frame.file.endsWith('turning.py'));
+            const chain = frames.map((frame) => `${plain(frame.function)}:${frame.line}`);
+            if (chain.at(-1)?.startsWith('worker:') && state !== 'created')
+              seen.add(chain.filter((word) => !word.startsWith('__await__:')).join(' '));
+          }
+        }
+        expect([...seen].filter((chain) => !legal.has(chain))).toEqual([]);
+        expect(seen.size).toBeGreaterThan(0);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
+describe('greenlets', () => {
+  const withGreenlet = [
+    ...(hasModule('greenlet') ? ['/usr/bin/python3'] : []),
+    ...roots.filter((python) => !old(python)),
+  ];
+  it.each(withGreenlet)('that do not run are found, with their stacks: %s', async (python) => {
+    const live = await start('greenlets.py', python);
+    const { greenlets, threads } = await look(live.pid, { windowSeconds: 1 });
+    expect(greenlets).toMatchObject({ found: 6, read: 6, complete: true });
+    expect(
+      greenlets?.groups.map(({ count, still, type, state, tid, stack }) => [
+        count,
+        still,
+        type,
+        state,
+        tid,
+        own(stack),
+      ]),
+    ).toEqual([
+      [3, 3, 'greenlet.greenlet', 'waiting', live.pid, Array(6).fill('inner')],
+      [2, 2, 'Own', 'waiting', live.pid, ['inner', 'inner', 'inner', '<lambda>', 'through_c']],
+      [1, 1, 'greenlet.greenlet', 'waiting', live.pid, ['calls', '<module>']],
+    ]);
+    expect(own(threads[0]?.stacks[0])).toEqual(['runs']);
+  });
+
+  it.each(['gevent', 'eventlet'].filter((library) => hasModule(library)))(
+    'of %s that wait for an answer lead to their sockets',
+    async (library) => {
+      const live = await start('green_clients.py', '/usr/bin/python3', [library]);
+      const { greenlets } = await look(live.pid, { windowSeconds: 1 });
+      const clients = greenlets?.groups.find((group) => own(group.stack)[0] === 'read_answer');
+      expect(clients).toMatchObject({ count: 20, still: 20, tid: live.pid });
+      expect(new Set(clients?.sockets).size).toBe(20);
+      for (const socket of clients?.sockets ?? [])
+        expect(readlinkSync(`/proc/${live.pid}/fd/${socket}`)).toMatch(/^socket:/);
+      const server = greenlets?.groups.find((group) => own(group.stack)[0] === 'serve');
+      expect(server?.sockets).toHaveLength(1);
+    },
+  );
+});
