@@ -13,6 +13,7 @@ import {
   socketInode,
   waitLimit,
 } from '../reading/syscalls.ts';
+import type { TurnView } from '../reading/turns.ts';
 import { type Purpose, purposeOf, steadyStack } from './blocked-on-network.waits.ts';
 
 /** A thread that was in one wait on the network for the whole window. */
@@ -32,6 +33,8 @@ export interface Wait {
   readonly main: boolean;
   /** It waits in a loop over several descriptors or with a timeout that has come and gone: so it may wait for something else. */
   readonly loop: boolean;
+  /** The tasks or greenlets that wait, when it is not the thread itself: its loop waits for many things. */
+  readonly turn?: TurnView;
 }
 
 /** Samples of the thread that must be in the same call. */
@@ -88,7 +91,7 @@ export const waitOf = (
 };
 
 /** Modules whose frames say that a loop waits, and nothing of what for. */
-const LOOPS = /\/(asyncio|trio|curio|uvloop|gevent|eventlet|twisted|tornado)\/|\/(selectors|asyncore)\.py$/;
+export const LOOPS = /\/(asyncio|trio|curio|uvloop|gevent|eventlet|twisted|tornado)\/|\/(selectors|asyncore)\.py$/;
 
 /**
  * Somebody else's bytes may come by it: not the pair of unix sockets by which a loop wakes itself, and not what was given

@@ -1,5 +1,6 @@
 import type { PythonView } from '../reading/python.ts';
 import { isSend } from '../reading/syscalls.ts';
+import { duration } from '../reading/text.ts';
 import type { Wait } from './blocked-on-network.seen.ts';
 
 /** A confidence from 0 to 1 and the link that was inferred; null for none. */
@@ -13,6 +14,32 @@ const ENDLESS_MS = 120_000;
 
 /** Ports of brokers, on which asking and then waiting long for the next thing is what clients are there for. */
 const BROKERS = new Set([6379, 5672, 5671, 9092, 4222, 1883, 8883, 61_613, 61_616, 2181, 11_300, 4150]);
+
+/** Ports and libraries of databases, in which a question may take long to answer and be answered all the same. */
+const DATABASES = new Set([5432, 6432, 3306, 33_060, 1433, 1521, 27_017, 9042, 8123, 9000, 50_000, 5439, 10_000]);
+const DATABASE_LIBRARIES = /^(psycopg|pymysql|pymongo|asyncpg)$/;
+
+/** Seconds since the question was asked, at the end of the window; null when that is not known. */
+const ageOfQuestion = ({ connection }: Wait, windowSeconds: number): number | null => {
+  const { lastSentMs, bytesSent, sendQueue, state } = connection.socket;
+  // What the other side has not even taken is no question that it thinks about.
+  return lastSentMs === null || (bytesSent ?? 0) === 0 || sendQueue > 0 || state !== 'ESTAB'
+    ? null
+    : lastSentMs / 1000 + windowSeconds;
+};
+
+/** A young question may still be answered: how sure one can be at the most, by its age and by who was asked. */
+const aged = (sure: Sureness, wait: Wait, windowSeconds: number): Sureness => {
+  const age = ageOfQuestion(wait, windowSeconds);
+  if (age === null) return sure;
+  const { purpose, connection } = wait;
+  const database =
+    DATABASES.has(connection.peer.port ?? 0) || (purpose.kind === 'answer' && DATABASE_LIBRARIES.test(purpose.library));
+  const limit = database ? (age < 15 ? 0.45 : age < 60 ? 0.7 : 1) : age < 10 ? 0.86 : 1;
+  if (sure.confidence <= limit) return sure;
+  const young = `that no answer comes any more: it was asked ${duration(age)} ago, and a slow answer${database ? ', such as that of a long query,' : ''} may still come`;
+  return { confidence: limit, inferred: sure.inferred === null ? young : `${sure.inferred}; and ${young}` };
+};
 
 /** Loops of consumers, of subscribers and of those that only send look the same: never more than a hint. */
 const loopSureness = ({ connection, purpose, timeoutMs, call }: Wait): Sureness | null => {
@@ -30,7 +57,13 @@ export const sureness = (
   view: PythonView | null,
   othersBusy: boolean,
   serves: boolean,
+  windowSeconds: number,
 ): Sureness | null => {
+  const sure = atAnyAge(wait, view, othersBusy, serves);
+  return sure === null || wait.loop ? sure : aged(sure, wait, windowSeconds);
+};
+
+const atAnyAge = (wait: Wait, view: PythonView | null, othersBusy: boolean, serves: boolean): Sureness | null => {
   const { connection, purpose, call } = wait;
   const { socket } = connection;
   if (socket.state === 'SYN-SENT') return { confidence: 0.95, inferred: null };
@@ -41,6 +74,9 @@ export const sureness = (
   }
   if (socket.state !== 'ESTAB' || socket.receiveQueue > 0) return null;
   if (socket.sendQueue > 0 && /^on\b/.test(socket.timer ?? '')) return { confidence: 0.93, inferred: null };
+  // A window of nothing: the other side has room for no more, and what was given to the kernel lies there.
+  if (wait.turn !== undefined && socket.sendQueue > 0 && /^persist\b/.test(socket.timer ?? ''))
+    return { confidence: 0.92, inferred: null };
   const tcp = socket.kind.startsWith('tcp');
   // Of unix sockets the kernel counts nothing, nor does /proc of others.
   const never = socket.bytesReceived === 0;

@@ -5,6 +5,7 @@ import { type Connection, listeners, splitAddress } from '../reading/connections
 import { frameName, quoteFrame, threadName } from '../reading/python.ts';
 import { isSend } from '../reading/syscalls.ts';
 import { bytes, code, count, duration, list, shellCommand, visible } from '../reading/text.ts';
+import { quoteTurn } from '../reading/turns.ts';
 import type { Wait } from './blocked-on-network.seen.ts';
 import type { Sureness } from './blocked-on-network.sureness.ts';
 
@@ -32,7 +33,11 @@ export const peerName = (wait: Wait): string => {
   return socket.kind.startsWith('tcp') ? visible(socket.peer) : `${socket.kind} socket ${visible(socket.peer)}`;
 };
 
-const timeoutCode = ({ purpose, python }: Wait): string => {
+const timeoutCode = ({ purpose, python, turn }: Wait): string => {
+  if (turn?.kind === 'greenlet')
+    return 'with gevent.Timeout(30):        # eventlet.Timeout(30) under eventlet\n    answer = ask(…)';
+  if (turn?.kind === 'task')
+    return 'async with asyncio.timeout(30):     # Python 3.11; before: await asyncio.wait_for(ask(…), 30)\n    answer = await ask(…)\n# aiohttp: aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30, sock_connect=5))';
   if (python === null)
     return 'setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, …)   /* SO_SNDTIMEO for sending; or poll(2) with a limit before each call: socket(7) */';
   const library = purpose.kind === 'answer' ? purpose.library : '';
@@ -61,7 +66,7 @@ const fixesFor = (wait: Wait, full: Socket | null): Fix[] => {
       title: `Give the call${where} a timeout`,
       detail:
         wait.timeoutMs === null
-          ? wait.loop
+          ? wait.loop || wait.turn !== undefined
             ? 'Whatever awaits this answer has no timer running. Bound each request (`asyncio.timeout`, `asyncio.wait_for`, a request timeout of the client library), and decide what happens then.'
             : 'It waits without one, so it would wait for ever. Set a timeout for connecting and one for each answer, and decide what happens then: retry a bounded number of times with growing pauses, only what may safely be done twice.'
           : wait.loop
@@ -92,8 +97,12 @@ const fixesFor = (wait: Wait, full: Socket | null): Fix[] => {
 /** The call, the socket and the frames. */
 export const quotesFor = (look: Look, sampled: Seen<SampleData>, wait: Wait): Quote[] => {
   const seen = look.see(sockets);
-  const { python, own } = wait;
+  const { python, own, turn } = wait;
   const inner = python?.stacks[0]?.frames[0] ?? null;
+  if (turn !== undefined) {
+    const socket = seen.seen ? [look.quote(seen.evidenceId, wait.connection.socket.at)] : [];
+    return [...socket, ...quoteTurn(look, turn)];
+  }
   return [
     look.quote(sampled.evidenceId, wait.call.at),
     ...(seen.seen ? [look.quote(seen.evidenceId, wait.connection.socket.at)] : []),
@@ -131,14 +140,26 @@ const quoteSocket = (look: Look, socket: Socket | null): Quote[] => {
   return socket === null || !seen.seen ? [] : [look.quote(seen.evidenceId, socket.at)];
 };
 
-const titleFor = (wait: Wait, threads: number): string => {
-  const who = threads > 1 ? `${count(threads, 'thread')} wait` : `${waiterName(wait).replace(/^t/, 'T')} waits`;
+/** Who waits, at the beginning of a sentence: threads, tasks or greenlets. */
+const waitersText = (waits: readonly Wait[]): string => {
+  const [first] = waits;
+  const number = waits.reduce((sum, each) => sum + (each.turn?.count ?? 1), 0);
+  const noun = first?.turn?.kind ?? 'thread';
+  if (number > 1) return `${count(number, noun)} wait`;
+  if (first?.turn !== undefined) return `A ${noun} waits`;
+  return `${first === undefined ? 'A thread' : waiterName(first).replace(/^t/, 'T')} waits`;
+};
+
+const titleFor = (wait: Wait, waits: readonly Wait[]): string => {
+  const who = waitersText(waits);
   const where = wait.own === null ? '' : ` in ${frameName(wait.own)}`;
   const { state } = wait.connection.socket;
   const what = state === 'SYN-SENT' ? 'to connect to' : isSend(wait.call.name) ? 'to send to' : 'for an answer of';
   const limit =
     wait.timeoutMs === null
-      ? 'without a timeout'
+      ? wait.turn === undefined
+        ? 'without a timeout'
+        : 'with no limit around it'
       : `${wait.loop ? 'again and again ' : ''}with a timeout of ${duration(wait.timeoutMs / 1000)}`;
   if (wait.loop)
     return `${who}${where} in ${wait.call.name} and has an unanswered question to ${peerName(wait)}, ${limit}`;
@@ -163,14 +184,14 @@ export const draftFor = (
       ? `The connection is still being asked for (SYN-SENT): nothing has answered.${fullText(full)}`
       : `${ageOf(wait.connection)} ${socket.receiveQueue === 0 ? 'Nothing is waiting to be read.' : ''}${socket.sendQueue > 0 ? (socket.kind === 'unix' ? ' What it sent lies there: the other side has not read it.' : ` ${bytes(socket.sendQueue)} are not acknowledged or not taken by the other side.`) : ''}`;
   const others =
-    waits.length > 1
+    waits.length > 1 && wait.turn === undefined
       ? ` ${count(waits.length, 'thread')} wait in the same way: ${list(waits.slice(0, 6).map((each) => String(each.thread.tid)))}.`
       : '';
   return {
     confidence: Math.round(Math.max(0, Math.min(0.97, sure.confidence)) * 100) / 100,
-    title: titleFor(wait, waits.length),
+    title: titleFor(wait, waits),
     summary:
-      `It was in ${wait.call.name}${wait.loop ? ', and its only open connection is' : ' on'} ${socket.kind} ${visible(socket.local)} to ${peerName(wait)} (${socket.state}) in all samples of ${duration(sampled.data.seconds)}.${asks} ${state}${others}` +
+      `${wait.turn === undefined ? `It was in ${wait.call.name}${wait.loop ? ', and its only open connection is' : ' on'}` : 'It awaited the same thing at the beginning and at the end, on'} ${socket.kind} ${visible(socket.local)} to ${peerName(wait)} (${socket.state})${wait.turn === undefined ? ` in all samples of ${duration(sampled.data.seconds)}` : `, ${duration(sampled.data.seconds)} apart`}.${asks} ${state}${others}` +
       (sure.inferred === null ? '' : ` Inferred: ${sure.inferred}.`),
     evidence: [...quotesFor(look, sampled, wait), ...quoteSocket(look, full)],
     fixes: fixesFor(wait, full),

@@ -1,5 +1,5 @@
 import { defineCause } from '../model/index.ts';
-import { sample } from '../probes/sample.ts';
+import { type SampledThread, sample } from '../probes/sample.ts';
 import { sockets } from '../probes/sockets.ts';
 import { connections, listeners } from '../reading/connections.ts';
 import { frameName, pythonThreads } from '../reading/python.ts';
@@ -8,6 +8,7 @@ import { queueBehind } from './blocked-on-network.queue.ts';
 import { loopWaitOf, type Wait, waitOf } from './blocked-on-network.seen.ts';
 import { sureness } from './blocked-on-network.sureness.ts';
 import { draftFor, peerName } from './blocked-on-network.texts.ts';
+import { turnWaits } from './blocked-on-network.turns.ts';
 
 /** One finding a peer and place: all threads that hang there together. */
 const grouped = (waits: readonly Wait[]): Wait[][] => {
@@ -24,7 +25,7 @@ export const blockedOnNetwork = defineCause({
   id: 'blocked-on-network',
   title: 'A thread waits for the network without end',
   needs: [sample, sockets],
-  explains: ['waiting-forever', 'file-lock-wait', 'db-lock-wait'],
+  explains: ['waiting-forever', 'file-lock-wait'],
   judge: (look) => {
     const sampled = look.see(sample);
     if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };
@@ -47,16 +48,23 @@ export const blockedOnNetwork = defineCause({
         ? []
         : data.threads.flatMap((thread) => loopWaitOf(thread, data, pid, view, all) ?? []);
     // A runtime may keep loops of its own beside the program's: one of them is named, the main thread's if it can be.
-    const waits = direct.length > 0 ? direct : [loops.find((wait) => wait.main) ?? loops[0] ?? []].flat();
+    const turns = turnWaits(look, data, view);
+    const waits =
+      direct.length > 0 || turns.length > 0
+        ? [...direct, ...turns]
+        : [loops.find((wait) => wait.main) ?? loops[0] ?? []].flat();
     const queue = queueBehind(look, sampled, waits);
     const findings = grouped(waits).flatMap((group) => {
       const [wait] = group;
       if (wait === undefined) return [];
       const others = data.threads.filter((thread) => !group.some((each) => each.thread === thread));
-      const othersBusy = others.some(
-        (thread) => cpuShare(thread, data.seconds) > 0.02 || (thread.voluntarySwitches ?? 0) > 10,
-      );
-      const sure = wait.loop && othersBusy ? null : sureness(wait, view, othersBusy, serves);
+      const busy = (thread: SampledThread) =>
+        cpuShare(thread, data.seconds) > 0.02 || (thread.voluntarySwitches ?? 0) > 10;
+      const othersBusy = others.some(busy);
+      const sure =
+        wait.loop && othersBusy
+          ? null
+          : sureness(wait, view, othersBusy || (wait.turn !== undefined && busy(wait.thread)), serves, data.seconds);
       const draft = sure === null || sure.confidence < 0.3 ? null : draftFor(look, sampled, group, sure);
       return draft === null ? [] : [draft];
     });

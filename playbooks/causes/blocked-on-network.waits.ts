@@ -32,10 +32,12 @@ const ANSWERS: readonly (readonly [library: string, file: RegExp, names: RegExp]
   ['socket', /\/socket\.py$/, /(^|\.)create_connection$/],
   ['requests', /\/requests\/(api|sessions|adapters)\.py$/, /./],
   ['urllib3', /\/urllib3\/(connectionpool|connection|response)\.py$/, /./],
+  ['aiohttp', /\/aiohttp\/(client|client_reqrep|client_proto|connector)\.py$/, /./],
+  ['asyncpg', /\/(asyncpg|aiopg|aiomysql|asyncmy|databases)\//, /./],
   ['httpx', /\/httpx?core\/|\/httpx\//, /./],
   ['psycopg', /\/psycopg2?\//, /./],
   ['pymysql', /\/(pymysql|MySQLdb|mysql\/connector)\//, /./],
-  ['pymongo', /\/pymongo\//, /./],
+  ['pymongo', /\/(pymongo|motor)\//, /./],
   [
     'redis',
     /\/redis\/(client|connection)\.py$/,

@@ -1,140 +1,14 @@
-import { defineCause, type FindingDraft, type Look, type Observation, type Quote } from '../model/index.ts';
-import { type IdentifyData, identify } from '../probes/identify.ts';
-import { type SampleData, type SampledThread, sample } from '../probes/sample.ts';
-import { listeners } from '../reading/connections.ts';
+import { defineCause, type FindingDraft } from '../model/index.ts';
+import { identify } from '../probes/identify.ts';
+import { kernelLog } from '../probes/kernel-log.ts';
+import { sample } from '../probes/sample.ts';
+import { connections } from '../reading/connections.ts';
 import { burners } from '../reading/cpu.ts';
-import {
-  frameName,
-  ownFrame,
-  type PythonThreadView,
-  type PythonView,
-  pythonThreads,
-  quoteFrame,
-  threadName,
-  threadOf,
-} from '../reading/python.ts';
-import {
-  cpuShare,
-  isAccept,
-  isChildWait,
-  isFutex,
-  isReadiness,
-  isReceive,
-  isSleep,
-  type SampledCall,
-  sampledCalls,
-  stateShare,
-  unreadableShare,
-} from '../reading/syscalls.ts';
-import { code, count, duration, kib, list, percent, visible } from '../reading/text.ts';
+import { pythonThreads } from '../reading/python.ts';
+import { stateShare, unreadableShare } from '../reading/syscalls.ts';
+import { count, duration, kib } from '../reading/text.ts';
 import { busyLoop } from './busy-loop.ts';
-
-type Seen<Data> = Extract<Observation<Data>, { seen: true }>;
-
-/** What a process does, as far as its main thread and its busy ones show, and how clear that is. */
-interface Doing {
-  readonly confidence: number;
-  /** `waits for requests on 127.0.0.1:8000`: after "it". */
-  readonly what: string;
-  readonly quotes: readonly Quote[];
-}
-
-interface Scene {
-  readonly look: Look;
-  readonly who: Seen<IdentifyData>;
-  readonly sampled: Seen<SampleData>;
-  readonly view: PythonView | null;
-}
-
-const placeOf = (thread: PythonThreadView | null): string => {
-  const stack = thread?.stacks[0];
-  const frame = stack === undefined ? null : ownFrame(stack);
-  return frame === null ? '' : ` in ${frameName(frame)}`;
-};
-
-const quotesOf = (scene: Scene, call: SampledCall | null, thread: SampledThread): Quote[] => {
-  const python = threadOf(scene.view, thread.tid);
-  const stack = python?.stacks[0];
-  const frame = stack === undefined ? null : ownFrame(stack);
-  return [
-    scene.look.quote(scene.sampled.evidenceId, call?.at ?? thread.at),
-    ...(python !== null && frame !== null ? [quoteFrame(scene.look, python, frame)] : []),
-  ];
-};
-
-const listenText = (look: Look): string => {
-  const names = [...new Set(listeners(look).map((socket) => visible(socket.local)))];
-  return names.length === 0
-    ? ''
-    : ` on ${list(names.slice(0, 3))}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
-};
-
-/** What one steady wait of the main thread means for a process of its kind. */
-const waiting = (scene: Scene, call: SampledCall, thread: SampledThread): Doing => {
-  const place = placeOf(threadOf(scene.view, thread.tid));
-  const quotes = quotesOf(scene, call, thread);
-  const on = listenText(scene.look);
-  if (isAccept(call.name)) return { confidence: 0.95, what: `waits for connections${on}${place}`, quotes };
-  if (isReadiness(call.name)) {
-    return on === ''
-      ? { confidence: 0.85, what: `waits for something to do in ${call.name}${place}`, quotes }
-      : { confidence: 0.95, what: `waits for requests${on} in ${call.name}${place}`, quotes };
-  }
-  if (isSleep(call.name)) return { confidence: 0.9, what: `sleeps until its next turn${place}`, quotes };
-  if (isChildWait(call.name)) {
-    const children = scene.who.data.children.filter((child) => child.state !== 'Z');
-    if (children.length === 0) return { confidence: 0.4, what: `waits for a child, and none is seen${place}`, quotes };
-    const names = list(children.slice(0, 3).map((child) => `${child.pid} (${code(child.comm, 40)})`));
-    return {
-      confidence: 0.9,
-      what: `waits for ${count(children.length, 'child', 'children')} to end: ${names}${place}`,
-      quotes,
-    };
-  }
-  if (isFutex(call.name)) return { confidence: 0.7, what: `waits for another thread, or for a signal${place}`, quotes };
-  if (isReceive(call.name)) {
-    return {
-      confidence: 0.7,
-      what: `waits for what comes next on ${code(call.fd ?? 'a descriptor', 80)}${place}`,
-      quotes,
-    };
-  }
-  return { confidence: 0.6, what: `is in ${call.name}${place}`, quotes };
-};
-
-/** What a thread that moves between running and waiting does. */
-const mixed = (scene: Scene, thread: SampledThread, share: number): Doing => {
-  const calls = sampledCalls(thread)
-    .slice(0, 3)
-    .map((call) => call.name);
-  const place = placeOf(threadOf(scene.view, thread.tid));
-  const between = calls.length === 0 ? '' : `, in and between ${list(calls)}`;
-  return {
-    confidence: 0.85,
-    what: `works${place} (${percent(share)} of a processor${between})`,
-    quotes: quotesOf(scene, null, thread),
-  };
-};
-
-const doingOf = (scene: Scene): Doing | null => {
-  const { data } = scene.sampled;
-  const main = data.threads.find((thread) => thread.tid === scene.look.target.pid) ?? data.threads[0];
-  if (main === undefined) return null;
-  const busy = [...data.threads]
-    .filter((thread) => thread !== main && cpuShare(thread, data.seconds) > 0.05)
-    .sort((a, b) => cpuShare(b, data.seconds) - cpuShare(a, data.seconds))[0];
-  const [first] = sampledCalls(main);
-  const share = cpuShare(main, data.seconds);
-  const own = first !== undefined && first.share >= 0.9 ? waiting(scene, first, main) : mixed(scene, main, share);
-  if (busy === undefined) return own;
-  const other = mixed(scene, busy, cpuShare(busy, data.seconds));
-  const name = threadName(threadOf(scene.view, busy.tid) ?? { tid: busy.tid, name: busy.comm, main: false });
-  return {
-    confidence: Math.min(0.9, Math.max(own.confidence, other.confidence)),
-    what: `${own.what}, while ${name} ${other.what}`,
-    quotes: [...own.quotes, ...other.quotes],
-  };
-};
+import { doingOf, type Scene } from './healthy.doing.ts';
 
 /** What was looked at and is in order, in one sentence. */
 const checked = (scene: Scene): string => {
@@ -142,12 +16,19 @@ const checked = (scene: Scene): string => {
   const { data } = sampled;
   const memory = data.process.rssKib;
   const grown = memory.last - memory.first;
+  const open = [...connections(scene.look).values()];
+  const unread = open.filter((each) => each.socket.kind.startsWith('tcp') && each.socket.receiveQueue > 0).length;
+  const log = scene.look.see(kernelLog);
   const parts = [
     `${count(data.threads.length, 'thread')} over ${duration(data.seconds)}`,
     `memory ${kib(memory.last)}${Math.abs(grown) < Math.max(1024, memory.first * 0.02) ? ', steady' : `, ${grown > 0 ? 'up' : 'down'} by ${kib(Math.abs(grown))}`}`,
     ...(who.data.fds === null
       ? []
       : [`${who.data.fds.open} of ${who.data.fds.softLimit ?? 'unlimited'} descriptors open`]),
+    ...(open.length === 0
+      ? []
+      : [`${count(open.length, 'connection')}, ${unread === 0 ? 'none' : unread} with unread data`]),
+    ...(log.seen ? ['the kernel log'] : []),
   ];
   return `Looked at: ${parts.join('; ')}.`;
 };
@@ -193,11 +74,15 @@ export const healthy = defineCause({
     const busy = burners(sampled.data).length > 0 ? busyLoop.judge(look) : null;
     const doing = doingOf(scene);
     if (doing === null) return { verdict: 'cannot-tell', why: 'none of its threads could be watched' };
+    const memory = sampled.data.process.rssKib;
+    const grown = memory.last - memory.first;
+    const grows = grown >= Math.max(16 * 1024, 0.05 * memory.first);
     const progress = busy?.verdict === 'clear' ? ` ${busy.why.charAt(0).toUpperCase()}${busy.why.slice(1)}.` : '';
     const finding: FindingDraft = {
-      confidence: doing.confidence,
+      // What grows like that may be a fault in the making.
+      confidence: grows ? Math.min(0.6, doing.confidence) : doing.confidence,
       title: `Nothing wrong was found: it ${doing.what}`,
-      summary: `The process ${doing.what}.${progress} ${checked(scene)} No rule found a fault; if it is slow or silent all the same, look again while that lasts, with a longer window.`,
+      summary: `The process ${doing.what}.${progress} ${checked(scene)}${grows ? ` Its memory grew by ${kib(grown)} meanwhile: look again when it has gone on for longer.` : ''} No rule found a fault; if it is slow or silent all the same, look again while that lasts, with a longer window.`,
       evidence: [...doing.quotes],
       fixes: [],
     };

@@ -27,6 +27,8 @@ export interface Judgement {
 }
 
 const HEADLINE = 0.5;
+/** A hint from here on speaks against health; below, it is too weak to. */
+const HINT = 0.4;
 const DECISIVE = 0.9;
 const NOT_RUN: Observation<never> = { seen: false, reason: 'not-run', why: 'it was no part of this look' };
 
@@ -114,7 +116,7 @@ export const judge = (
       : [],
   );
   const sick = findings.some((finding) => finding.cause !== 'healthy' && finding.confidence >= HEADLINE);
-  const kept = findings.filter((finding) => finding.cause !== 'healthy' || !sick);
+  const kept = hedged(findings.filter((finding) => finding.cause !== 'healthy' || !sick));
   const decided = kept.some((finding) => finding.cause !== 'healthy' && finding.confidence >= DECISIVE);
   const wanted = new Set<string>();
   for (const { verdict } of verdicts) {
@@ -133,6 +135,18 @@ export const judge = (
   const healthy = verdicts.find(({ cause }) => cause.id === 'healthy')?.verdict;
   if (healthy?.verdict === 'cannot-tell' && !sick) untold.unshift({ cause: 'healthy', why: healthy.why });
   return { findings: order(kept, causes), ruledOut: say('clear'), cannotTell: untold, wanted };
+};
+
+/** Who is hinted to have a fault cannot be surely healthy: the two together are no more than certain. */
+const hedged = (findings: readonly Finding[]): Finding[] => {
+  const hint = Math.max(0, ...findings.filter((each) => each.cause !== 'healthy').map((each) => each.confidence));
+  if (hint < HINT || hint >= HEADLINE) return [...findings];
+  const most = Math.round((1 - hint) * 100) / 100;
+  return findings.map((finding) =>
+    finding.cause === 'healthy' && finding.confidence > most
+      ? { ...finding, confidence: most, summary: `${finding.summary} A hint speaks against it; it stands below.` }
+      : finding,
+  );
 };
 
 const mutable = (draft: {

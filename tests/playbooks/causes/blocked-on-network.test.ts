@@ -26,7 +26,10 @@ const frame = (name: string, file: string): PythonFrame => ({
 describe('fires', () => {
   it('for an HTTP request that was never answered, with peer, queues and the call to change', () => {
     const finding = firstFinding(judge('price_fetcher'));
-    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.confidence).toBe(0.86);
+    expect(finding.summary).toMatch(
+      /Inferred: that no answer comes any more: it was asked \d[\d.]* s ago, and a slow answer may still come/,
+    );
     expect(finding.title).toMatch(
       /^The main thread waits in `PriceSource\.price_of` \(`\/srv\/app\/blocked-on-network\/price_fetcher\.py:\d+`\) for an answer of 127\.0\.0\.1:\d+, without a timeout$/,
     );
@@ -39,6 +42,34 @@ describe('fires', () => {
     );
     expect(finding.fixes[0]?.code).toContain('timeout=30');
     expect(finding.fixes[1]?.code).toMatch(/^ss -ltnp 'sport = :\d+'$/);
+  });
+
+  it('surely when the question is old', () => {
+    const look = changedLook(loadLook('blocked-on-network/price_fetcher'), 'sockets', (text) =>
+      text.replace(/lastsnd:\d+/g, 'lastsnd:61000'),
+    );
+    const finding = firstFinding(verdictOn(blockedOnNetwork, look, probes));
+    expect(finding.confidence).toBe(0.9);
+    expect(finding.summary).not.toContain('Inferred');
+  });
+
+  it('as a hint while a database may still be at a query, more surely when that takes long', () => {
+    const asked = (ms: number) =>
+      firstFinding(
+        verdictOn(
+          blockedOnNetwork,
+          changedLook(loadLook('blocked-on-network/price_fetcher'), 'sockets', (text) =>
+            text
+              .replace(/^(tcp .*127\.0\.0\.1:\d+) 127\.0\.0\.1:\d+/gm, '$1 127.0.0.1:5432')
+              .replace(/lastsnd:\d+/g, `lastsnd:${ms}`),
+          ),
+          probes,
+        ),
+      );
+    expect(asked(3000).confidence).toBe(0.45);
+    expect(asked(3000).summary).toContain('such as that of a long query');
+    expect(asked(30_000).confidence).toBe(0.7);
+    expect(asked(61_000).confidence).toBe(0.9);
   });
 
   it('less surely for a protocol that it does not know', () => {

@@ -15,7 +15,12 @@ describe('says what a healthy process is doing', () => {
     ['idle_server', /waits for requests on 127\.0\.0\.1:\d+ in p?poll/, 0.9],
     ['asyncio_server', /waits for requests on 127\.0\.0\.1:\d+ in epoll_wait/, 0.9],
     ['thread_pool', /waits for another thread, or for a signal in `main`/, 0.6],
-    ['child_waiter', /waits for what comes next on `pipe:\[\d+\]` in `run_step`/, 0.6],
+    [
+      'child_waiter',
+      /waits for what comes next on a pipe \(descriptor 3\) in `run_step` .* \(it has 1 child \(`sleep`\)\)/,
+      0.6,
+    ],
+    ['consumer', /waits for what comes next from 127\.0\.0\.1:\d+ \(TCP, ESTAB\)/, 0.6],
     ['numeric_job', /works in `is_prime`/, 0.8],
     ['hash_files', /works in `hash_(file|folder)`/, 0.8],
     ['relax_grid', /works in `sweep`/, 0.8],
@@ -67,6 +72,29 @@ describe('does not call healthy', () => {
       wants: ['sample'],
     });
   });
+});
+
+it('is less sure when memory grows meanwhile', () => {
+  const finding = firstFinding(
+    verdictOn(
+      healthy,
+      changedLook(loadLook('healthy/idle_server'), 'sample', (text) =>
+        text.replace(/resident (\d+) kB first, \d+ kB last/, 'resident $1 kB first, 90000 kB last'),
+      ),
+      probes,
+    ),
+  );
+  expect(finding.confidence).toBe(0.6);
+  expect(finding.summary).toMatch(/Its memory grew by \d+ MiB meanwhile/);
+});
+
+it('is no surer than the hint that speaks against it leaves room for', () => {
+  const { findings } = judgementOn(loadLook('blocked-on-network/curl'), probes, causes);
+  const hint = findings.find((finding) => finding.cause === 'blocked-on-network');
+  const said = findings.find((finding) => finding.cause === 'healthy');
+  expect(hint?.confidence).toBe(0.4);
+  expect(said?.confidence).toBeLessThanOrEqual(0.6);
+  expect(said?.summary).toContain('A hint speaks against it');
 });
 
 it('is silent in the report of a process that has a fault', () => {
