@@ -1,18 +1,19 @@
 """Which lock a thread waits for.
 
 A thread in futex(2) waits at an address; the lock whose semaphore is there is the one it waits for (Python/
-thread_pthread.h: PyThread_type_lock is a sem_t). From 3.14 on locks have no semaphore of their own, but say that
-somebody waits (Python/lock.c): then it is the lock that the innermost frame's current instruction calls.
+thread_pthread.h: PyThread_type_lock is a sem_t). Newer locks, those of 3.14 and of later builds of 3.13, have no semaphore
+of their own: who waits has one on its C stack, right after the address of the lock (Python/parking_lot.c, struct
+wait_entry), and the lock says that somebody waits (Python/lock.c).
 """
 import struct
 
 from py_read_blocks import VALUES_MOST, bound_method, locals_at
 from py_read_dicts import Dicts
 from py_read_memory import Torn
-from py_read_stacks import reference_bits
 
 LOCKS = ('_thread.lock', 'thread.lock')
 RLOCK = '_thread.RLock'
+PARKED_AT = 16  # where such a lock has its byte: right after the head
 LOCKED_WITH_WAITERS = 3  # _Py_LOCKED and _Py_HAS_PARKED (pycore_lock.h)
 
 
@@ -25,19 +26,19 @@ class Locks(object):
         self.layout = objects.layout
         self.newer = objects.version >= (3, 11)
         self.apart = objects.version >= (3, 14)
-        self.bits = reference_bits(self.layout)
         self.dicts = Dicts(objects)
 
     def waited(self, frames, semaphore):
         """(type, address, ident of the owner or None) of the lock that waits at `semaphore`; None when it is not found.
 
-        It is looked for among the values of the innermost frame, which called it. `frames`: outermost first.
+        An older one is looked for among the values of the innermost frame, which called it. `frames`: outermost first.
         """
         if not frames:
             return None
-        frame, code, offset = frames[-1]
-        if self.apart:
-            return self._waited_by_call(frame, code, offset)
+        frame, code, _ = frames[-1]
+        parked = self._parked(semaphore)
+        if parked is not None:
+            return self._owned(parked[0], parked[1], self._first_local(frame, code))
         for value in self._values(frame, code):
             for lock in (value, (bound_method(self.objects, value) or (0,))[0]):
                 kind = self._lock_type(lock, semaphore)
@@ -45,34 +46,18 @@ class Locks(object):
                     return self._owned(kind, lock, self._first_local(frame, code))
         return None
 
-    def _waited_by_call(self, frame, code, offset):
-        """As `waited`: the locked lock with waiters among what the frame's current instruction calls, if it is one."""
-        layout = self.layout
-        try:
-            top = self.memory.word(frame + layout['_PyInterpreterFrame.stackpointer'])
-            count = min(bytearray(self.memory.read(code.start + offset, 2))[1] + 2, VALUES_MOST)
-            if not frame < top <= frame + 8 * (VALUES_MOST + code.locals_count):
-                return None
-            called = struct.unpack('<%dQ' % count, self.memory.read(top - 8 * count, 8 * count))
-        except Torn:
+    def _parked(self, semaphore):
+        """(type's name, address) of the newer lock for which somebody waits with a semaphore there, else None."""
+        if self.objects.version < (3, 13):
             return None
-        for value in [reference & self.bits for reference in called]:
-            for lock in (value, (bound_method(self.objects, value) or (0,))[0]):
-                kind = self._parked_type(lock)
-                if kind is not None:
-                    return self._owned(kind, lock, 0)
+        try:
+            lock = self.memory.word(semaphore - 8) - PARKED_AT
+            kind = self.objects.type_name(self.objects.type_of(lock))
+            if kind in LOCKS + (RLOCK,) and self.memory.read(lock + PARKED_AT, 1)[0] & 3 == LOCKED_WITH_WAITERS:
+                return kind, lock
+        except Torn:
+            pass
         return None
-
-    def _parked_type(self, lock):
-        """The type's name if there is a lock at `lock` that somebody waits for, else None."""
-        try:
-            kind = self.objects.type_name(self.objects.type_of(lock)) if lock else None
-            if kind not in LOCKS + (RLOCK,):
-                return None
-            at = self.layout['rlockobject.lock' if kind == RLOCK else 'lockobject.lock']
-            return kind if bytearray(self.memory.read(lock + at, 1))[0] & 3 == LOCKED_WITH_WAITERS else None
-        except Torn:
-            return None
 
     def _values(self, frame, code):
         """All values of a frame, also those that its stack still shows after they were taken from it."""

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
+import { everyInterpreter, inDebianRoots, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
 import { interpreters, look, openFiles, own, start, TARGETS, versionOf } from '../../support/py-stacks.ts';
 import { type RunProbeOptions, runProbe, startTimeOf } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
+sayWhatIsMissing();
 
 describe('what cannot be read', () => {
   const why = async (pid: number, run: Partial<RunProbeOptions> = {}) => {
@@ -67,7 +69,7 @@ describe('what cannot be read', () => {
     if (!seen.partly) expect(seen.reason).toBe('target-gone');
   });
 
-  const damaged = interpreters.filter((python) => !/2\.7|3\.6/.test(versionOf(python)));
+  const damaged = everyInterpreter.filter((python) => !/2\.7|3\.6/.test(versionOf(python)));
   it.each(damaged)('is damaged: nothing is invented, and it ends: %s', async (python) => {
     for (const way of ['circle', 'wild', 'name']) {
       const live = await start('corrupted.py', python, [way]);

@@ -36,7 +36,9 @@ print(json.dumps({'%d.%d' % version: parse(text) for version, text in tables.ite
     const expressions = fields.map(([name]) => {
       const type = name.slice(0, name.indexOf('.'));
       const field = name.slice(type.length + 1);
-      const full = /^(_PyInterpreterFrame|_gil_runtime_state|_gc_runtime_state|gc_generation)$/.test(type) ? `struct ${type}` : type;
+      const full = /^(_PyInterpreterFrame|_gil_runtime_state|_gc_runtime_state|gc_generation)$/.test(type)
+        ? `struct ${type}`
+        : type;
       return field === 'size' ? `sizeof(${full})` : `(unsigned long)&((${full} *)0)->${field}`;
     });
     const { stdout } = spawnSync(

@@ -2,12 +2,14 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PythonStack } from '../../../playbooks/model/index.ts';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
+import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { fixtureNames, parseFixture } from '../../support/fixture.ts';
 import { endProcesses } from '../../support/live-process.ts';
-import { interpreters, look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
+import { look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
 import { runProbe, stepFor } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
+sayWhatIsMissing();
 
 describe('the command', () => {
   it('is a Python of the host with the script, the process, its start time, the window and the rate', () => {
@@ -30,7 +32,7 @@ describe('signal handlers', () => {
     stack?.frames.filter((frame) => frame.signal !== null).map((frame) => [plain(frame.function), frame.signal]);
 
   // To 3.7 a handler is not interrupted by another signal's.
-  it.each(interpreters.filter((python) => !/2\.7|3\.[67]/.test(versionOf(python))))(
+  it.each(everyInterpreter.filter((python) => !/2\.7|3\.[67]/.test(versionOf(python))))(
     'are told from functions that are called alike: %s',
     async (python) => {
       const live = await start('handler.py', python, ['1']);
@@ -58,7 +60,7 @@ describe('signal handlers', () => {
     },
   );
 
-  it.each(interpreters)('are found where their arguments live in cells: %s', async (python) => {
+  it.each(everyInterpreter)('are found where their arguments live in cells: %s', async (python) => {
     const live = await start('handler.py', python, ['15']);
     const [stack] = (await look(live.pid)).threads[0]?.stacks ?? [];
     expect(own(stack)).toEqual(['looks_like_one', 'finish', 'on_terminate', 'work', '<module>']);
@@ -67,7 +69,7 @@ describe('signal handlers', () => {
 });
 
 describe('locks', () => {
-  it.each(interpreters)('that are held by `with` and those that are waited for: %s', async (python) => {
+  it.each(everyInterpreter)('that are held by `with` and those that are waited for: %s', async (python) => {
     const live = await start('locks.py', python);
     const data = await look(live.pid);
     const thread = (name: string) => {
@@ -114,7 +116,7 @@ describe('stacks of every shape', () => {
   const strangeFile = '/srv/my app/a "b"\\c\n(def at 3)\t';
   const strangeName = 'a b\n  stack 1 of 1:7  [signal handler 9]\u001b中';
 
-  it.each(interpreters)('are read whole, with the names as they are: %s', async (python) => {
+  it.each(everyInterpreter)('are read whole, with the names as they are: %s', async (python) => {
     const live = await start('shapes.py', python);
     const { parsed } = await runProbe(pyStacks, { pid: live.pid, windowSeconds: 0.5 });
     if (!parsed.ok) throw new Error(parsed.why);
@@ -139,7 +141,7 @@ describe('stacks of every shape', () => {
     expect(names('by_class_body')).toEqual(['stand', 'Body']);
     // A list comprehension is a function of its own from 3.0 to 3.11.
     expect(names('by_comprehension').slice(0, 2)).toEqual(
-      /^(2|3\.1[23])/.test(version) || (version === 'system' && names('by_comprehension').length === 1)
+      /^(2|3\.1[2-9])/.test(version) || (version === 'system' && names('by_comprehension').length === 1)
         ? ['stand']
         : ['stand', '<listcomp>'],
     );

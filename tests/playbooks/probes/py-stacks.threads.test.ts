@@ -2,13 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startProcess } from '../../support/live-process.ts';
-import { interpreters, look, own, plain, start, TARGETS, versionOf, watchStates } from '../../support/py-stacks.ts';
+import { look, own, plain, start, TARGETS, versionOf, watchStates } from '../../support/py-stacks.ts';
 
 afterEach(endProcesses);
+sayWhatIsMissing();
 
 describe('a program that has written down all of its stacks', () => {
-  it.each(interpreters)('is never seen in another one, and runs on all the while: %s', async (python) => {
+  it.each(everyInterpreter)('is never seen in another one, and runs on all the while: %s', async (python) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'straceback-truth-'));
     try {
       const file = path.join(folder, 'legal');
@@ -53,7 +55,7 @@ describe('a program that has written down all of its stacks', () => {
 });
 
 describe('threads', () => {
-  it.each(interpreters)('that start and end all the time do not hide those that last: %s', async (python) => {
+  it.each(everyInterpreter)('that start and end all the time do not hide those that last: %s', async (python) => {
     const live = await start('churning.py', python);
     const data = await look(live.pid, { windowSeconds: 1, options: { hz: 50 } });
     for (const name of ['MainThread', 'lasting-1', 'lasting-2']) {
@@ -71,7 +73,7 @@ describe('threads', () => {
     }
   });
 
-  it.each(interpreters)('of a forked child have the ids of the child: %s', async (python) => {
+  it.each(everyInterpreter)('of a forked child have the ids of the child: %s', async (python) => {
     const live = await startProcess(python, ['-u', path.join(TARGETS, 'forked.py')]);
     const child = Number((await live.line(/^standing/)).split(' ')[1]);
     const data = await look(child);
@@ -83,7 +85,7 @@ describe('threads', () => {
     live.say('end');
   });
 
-  it.each(interpreters.filter((python) => !/2\.7|3\.[67]/.test(versionOf(python))))(
+  it.each(everyInterpreter.filter((python) => !/2\.7|3\.[67]/.test(versionOf(python))))(
     'of a second interpreter are seen too: %s',
     async (python) => {
       const live = await start('interpreters.py', python);

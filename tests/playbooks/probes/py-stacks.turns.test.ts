@@ -4,23 +4,20 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import type { TurnGroup } from '../../../playbooks/probes/py-stacks.turns.ts';
-import { debianPythons } from '../../support/debian-roots.ts';
+import { everyInterpreter, inDebianRoots, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses } from '../../support/live-process.ts';
-import { interpreters, look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
+import { look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
 import { hasModule } from '../../support/python-modules.ts';
 import { runProbe } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
 
-const { pythons, why } = await debianPythons();
-const roots = pythons.map(({ python }) => python);
 const old = (python: string) => /^(2\.7|3\.[0-6])$/.test(versionOf(python));
-const all = [...interpreters, ...roots];
 
-it.skipIf(why === null)(`on Debian's other releases (${why})`, (context) => context.skip());
+sayWhatIsMissing();
 
 describe('asyncio tasks', () => {
-  it.each(all.filter((python) => !old(python)))('are found, with what they await: %s', async (python) => {
+  it.each(everyInterpreter.filter((python) => !old(python)))('are found, with what they await: %s', async (python) => {
     const live = await start('tasks.py', python);
     const { tasks } = await look(live.pid, { windowSeconds: 1 });
     expect(tasks).toMatchObject({ found: 10, read: 10, complete: true, others: 0 });
@@ -49,7 +46,7 @@ describe('asyncio tasks', () => {
     if (versionOf(python) !== '3.7') expect(groups.get('main')?.names).toEqual(['Task-1']);
   });
 
-  it.each(all.filter((python) => versionOf(python) === '3.6'))(
+  it.each(everyInterpreter.filter((python) => versionOf(python) === '3.6'))(
     'are said not to be seen where they cannot: %s',
     async (python) => {
       const live = await start('tasks.py', python);
@@ -61,7 +58,7 @@ describe('asyncio tasks', () => {
     },
   );
 
-  it.each(all.filter((python) => !old(python)))(
+  it.each(everyInterpreter.filter((python) => !old(python)))(
     'that never rest are never seen where they were not: %s',
     async (python) => {
       const folder = mkdtempSync(path.join(tmpdir(), 'straceback-turning-'));
@@ -93,7 +90,7 @@ describe('asyncio tasks', () => {
 describe('greenlets', () => {
   const withGreenlet = [
     ...(hasModule('greenlet') ? ['/usr/bin/python3'] : []),
-    ...roots.filter((python) => !old(python)),
+    ...inDebianRoots.filter((python) => !old(python)),
   ];
   it.each(withGreenlet)('that do not run are found, with their stacks: %s', async (python) => {
     const live = await start('greenlets.py', python);

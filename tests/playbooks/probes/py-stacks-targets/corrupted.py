@@ -60,6 +60,6 @@ elif how in ('threads', 'none'):
         put(state + 8, 0x123456789000)
     else:
         runtime = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, '_PyRuntime'))
-        put(runtime + {7: 24, 8: 32, 9: 32, 10: 32, 11: 40, 12: 40, 13: 632}[minor], 0)
+        put(runtime + {7: 24, 8: 32, 9: 32, 10: 32, 11: 40, 12: 40, 13: 632, 14: 808}[minor], 0)
 ctypes.CDLL(None).write(1, say.encode(), len(say))
 sleep(1000)
