@@ -9,7 +9,7 @@ import { LOOPS, type Wait } from './blocked-on-network.seen.ts';
 import { purposeOf } from './blocked-on-network.waits.ts';
 
 /** Functions that bound what they await: `asyncio.wait_for`, `asyncio.timeout`, `gevent.Timeout`, `eventlet.Timeout`. */
-const BOUNDED = /(^|[._])(wait_for|with_timeout|timeout|fail_after|move_on_after)($|[._])/i;
+const BOUNDED = /(^|\.)(wait_for|with_timeout|timeout|fail_after|move_on_after)$/i;
 
 const bounded = (turn: TurnView): boolean =>
   turn.stack.frames.some((frame) => LOOPS.test(frame.file) && BOUNDED.test(frame.function));

@@ -66,6 +66,10 @@ const LONG_POLL =
 const ASKING =
   /(^|[._])(request|response|reply|answer|fetch|query|execute|call|invoke|rpc|ask|get|post|put|delete|download|upload|login|auth\w*|connect|handshake|lookup|load|save|charge|pay|quote|price|check|verify|sync|refresh|report|send|submit|commit|health\w*|ping|status)($|[._])|(^|[._])(request|fetch|query|get|post|put|download|upload|call|ask|send|load|lookup|check|verify|submit)_\w+/i;
 
+/** Libraries by which messages come when there are some: web sockets, brokers. */
+const MESSAGE_FILES =
+  /\/(websockets?|aiokafka|kafka|confluent_kafka|pika|aio_pika|aiormq|kombu|amqp|nats|paho|stomp|zmq|slixmpp|socketio|engineio)\/|\/aiohttp\/(client_ws|web_ws)\.py$|\/tornado\/websocket\.py$/;
+
 const baseName = (frame: PythonFrame): string => frame.function.replace(/<locals>\./g, '');
 
 const answerIn = (frame: PythonFrame): string | null =>
@@ -83,7 +87,7 @@ export const purposeOf = (stack: PythonStack): Purpose => {
       if (LONG_POLL.test(name)) return { kind: 'messages', frame };
       break;
     }
-    if (MESSAGES.test(name)) return { kind: 'messages', frame };
+    if (MESSAGES.test(name) || MESSAGE_FILES.test(frame.file)) return { kind: 'messages', frame };
     const found = answerIn(frame);
     if (found !== null) library = { frame, library: found };
     else if (SERVERS.test(frame.file) && library === null) return { kind: 'requests', frame };

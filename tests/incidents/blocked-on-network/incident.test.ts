@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { examine, expectFinding, pythons, startStanding } from '../../support/incident.ts';
+import { examine, expectFinding, expectHealthy, pythons, startStanding } from '../../support/incident.ts';
 
 describe.each(pythons('3.6.15', '3.12.1'))('%s', (python) => {
   it('names a job that waits for an HTTP answer without a timeout', async () => {
@@ -60,9 +61,25 @@ it('names a query whose limit comes too late', async () => {
   expect(finding.title).toMatch(/with a timeout of 15 min/);
 });
 
-it('hints at an answer that an event loop waits for without a limit', async () => {
+it('names the task of an event loop that awaits an answer without a limit', async () => {
   const { pid } = await startStanding('blocked-on-network/async_lookup.py');
-  const hint = (await examine(pid)).findings.find((finding) => finding.cause === 'blocked-on-network');
-  expect(hint?.title).toContain('an unanswered question to 127.0.0.1:');
-  expect(hint?.confidence).toBeLessThan(0.5);
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.6);
+  expect(finding.title).toMatch(
+    /^A task waits in `look_up` .* for an answer of 127\.0\.0\.1:\d+, with no limit around it/,
+  );
+});
+
+it.skipIf(spawnSync('/usr/bin/python3', ['-c', 'import gevent'], { stdio: 'ignore' }).status !== 0)(
+  'names the greenlet that waits for an answer while others go on',
+  async () => {
+    const { pid } = await startStanding('blocked-on-network/gevent_quotes.py');
+    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.8);
+    expect(finding.title).toMatch(/^A greenlet waits in `fetch_quote`/);
+    expect(finding.fixes[0]?.code).toContain('gevent.Timeout');
+  },
+);
+
+it('finds nothing wrong with a subscriber to whom nothing happens', async () => {
+  const { pid } = await startStanding('blocked-on-network/healthy_subscriber.py');
+  expectHealthy(await examine(pid));
 });

@@ -124,6 +124,52 @@ describe('fires', () => {
   });
 });
 
+describe('tasks and greenlets', () => {
+  it('fire with their own function and the connection that they wait on', () => {
+    const finding = firstFinding(judge('async_task'));
+    expect(finding.confidence).toBe(0.75);
+    expect(finding.title).toMatch(
+      /^A task waits in `look_up` .* for an answer of 127\.0\.0\.1:\d+, with no limit around it$/,
+    );
+    expect(finding.evidence.map((quote) => quote.text).join('\n')).toMatch(
+      /bytes_sent:12[\s\S]*of type _asyncio\.Task waiting/,
+    );
+    expect(finding.fixes[0]?.code).toContain('asyncio.timeout(30)');
+    expect(firstFinding(judge('gevent_quotes')).title).toMatch(/^A greenlet waits in `fetch_quote`/);
+  });
+
+  it.each([
+    [
+      'wait with a limit around it',
+      (text: string) =>
+        text.replace(
+          /^( {4})look_up {2}/m,
+          '$1wait_for  /usr/lib/python3.11/asyncio/tasks.py:479  (def at 437)\n    look_up  ',
+        ),
+    ],
+    [
+      'wait for messages',
+      (text: string) =>
+        text.replace(
+          /^( {4})look_up {2}/m,
+          '$1WebSocket.recv  /usr/lib/python3/dist-packages/websockets/legacy/protocol.py:5  (def at 4)\n    look_up  ',
+        ),
+    ],
+    [
+      'did not wait all the while',
+      (text: string) => text.replace('1 of them all the while', '0 of them all the while'),
+    ],
+  ])('do not when they %s', (_, change) => {
+    const verdict = verdictOn(
+      blockedOnNetwork,
+      changedLook(loadLook('blocked-on-network/async_task'), 'py-stacks', change),
+      probes,
+    );
+    const findings = verdict.verdict === 'fires' ? verdict.findings : [];
+    expect(findings.filter((finding) => finding.confidence >= 0.5)).toEqual([]);
+  });
+});
+
 describe('a server of one thread that waits for one client', () => {
   it('fires when others wait to be accepted, and names the client and how many wait', () => {
     const finding = firstFinding(judge('one_by_one'));
