@@ -11,6 +11,7 @@ const MAPPED = new RegExp(
 );
 const GLIBC = /^malloc: glibc (\d{1,3}\.\d{1,3}), main arena at 0x[0-9a-f]{1,16} by (search|symbol), /;
 const LOOK = /^look at (\d{1,6}\.\d{1,3}) s$/;
+const BETWEEN = new RegExp(`^in between: walked ${N} times, in use from ${N} to ${N}$`);
 const SIZES = /^sizes in use: ?((?:\d{1,18}x\d{1,18}(?: |$))*)$/;
 const ALLOCATOR = /^allocator: ([a-z]{2,20})(?: "(.*)"| in the executable)$/;
 const OFFERED = /^offered: ([a-z_]{2,20}) "(.*)"$/;
@@ -115,6 +116,10 @@ export const parseMalloc = (text: string): Parsed<MallocData> => {
       `malloc's chunks were walked in ${first.total.walked} of ${first.total.size} bytes only (${stopped.stopped})`,
     );
   }
+  const [between = null] = each(BETWEEN, (match, at) => {
+    const [walks = 0, least = 0, most = 0] = match.slice(1).map(Number);
+    return { walks, least, most, at };
+  });
   const how = glibc?.[2] === 'symbol' ? 'symbol' : 'search';
   return {
     ok: true,
@@ -124,6 +129,7 @@ export const parseMalloc = (text: string): Parsed<MallocData> => {
       allocators,
       settings: each(SETTING, (match, at) => ({ text: match[1] ?? '', at })),
       offered: each(OFFERED, (match, at) => ({ kind: match[1] ?? '', path: match[2] ?? '', at })),
+      between: looks.length < 2 ? null : between,
       looks,
     },
   };

@@ -8,6 +8,7 @@ START-TIME is field 22 of /proc/PID/stat. The chunks are walked for at most WALK
 SECONDS later when that is cheap enough. Runs under Python 3.6 and later, standard library only.
 """
 import os
+import struct
 import sys
 import time
 import types
@@ -44,7 +45,7 @@ def figures(tally):
 
 
 def look(glibc, memory, seconds, out):
-    """One reading of the books and one walk; prints it. Returns the CPU seconds that it took."""
+    """One reading of the books and one walk; prints it. Returns the seconds that it took and the bytes in use."""
     from py_read_chunks import Tally, walk
     begun = time.monotonic()
     late = lambda: time.monotonic() - begun > seconds
@@ -79,7 +80,18 @@ def look(glibc, memory, seconds, out):
         out('mapped chunks: not found')
     largest = sorted(total.sizes.items(), key=lambda item: -item[0] * item[1])[:SIZES_SHOWN]
     out('sizes in use: %s' % ' '.join('%dx%d' % item for item in largest))
-    return time.monotonic() - begun
+    return time.monotonic() - begun, total.used + (limits[4] if limits else 0)
+
+
+def watch(glibc, memory, until, took, seconds):
+    """Bytes in use at some moments until then, of which the walks take a third at most. What memory is used in turns shows."""
+    seen = []
+    pause = max(0.13, took * 3)
+    while time.monotonic() + pause + took < until:
+        time.sleep(pause)
+        seen.append(look(glibc, memory, seconds, lambda line: None)[1])
+    time.sleep(max(0, until - time.monotonic()))
+    return seen
 
 
 def books(pid, started, seconds, walk_seconds, out):
@@ -111,12 +123,17 @@ def books(pid, started, seconds, walk_seconds, out):
         out('malloc: glibc %d.%d, main arena at 0x%x by %s, layout of %s, "%s"' % (
             glibc.version + (glibc.main, glibc.how, glibc.layout.versions, escaped(glibc.path))))
         out('look at 0.00 s')
-        took = look(glibc, memory, walk_seconds, out)
+        begun = time.monotonic()
+        took, used = look(glibc, memory, walk_seconds, out)
         if took < walk_seconds * AGAIN_MOST:
-            begun = time.monotonic() - took
-            time.sleep(max(0, seconds - took))
-            out('look at %.2f s' % (time.monotonic() - begun))
-            look(glibc, memory, walk_seconds, out)
+            seen = [used] + watch(glibc, memory, begun + seconds - took, took, walk_seconds)
+            at = time.monotonic() - begun
+            again = []
+            seen.append(look(glibc, memory, walk_seconds, again.append)[1])
+            out('in between: walked %d times, in use from %d to %d' % (len(seen), min(seen), max(seen)))
+            out('look at %.2f s' % at)
+            for line in again:
+                out(line)
         memory.check_alive(glibc.main)
     except Torn as torn:
         raise Unreadable('not-parsable', "malloc's structures changed all the time, or make no sense: %s." % torn)
@@ -129,6 +146,8 @@ def main(arguments):
     try:
         books(int(arguments[0]), arguments[1], float(arguments[2]), float(arguments[3]), lines.append)
         lines.append('done')
+    except (struct.error, IndexError, OverflowError):
+        lines.append('unreadable not-parsable What was read of malloc makes no sense.')
     except Unreadable as why:
         lines.append('unreadable %s %s' % (why.reason, why.sentence))
     sys.stdout.buffer.write(('\n'.join(lines) + '\n').encode('utf-8', 'backslashreplace'))

@@ -69,6 +69,8 @@ export const MallocData = z.object({
   settings: z.array(z.object({ text: z.string(), at: LineNumber })),
   /** Allocators that could be preloaded: path as seen inside the process's root. */
   offered: z.array(z.object({ kind: z.string(), path: z.string(), at: LineNumber })),
+  /** Bytes in use (mapped chunks too) at several moments from the first look to the last; null after one look only. */
+  between: z.object({ walks: z.number().int(), least: z.number(), most: z.number(), at: LineNumber }).nullable(),
   /** One, or two when the walk was quick; none where there are no books of glibc's. */
   looks: z.array(MallocLook),
 });

@@ -19,6 +19,7 @@ HEADER = struct.Struct('<QQ')
 TORN_MOST = 20
 STEPS_A_CHECK = 4096
 SIZES_MOST = 20000
+CHANGED = 'it changed all the time, or is damaged'
 
 
 class Pages(object):
@@ -99,15 +100,18 @@ class Tally(object):
 
 def walk(memory, start, end, top, deadline):
     """The Tally of the chunks from `start` to `top`, or to the end mark of a heap that is full."""
-    pages = Pages(memory.pid, start, end)
-    tally = Tally()
-    tally.size, tally.swapped = end - start, pages.swapped * PAGE
-    state = Walk(memory, pages, start, end, top if start <= top < end else None)
-    try:
-        state.go(tally, deadline)
-    except Torn as torn:
-        tally.stopped = str(torn)
-    tally.walked = state.at - start
+    for attempt in range(3):
+        pages = Pages(memory.pid, start, end)
+        tally = Tally()
+        tally.size, tally.swapped = end - start, pages.swapped * PAGE
+        state = Walk(memory, pages, start, end, top if start <= top < end else None)
+        try:
+            state.go(tally, deadline)
+        except Torn as torn:
+            tally.stopped = str(torn)
+        tally.walked = state.at - start
+        if tally.stopped != CHANGED or deadline():
+            break
     return tally
 
 
@@ -135,6 +139,8 @@ class Walk(object):
         last_size = 0
         while True:
             following = at if size is None else at + size
+            if following + 16 > end:
+                raise Torn(CHANGED)
             if not self._base <= following <= self._limit:
                 self._load(following)
             before, own = unpack(self._data, following - self._base)
@@ -146,11 +152,11 @@ class Walk(object):
             if not (good or marked):
                 torn += 1
                 if torn > TORN_MOST:
-                    raise Torn('it changed all the time, or is damaged')
+                    raise Torn(CHANGED)
                 self._load(at)  # what it was changed into meanwhile
                 size = None if size is None else unpack(self._data, 0)[1] & ~7
                 if size is not None and not 32 <= size <= end - at:
-                    raise Torn('it changed all the time, or is damaged')
+                    raise Torn(CHANGED)
                 continue
             if size is not None:
                 if own & 1:

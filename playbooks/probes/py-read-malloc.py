@@ -201,13 +201,13 @@ class Glibc(object):
     def arenas(self):
         """All arenas with their heaps as they are now. Raises Torn when they change all the time."""
         for attempt in range(5):
+            self._maps = self._memory.maps()
+            self._heap = next((one for one in self._maps if one.path == b'[heap]'), None)
             try:
                 return [self._arena(address) for address in self._ring(self.layout, self.main)]
             except Torn:
                 if attempt == 4:
                     raise
-                self._maps = self._memory.maps()
-                self._heap = next((one for one in self._maps if one.path == b'[heap]'), None)
 
     def _arena(self, address):
         layout = self.layout
