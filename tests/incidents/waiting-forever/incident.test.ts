@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { examine, expectFinding, expectHealthy, headlines, pythons, startStanding } from '../../support/incident.ts';
+
+const HERE = 'waiting-forever';
+const WINDOW = { windowSeconds: 2 };
+const system = '/usr/bin/python3';
+const [older = system, newer = system] = pythons('3.8.18', '3.13.0').slice(1);
+
+it.each([
+  ['order_intake.py', older, 0.7, /next_order.* for an item of a queue, and no other thread is left/],
+  ['report_pool.py', system, 0.9, /for results of a process pool, and all workers are idle/],
+  ['feed_merge.py', newer, 0.9, /nobody is left who could write it/],
+  ['mail_batch.py', newer, 0.7, /send_all.*every other thread waits too/],
+  ['nightly_cleanup.py', system, 0.7, /having come to its own end/],
+  ['ask_model.py', older, 0.9, /ask.* for data from another process, and nobody is left/],
+  ['thumbnail_futures.py', older, 0.7, /for a future to be done/],
+] as const)('%s waits for ever', async (program, python, atLeast, title) => {
+  const { pid } = await startStanding(`${HERE}/${program}`, { python });
+  const report = await examine(pid, WINDOW);
+  const finding = expectFinding(report, 'waiting-forever', atLeast);
+  expect(finding.title).toMatch(title);
+  expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
+});
+
+describe('healthy waits', () => {
+  it.each(['healthy_stop_event.py', 'healthy_bare_event.py', 'healthy_pool_work.py'])('%s', async (program) => {
+    const { pid } = await startStanding(`${HERE}/${program}`);
+    expectHealthy(await examine(pid, WINDOW));
+  });
+});
