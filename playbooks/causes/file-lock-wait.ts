@@ -13,29 +13,16 @@ import {
   threadOf,
 } from '../reading/python.ts';
 import { handlerRuns, inHandler, signalName } from '../reading/signals.ts';
+import { sqliteOf } from '../reading/sqlite.ts';
 import { code, count, duration, list } from '../reading/text.ts';
 
 import { effort, holderFixes, holderWords, madeFileFixes, place, waiterFix } from './file-lock-wait.texts.ts';
 
-/** SQLite locks 512 bytes from 1 GiB on (PENDING_BYTE and SHARED_SIZE in its os.h), which nothing else has a reason to do. */
-const isSqlite = (look: Look, wait: FileWait): boolean => {
-  const traced = look.see(strace);
-  if (wait.kind !== 'record' || !traced.seen) return false;
-  const lines = new Set(wait.lines.map((line) => line.at));
-  return traced.data.detail.calls.some((call) => {
-    const start = lines.has(call.at) ? Number(/\bl_start=(\d{1,15})/.exec(call.args)?.[1]) : Number.NaN;
-    return start >= 2 ** 30 && start < 2 ** 30 + 512;
-  });
-};
-
 /** How sure it is; a lock that went on to another holder meanwhile is in use, and only the queue for it is long. */
-const confidenceOf = (
-  wait: FileWait,
-  is: { database: boolean; named: boolean; self: boolean; alone: boolean },
-): number => {
+const confidenceOf = (wait: FileWait, is: { named: boolean; self: boolean; alone: boolean }): number => {
   if (wait.later === 'moved') return 0.35;
   if (wait.stuck === 'no') return 0.45;
-  if (wait.stuck !== 'yes' || is.database) return 0.75;
+  if (wait.stuck !== 'yes') return 0.75;
   if (is.named) return wait.how === 'polled' || wait.later === 'same' ? 0.95 : 0.88;
   if (is.self) return is.alone ? 0.85 : 0.6;
   return wait.kind === 'file' ? 0.7 : 0.65;
@@ -58,7 +45,6 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
   const run = stack === undefined ? undefined : handlerRuns(stack)[0];
   const others = wait.holders.filter((each) => each.pid !== pid);
   const self = wait.holders.some((each) => each.pid === pid) && others.length === 0;
-  const database = isSqlite(look, wait);
   const sampled = look.see(sample);
   const alone = sampled.seen && sampled.data.threads.length === 1;
   const queue = wait.waiters.filter((each) => each.pid !== pid);
@@ -78,7 +64,7 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
         : wait.kind === 'file'
           ? 'Who made it cannot be seen: the kernel keeps no record of lock files.'
           : 'Who holds it could not be seen.';
-  const confidence = confidenceOf(wait, { database, named: others.length > 0, self, alone });
+  const confidence = confidenceOf(wait, { named: others.length > 0, self, alone });
   const title =
     others[0] !== undefined
       ? `Waits for ${place(wait)}, which process ${others[0].pid}${others[0].comm === null ? '' : ` (${code(others[0].comm, 40)})`} holds`
@@ -93,7 +79,6 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
     summary:
       `${who.charAt(0).toUpperCase()}${who.slice(1)} wants ${place(wait)}${own === null ? '' : ` in ${frameName(own)}`}. ${effort(look, wait)} ${holder}${wait.later === null || self ? '' : LATER[wait.later]}` +
       `${run === undefined ? '' : ` It does so inside the handler of ${signalName(run.signal)}, ${frameName(run.handler)}; a handler should take no lock, because it may interrupt code that has it.`}` +
-      `${database ? ' The bytes that it locks are those of an SQLite database: the holder has a transaction open.' : ''}` +
       `${queue.length === 0 ? '' : ` ${count(queue.length, 'other process', 'other processes')} ${queue.length === 1 ? 'waits' : 'wait'} for it too.`}` +
       `${
         wait.stuck === 'yes'
@@ -124,11 +109,12 @@ const keepsAtIt = (thread: PythonThreadView): boolean => {
   return thread.stacks.some((stack) => shareWhere(thread, (other) => key(other) === key(stack)) >= 0.8);
 };
 
-/** Waits that are this cause's: not those of a signal handler for its own thread's lock. */
+/** Waits that are this cause's: not those of a signal handler for its own thread's lock, nor those for a database. */
 const ownWaits = (look: Look): FileWait[] => {
   const view = pythonThreads(look);
   const once = new Set<string>();
   return fileWaits(look).filter((wait) => {
+    if (sqliteOf(look, wait) !== null) return false;
     const thread = threadOf(view, wait.tid);
     const handled = thread?.stacks.some(inHandler) ?? false;
     const self = wait.holders.some((each) => each.pid === look.target.pid);

@@ -37,6 +37,8 @@ export interface LockAttempt {
   /** The file; null when the trace shows only a descriptor's number and nothing else knows it. */
   readonly path: string | null;
   readonly fd: number | null;
+  /** What a record lock is about, `F_WRLCK 1073741825+1`: to read or write, first byte, length; null for other kinds. */
+  readonly range: string | null;
   /** `refused`: another has it. `waiting`: the call had not returned. `taken`: got it. */
   readonly outcome: 'refused' | 'waiting' | 'taken';
   readonly time: number;
@@ -79,6 +81,12 @@ const lockOutcome = (call: SyscallRecord): LockAttempt['outcome'] | null => {
   return null;
 };
 
+/** What a traced fcntl is about (strace writes struct flock by its fields); null when they are not shown. */
+const rangeOf = (args: string): string | null => {
+  const match = /\bl_type=(F_\w+).*\bl_start=(-?\d{1,19}), l_len=(-?\d{1,19})/.exec(args);
+  return match === null ? null : `${match[1]} ${match[2]}+${match[3]}`;
+};
+
 const attemptOf = (call: SyscallRecord): LockAttempt | null => {
   const parts = splitArguments(call.args);
   const common = { tid: call.tid, time: call.time, call };
@@ -92,16 +100,17 @@ const attemptOf = (call: SyscallRecord): LockAttempt | null => {
       kind: call.name === 'flock' ? 'flock' : 'record',
       path: fdPath(parts),
       fd: tracedFd(call.args),
+      range: call.name === 'flock' ? null : rangeOf(call.args),
       outcome,
     };
   }
   const path = madePath(call, parts);
   if (path === null) return null;
   const outcome = call.errno === 'EEXIST' ? 'refused' : call.result !== null && call.result !== '-1' ? 'taken' : null;
-  return outcome === null ? null : { ...common, kind: 'file', path, fd: null, outcome };
+  return outcome === null ? null : { ...common, kind: 'file', path, fd: null, range: null, outcome };
 };
 
-/** All attempts of one thread at one lock. */
+/** All attempts of one thread at one lock: a file, or the same bytes of a file for the same use. */
 export interface Pursuit {
   readonly tid: number;
   readonly kind: LockKind;
@@ -118,7 +127,7 @@ export const pursuits = (data: StraceData): Pursuit[] => {
   for (const call of data.detail.calls) {
     const attempt = attemptOf(call);
     if (attempt === null) continue;
-    const key = `${attempt.tid} ${attempt.kind} ${attempt.path ?? `fd ${attempt.fd}`}`;
+    const key = `${attempt.tid} ${attempt.kind} ${attempt.range ?? ''} ${attempt.path ?? `fd ${attempt.fd}`}`;
     const known = groups.get(key);
     if (known === undefined) groups.set(key, [attempt]);
     else known.push(attempt);

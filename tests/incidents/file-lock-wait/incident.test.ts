@@ -87,20 +87,6 @@ it('sees that the holder is stopped', async () => {
   expect(finding.fixes.map((fix) => fix.code)).toContain(`kill -CONT ${holder}`);
 });
 
-it('recognises the transaction of an SQLite database', async () => {
-  const { holder, waiter } = await startBoth(
-    'ledger.py',
-    ['audit', 'auditing'],
-    ['book', 'booking'],
-    'ledger.sqlite',
-    '/usr/bin/python3',
-  );
-  const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.6);
-  expect(finding.title).toContain('ledger.sqlite');
-  expect(finding.summary).toContain('SQLite');
-  expect(finding.related).toMatchObject([{ pid: holder }]);
-});
-
 describe.each(['flock', 'poll', 'record'])('heavy but normal use of a %s lock', (kind) => {
   it('is no fault', async () => {
     const live = await startProgram(`${HERE}/healthy_writers.py`, { args: ['.', kind] });

@@ -70,23 +70,14 @@ describe('fires', () => {
     expect(finding.title).toMatch(/lock file `.*in-use` to go away$/);
     expect(finding.fixes[0]?.detail).toContain('Only when its maker is gone');
   });
-
-  it('on a database, and says that it is one', () => {
-    const finding = firingOn(cause, 'file-lock-wait/sqlite');
-    expect(finding.confidence).toBeLessThan(0.9);
-    expect(finding.summary).toContain('SQLite');
-  });
 });
 
 describe('cannot tell, but wants a trace', () => {
-  it.each(['second-service', 'record-lock', 'folder-lock', 'sqlite', 'rotating-sibling'])(
-    'of the naps of %s',
-    (name) => {
-      const untold = untoldOn(cause, `file-lock-wait/${name}`, ['strace', 'host-locks']);
-      expect(untold.why).toContain('only in a trace');
-      expect(untold.wants).toEqual(['strace', 'host-locks']);
-    },
-  );
+  it.each(['second-service', 'record-lock', 'folder-lock', 'rotating-sibling'])('of the naps of %s', (name) => {
+    const untold = untoldOn(cause, `file-lock-wait/${name}`, ['strace', 'host-locks']);
+    expect(untold.why).toContain('only in a trace');
+    expect(untold.wants).toEqual(['strace', 'host-locks']);
+  });
 });
 
 describe('is clear', () => {
@@ -115,5 +106,5 @@ describe('is clear', () => {
 });
 
 it('answers whatever became of the evidence', () => {
-  expectNeverThrowsOn(cause, ['file-lock-wait/blocking-flock', 'file-lock-wait/record-lock', 'file-lock-wait/sqlite']);
+  expectNeverThrowsOn(cause, ['file-lock-wait/blocking-flock', 'file-lock-wait/record-lock']);
 });

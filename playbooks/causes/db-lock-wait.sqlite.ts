@@ -1,0 +1,193 @@
+import type { FindingDraft, Fix, Look } from '../model/index.ts';
+import { identify } from '../probes/identify.ts';
+import { locks } from '../probes/locks.ts';
+import { strace } from '../probes/strace.ts';
+import { type FileWait, fileWaits, type LockLine, ownThreads } from '../reading/lock-waits.ts';
+import { frameName, ownFrame, type PythonThreadView, pythonThreads, threadName, threadOf } from '../reading/python.ts';
+import { databaseLocks, inTheWay, type SqliteLock, sqliteOf } from '../reading/sqlite.ts';
+import { isSleep } from '../reading/syscalls.ts';
+import { code, count, duration, list, shellCommand } from '../reading/text.ts';
+
+/** A thread that wants a lock of an SQLite database. */
+interface DatabaseWait {
+  readonly wait: FileWait;
+  readonly database: SqliteLock;
+}
+
+const sqliteWaits = (look: Look): DatabaseWait[] => {
+  const once = new Set<string>();
+  return fileWaits(look).flatMap((wait) => {
+    const database = sqliteOf(look, wait);
+    if (database === null) return [];
+    const key = `${wait.tid} ${database.database ?? ''}`;
+    if (once.has(key)) return [];
+    once.add(key);
+    return [{ wait, database }];
+  });
+};
+
+const relation = (look: Look, pid: number): string => {
+  const who = look.see(identify);
+  if (!who.seen) return '';
+  if (who.data.parent?.pid === pid) return 'its parent, ';
+  if (who.data.children.some((each) => each.pid === pid)) return 'its child, ';
+  return '';
+};
+
+const holderWords = (look: Look, holder: LockLine): string => {
+  const age = holder.state === 'T' ? ', which is stopped' : holder.state === 'Z' ? ', which is dead' : '';
+  return `${relation(look, holder.pid)}process ${holder.pid}${holder.command === null ? '' : ` (${code(holder.command, 120)})`}${age}`;
+};
+
+/** The thread as a sentence's subject, with the program's own code that waits. */
+const subject = (look: Look, tid: number, thread: PythonThreadView | null): string => {
+  const who = thread === null ? (tid === look.target.pid ? 'the main thread' : `thread ${tid}`) : threadName(thread);
+  const own = thread?.stacks[0] === undefined ? null : ownFrame(thread.stacks[0]);
+  return `${who.charAt(0).toUpperCase()}${who.slice(1)}${own === null ? '' : ` in ${frameName(own)}`}`;
+};
+
+const nameOf = (database: SqliteLock): string =>
+  database.database === null ? 'an SQLite database' : `the SQLite database ${code(database.database)}`;
+
+/** What to do in the program that waits, and in the one that holds. */
+const fixesFor = (database: SqliteLock, holders: readonly LockLine[], place: string | null): Fix[] => {
+  const [first] = holders;
+  const path = database.database ?? 'DATABASE';
+  return [
+    ...(first === undefined
+      ? []
+      : [
+          {
+            title: `Look at the holder: process ${first.pid}`,
+            detail:
+              `It has a transaction open since before this look began. Find where it begins one and does something slow, or forgets ${code('commit()')}, ${code('rollback()')} or ${code('close()')}; ` +
+              'when it may end, end it in an orderly way: an unfinished transaction is rolled back by whoever opens the database next.',
+            code: shellCommand(['lslocks', '-p', String(first.pid)]),
+          },
+        ]),
+    {
+      title: 'Keep transactions short',
+      detail:
+        `Do slow work (network, files, waiting for people) before ${code('BEGIN')} or after ${code('COMMIT')}, and let a ${code('with')} block end the transaction whatever happens in it.` +
+        `${database.mode === 'rollback' ? ' In WAL mode readers and one writer do not keep each other waiting.' : ' WAL mode lets readers go on, but there is still one writer at a time.'}`,
+      code: `rows = prepare()                 # slow work first\nwith connection:                 # begins, and commits or rolls back\n    connection.executemany(sql, rows)${database.mode === 'rollback' ? "\n\nconnection.execute('PRAGMA journal_mode=WAL')   # once for the file" : ''}`,
+    },
+    {
+      title: 'Give up after a while, and say so',
+      detail: `${place === null ? 'The waiting code' : place} waits as long as its busy timeout lets it. A short one turns a silent wait into ${code('database is locked')}, which can be logged and tried again.`,
+      code: `connection = sqlite3.connect(${JSON.stringify(path)}, timeout=5)   # seconds; PRAGMA busy_timeout = 5000 in milliseconds`,
+    },
+  ];
+};
+
+const draftOf = (look: Look, { wait, database }: DatabaseWait): FindingDraft => {
+  const { pid } = look.target;
+  const thread = threadOf(pythonThreads(look), wait.tid);
+  const others = inTheWay(look, wait, wait.holders).filter((each) => each.pid !== pid);
+  const stack = thread?.stacks[0];
+  const own = stack === undefined ? null : ownFrame(stack);
+  const handedOn = wait.later === 'moved' || wait.stuck === 'no';
+  const confidence = handedOn ? 0.4 : others.length > 0 ? 0.95 : 0.7;
+  const every = wait.everySeconds === null ? '' : `, every ${duration(wait.everySeconds)}`;
+  const queue = wait.waiters.filter((each) => each.pid !== pid).length;
+  const lines = [
+    ...wait.lines,
+    ...others.slice(0, 2),
+    ...(thread === null || own === null ? [] : [{ evidenceId: thread.evidenceId, at: own.at }]),
+  ];
+  return {
+    confidence,
+    title:
+      others[0] === undefined
+        ? `Waits for the lock of ${nameOf(database)}`
+        : `Waits for the lock of ${nameOf(database)}, which process ${others[0].pid}${others[0].comm === null ? '' : ` (${code(others[0].comm, 40)})`} holds in a transaction`,
+    summary:
+      `${subject(look, wait.tid, thread)} wants to lock ${nameOf(database)}${database.mode === 'wal' ? ' (WAL mode)' : ''}. It tried ${count(wait.refusals, 'time')} in the trace${every}, and was refused each time. ` +
+      (others.length > 0
+        ? `The kernel names who has the lock, and so a transaction open: ${list(others.slice(0, 3).map((each) => holderWords(look, each)))}.`
+        : 'Who has it could not be seen: that one link is inferred.') +
+      `${wait.later === 'same' ? ' A second look at the locks, after the window, shows the same holder.' : ''}` +
+      `${handedOn ? ' The lock went on to another holder meanwhile: a queue for a busy database, and no standstill.' : ''}` +
+      `${queue === 0 ? '' : ` ${count(queue, 'other process', 'other processes')} ${queue === 1 ? 'waits' : 'wait'} for it too.`}`,
+    evidence: [...new Map(lines.map((line) => [`${line.evidenceId} ${line.at}`, line])).values()]
+      .slice(0, 6)
+      .map((line) => look.quote(line.evidenceId, line.at)),
+    fixes: fixesFor(database, others, own === null ? null : frameName(own)),
+    ...(others.length === 0
+      ? {}
+      : {
+          related: others
+            .slice(0, 4)
+            .map((each) => ({ pid: each.pid, why: `it has a transaction of ${nameOf(database)} open` })),
+        }),
+  };
+};
+
+/** The write locks on SQLite databases that the process itself holds. */
+const ownWriteLocks = (look: Look): LockLine[] => {
+  const seen = look.see(locks);
+  if (!seen.seen) return [];
+  const mine = seen.data.locks.filter((lock) => !lock.waiting && lock.mode === 'WRITE' && lock.pid === look.target.pid);
+  return databaseLocks(
+    look,
+    mine.map((lock) => ({ ...lock, evidenceId: seen.evidenceId })),
+  );
+};
+
+/** Frames and lines that are inside of SQLite: its own modules' names, and calls of a connection that may have to wait. */
+const QUERIES = /\b(execute|executemany|executescript|commit)\s*\(/;
+
+/**
+ * A thread that only naps inside of a call on a database which another connection of the same process has locked: SQLite
+ * settles that without asking the kernel, so nothing is to be seen but the naps of its busy handler.
+ */
+const selfWait = (look: Look): FindingDraft | null => {
+  const [held] = ownWriteLocks(look);
+  const traced = look.see(strace);
+  const view = pythonThreads(look);
+  if (held === undefined || !traced.seen || view === null) return null;
+  for (const tid of ownThreads(look)) {
+    const calls = traced.data.detail.calls.filter((call) => call.tid === tid && call.name !== 'restart_syscall');
+    const naps = calls.filter((call) => isSleep(call.name));
+    const thread = threadOf(view, tid);
+    const stack = thread?.stacks[0];
+    const inner = stack?.frames[0];
+    if (thread === null || stack === undefined || inner === undefined) continue;
+    const line = view.source.find((each) => each.file === inner.file && each.line === inner.line);
+    const asks = line !== undefined && QUERIES.test(line.text) && !/\bsleep\s*\(/.test(line.text);
+    if (!asks || naps.length < 5 || naps.length < calls.length * 0.9 || thread.stacks.length > 1) continue;
+    const own = ownFrame(stack) ?? inner;
+    return {
+      confidence: 0.75,
+      title: `Waits for the lock of an SQLite database that another connection of this very process holds: ${code(held.path ?? '?')}`,
+      summary: `${subject(look, tid, thread)} does nothing but nap in ${code(line.text.trim(), 100)}, as SQLite does while a database is busy; the process itself holds a write lock on ${code(held.path ?? 'it')}, so another of its connections has a transaction open. Inferred: that it is this database that it waits for; connections of one process settle that among themselves.`,
+      evidence: [
+        ...naps.slice(0, 2).map((call) => look.quote(traced.evidenceId, call.at)),
+        look.quote(held.evidenceId, held.at),
+        look.quote(thread.evidenceId, own.at),
+      ],
+      fixes: fixesFor({ database: held.path, mode: 'rollback' }, [], frameName(own)),
+    };
+  }
+  return null;
+};
+
+/** Findings on SQLite databases, surest first. */
+export const sqliteFindings = (look: Look): FindingDraft[] => {
+  const drafts = sqliteWaits(look).map((wait) => draftOf(look, wait));
+  const self = drafts.length > 0 ? null : selfWait(look);
+  return [...drafts, ...(self === null ? [] : [self])].sort((a, b) => b.confidence - a.confidence);
+};
+
+/** Databases that the process has open and that others have locked, or it for writing: what a napping thread may wait for. */
+export const lockedDatabases = (look: Look): LockLine[] => {
+  const seen = look.see(locks);
+  if (!seen.seen) return [];
+  const held = seen.data.locks.filter(
+    (lock) => !lock.waiting && lock.targetFds.length > 0 && (lock.pid !== look.target.pid || lock.mode === 'WRITE'),
+  );
+  return databaseLocks(
+    look,
+    held.map((lock) => ({ ...lock, evidenceId: seen.evidenceId })),
+  );
+};
