@@ -11,6 +11,7 @@ import bisect
 import re
 import struct
 
+from py_read_patterns import Patterns
 from py_read_values import SLOT, NoValue, Values
 from py_read_source import function_lines
 
@@ -113,6 +114,8 @@ class Motion(object):
         self.seen_lines = {}
         self.samples = {}
         self.cut = set()
+        self.patterns = Patterns(self.objects)
+        self.matching = {}
 
     @staticmethod
     def knows(version):
@@ -143,7 +146,7 @@ class Motion(object):
             for depth, frame, code in reversed(parts):
                 where = (thread, depth, frame[2], frame[3], frame[5])
                 self.seen_lines.setdefault(where, []).append(frame[4])
-                self._frame(where, frame[0], code, wanted, depth >= count - NEAR_FRAMES)
+                self._frame(where, frame[0], code, wanted, depth >= count - NEAR_FRAMES, depth == count - 1)
         except StopIteration:
             self.cut.add(thread)
 
@@ -153,7 +156,7 @@ class Motion(object):
             known = self.codes[address] = Code(self.objects, self.version, address)
         return known
 
-    def _frame(self, where, address, code, wanted, near):
+    def _frame(self, where, address, code, wanted, near, innermost):
         objects = self.objects
         locals_at, globals_at, f_locals_at, instruction_at, width = FRAMES[self.version]
         try:
@@ -170,6 +173,10 @@ class Motion(object):
                 self._variable(where, name, pointer, wanted, ATTRIBUTES_DEEP, near)
         for slot, pointer in enumerate(pointers[len(code.slots):]):
             self._stack_slot(where, slot, pointer)
+        call = self.patterns.call(pointers[len(code.slots):]) if innermost else None
+        if call:
+            calls = self.matching.setdefault(where, {})
+            calls[call] = calls.get(call, 0) + 1
         own_locals, = struct.unpack('<Q', head[f_locals_at:f_locals_at + 8])
         own_globals, = struct.unpack('<Q', head[globals_at:globals_at + 8])
         self._named(where, own_globals, code.names, wanted, near)
@@ -250,6 +257,10 @@ class Motion(object):
         still = [name for name, series in known.items() if not series.changes]
         _, depth, function, path, first_line = where
         yield '    frame %d %s  %s  (def at %d)' % (depth, self.token(function), self.token(path), first_line)
+        for call, looks in sorted(self.matching.get(where, {}).items(), key=lambda each: -each[1])[:1]:
+            method, text, kind, length = call
+            yield '      calls %s of pattern %s on %s of %d in %d of %d looks' % (
+                method, '?' if text is None else self.token(text), kind, length, looks, max(each.samples for each in known.values()))
         for first in range(0, len(still), 12):
             yield '      still: %s' % '  '.join(self.token(name) for name in still[first:first + 12])
         for name, series in known.items():

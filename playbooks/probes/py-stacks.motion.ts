@@ -29,6 +29,21 @@ export const MotionVariable = z.object({
 });
 export type MotionVariable = z.infer<typeof MotionVariable>;
 
+/** A call of a compiled regular expression that the innermost frame was in. */
+export const PatternCall = z.object({
+  /** `match`, `search`, `sub`, … */
+  method: z.string(),
+  /** The pattern's text, at most its first 400 characters; null when it could not be read. */
+  pattern: z.string().nullable(),
+  /** Type and length of the text that it is matched with; its content is not read. */
+  subject: z.object({ type: z.string(), length: z.number() }),
+  /** Looks in which it was this call, of those at this frame. */
+  looks: z.number().int(),
+  of: z.number().int(),
+  at: LineNumber,
+});
+export type PatternCall = z.infer<typeof PatternCall>;
+
 export const MotionFrame = z.object({
   /** 0 is the outermost frame. */
   depth: z.number().int(),
@@ -38,6 +53,8 @@ export const MotionFrame = z.object({
   /** What was the same in all looks. */
   still: z.array(z.string()),
   moving: z.array(MotionVariable),
+  /** The call of a compiled regular expression that it was most often in; absent when it was in none. */
+  matching: PatternCall.optional(),
   at: LineNumber,
 });
 export type MotionFrame = z.infer<typeof MotionFrame>;
@@ -59,6 +76,9 @@ export type SourceLine = z.infer<typeof SourceLine>;
 const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
 const HEAD = /^ {2}variables in (\d{1,9}) looks while it ran: (all|some)$/;
 const FRAME = new RegExp(`^ {4}frame (\\d{1,9}) ${NAME} {2}${NAME} {2}\\(def at (\\d{1,9})\\)$`);
+const MATCHING = new RegExp(
+  `^ {6}calls (\\w+) of pattern ${NAME} on (\\w+) of (\\d{1,15}) in (\\d{1,9}) of (\\d{1,9}) looks$`,
+);
 const STILL = new RegExp(`^ {6}still: (${NAME}(?: {2}${NAME})*)$`);
 const MOVING = new RegExp(
   `^ {6}${NAME}: ${NAME}, (\\d{1,9}) changes in (\\d{1,9}) looks, (\\d{1,9}) up, (\\d{1,9}) down, (\\d{1,9}) back(?:, from (\\S+) to (\\S+?))?(?:, of which (\\d{1,9}) rising (\\d{1,9}) falling)?$`,
@@ -85,7 +105,11 @@ export class MotionReading {
   /** Whether the line was one of a motion or of source text, and has been taken in. */
   read(text: string, at: number): boolean {
     return (
-      this.#readFrame(text, at) || this.#readStill(text) || this.#readMoving(text, at) || this.#readSource(text, at)
+      this.#readFrame(text, at) ||
+      this.#readStill(text) ||
+      this.#readMatching(text, at) ||
+      this.#readMoving(text, at) ||
+      this.#readSource(text, at)
     );
   }
 
@@ -110,6 +134,21 @@ export class MotionReading {
     const match = STILL.exec(text);
     if (match === null || this.#frame === null) return false;
     for (const name of (match[1] ?? '').match(new RegExp(NAME, 'g')) ?? []) this.#frame.still.push(unquote(name));
+    return true;
+  }
+
+  #readMatching(text: string, at: number): boolean {
+    const match = MATCHING.exec(text);
+    if (match === null || this.#frame === null) return false;
+    const [, method = '', pattern = '', type = '', length, looks, of] = match;
+    this.#frame.matching = {
+      method,
+      pattern: pattern === '?' ? null : unquote(pattern),
+      subject: { type, length: Number(length) },
+      looks: Number(looks),
+      of: Number(of),
+      at,
+    };
     return true;
   }
 

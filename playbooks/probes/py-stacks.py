@@ -21,7 +21,7 @@ MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets',
            'py_read_offsets_turns', 'py_read_turns')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 REST_MOST = 0.2  # seconds of rest after a look: the first one takes long, as it reads all names
-TURNS_AT = (0.15, 0.85)  # parts of the window after which tasks and greenlets are looked at
+TURNS_AT = (0.1, 0.8)  # parts of the window after which tasks and greenlets are looked at
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
 
 
@@ -46,11 +46,11 @@ def sample(watch, seconds, hertz):
         if not watch.look():
             break
         last = begun
+        rest = min((time.process_time() - busy) * (1 / BUSY_MOST - 1), REST_MOST)
         if turns_at and begun >= turns_at[0]:
             del turns_at[0]
             watch.turns.look()
         now = time.monotonic()
-        rest = min((time.process_time() - busy) * (1 / BUSY_MOST - 1), REST_MOST)
         following = max(following + 1.0 / hertz, now + rest)
         if following > end:
             break
