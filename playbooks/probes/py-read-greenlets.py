@@ -25,7 +25,7 @@ STACK_BEFORE = 48  # bytes by which stack_start, stack_stop, stack_copy and stac
 
 
 class Greenlets(object):
-    """The greenlets of one process. `found` counts those that live; `complete` is False when some were not looked for."""
+    """The greenlets of one process. `complete` is False when some were not looked for."""
 
     def __init__(self, objects, dicts, reader):
         self.objects = objects
@@ -34,26 +34,22 @@ class Greenlets(object):
         self.dicts = dicts
         self.reader = reader
         self.bits = reference_bits(objects.layout)
-        self.found = 0
+        self._stacks = []
         self.complete = True
         self._addresses = None
         self._types = {}
         self._frame_at = None
         self._old = False
 
-    def look(self, modules, threads, most):
-        """The Strands of the greenlets that are not running, at most so many. Raises Torn.
+    def find(self, modules, threads):
+        """(address,) of each of the greenlets that are not running, of threads `threads`. Raises Torn.
 
         Memory is searched the first time; later those that were found then are looked at again.
         """
         if self._addresses is None:
             self._addresses = self._search(modules)
-        heads = self.memory.read_all([(address, 80) for address in self._addresses])
-        living = [(address, head) for address, head in zip(self._addresses, heads) if head]
-        suspended = self._suspended(living)
-        self.found = len(suspended)
-        self.complete = self.complete and len(suspended) <= most
-        return self._strands(suspended[:most], threads)
+        self._stacks = stacks_of(self.memory, threads)
+        return [greenlet[:1] for greenlet in self._suspended(self._addresses)]
 
     def _search(self, modules):
         """Addresses of objects of the greenlet types. Raises Torn."""
@@ -114,8 +110,10 @@ class Greenlets(object):
         except Torn:
             return False
 
-    def _suspended(self, living):
+    def _suspended(self, addresses):
         """(address, type, frame object, stack words, piece) of the greenlets that are suspended in a frame."""
+        heads = self.memory.read_all([(address, 80) for address in addresses])
+        living = [(address, head) for address, head in zip(addresses, heads) if head]
         if self._old:
             holders = [(address, head, address) for address, head in living]
         else:
@@ -148,10 +146,10 @@ class Greenlets(object):
                     counts[at] = counts.get(at, 0) + 1
         return max(counts, key=counts.get) if counts else None
 
-    def _strands(self, suspended, threads):
-        """The Strands, all walked outwards side by side."""
-        strands, places, stacks = [], [], stacks_of(self.memory, threads)
-        for address, kind, frame, stack, piece in suspended:
+    def strands(self, greenlets):
+        """The Strands of greenlets that `find` gave, all walked outwards side by side; `frames` is None when torn."""
+        strands, places = [], []
+        for address, kind, frame, stack, piece in self._suspended([greenlet[0] for greenlet in greenlets]):
             strand = Strand(address, self.objects.type_name(kind))
             strand.frames, strand.pieces = [], [piece]
             strand.ident = stack[0]
@@ -169,7 +167,7 @@ class Greenlets(object):
         for strand in strands:
             if strand.frames is not None:
                 strand.frames.reverse()
-            strand.ident = thread_on(stacks, strand.ident)
+            strand.ident = thread_on(self._stacks, strand.ident)
         return strands
 
     def _outwards(self, places):

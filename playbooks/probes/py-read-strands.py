@@ -9,23 +9,23 @@ class Strand(object):
 
     `awaits`: (type name, address) of what it waits for, or None. `state`: `waiting`, `ready` (its turn comes), `created`
     (not begun) or `running`. `ident` is that of its thread, None when it cannot be told. `pieces`: (address, bytes)
-    that all of this was read from.
+    that all of this was read from. `called`: address of a task's name, 0 for none.
     """
 
-    __slots__ = ('address', 'type', 'name', 'state', 'frames', 'awaits', 'ident', 'pieces', 'shown', 'socket')
+    __slots__ = ('address', 'type', 'called', 'state', 'frames', 'awaits', 'ident', 'pieces', 'shown')
 
     def __init__(self, address, kind):
         self.address = address
         self.type = kind
-        self.name = ''
+        self.called = 0
         self.state = 'waiting'
-        self.frames = self.awaits = self.ident = self.socket = None
+        self.frames = self.awaits = self.ident = None
         self.pieces = []
         self.shown = ()
 
     def wait(self):
         """What is the same as long as it goes on waiting for the same thing in the same place."""
-        return self.name, self.state, self.awaits, tuple(self.frames)
+        return self.state, self.awaits, tuple(self.frames)
 
 
 class Group(object):
@@ -41,8 +41,6 @@ class Group(object):
     def add(self, strand, still):
         self.count += 1
         self.still += still
-        if strand.name and len(self.names) < NAMES_SHOWN:
-            self.names.append(strand.name)
         if len(self.members) < MEMBERS_READ:
             self.members.append(strand)
 

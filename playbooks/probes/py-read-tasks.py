@@ -23,7 +23,7 @@ DEBUG = ('size', 'task_name', 'task_awaited_by', 'task_is_task', 'task_awaited_b
 
 
 class Tasks(object):
-    """The tasks of one process. `found` counts those that are not done, `complete` is False when there were more."""
+    """The tasks of one process. `complete` is False when not all of them could be found."""
 
     def __init__(self, objects, dicts, runtime):
         self.objects = objects
@@ -32,30 +32,26 @@ class Tasks(object):
         self.version = objects.version
         self.dicts = dicts
         self.runtime = runtime
-        self.found = 0
         self.complete = True
         self.suspended = Suspended(objects)
         self._debug = None
         self._loops = {}
-        self._at = None
+        self._at = self._none = None
 
     @staticmethod
     def known(version):
         """Whether tasks of this version can be found: to 3.6 no module shows where they are."""
         return version >= (3, 7)
 
-    def look(self, modules, interpreter, threads, most):
-        """The Strands of the tasks that are not done, at most so many of them. `modules`: sys.modules as (name, address).
+    def find(self, modules, interpreter, threads):
+        """(address, type, whether it is C's) of the tasks that are not done. `modules`: {name: address} of loaded ones.
 
         `threads`: those of the process, with `address` and `ident`. Raises Torn.
         """
         self.complete = True
         native, own = self._natives(list(dict.fromkeys(self._addresses(modules, interpreter, threads))))
-        heads = self._heads(native)
-        heads.extend(self._own_heads(own))
-        self.found = len(heads)
-        self.complete = self.complete and len(heads) <= most
-        return self._strands(heads[:most])
+        return [head[:2] + (True,) for head in self._heads(native)] + \
+            [head[:2] + (False,) for head in self._own_heads(own)]
 
     def _addresses(self, modules, interpreter, threads):
         """Addresses of all tasks, in no order. Raises Torn."""
@@ -168,20 +164,22 @@ class Tasks(object):
                 continue
         return found
 
-    def _strands(self, heads):
+    def strands(self, tasks):
+        """The Strands of tasks as `find` gives them, without those that are done by now; `frames` is None when torn."""
+        heads = self._heads([task[:2] for task in tasks if task[2]])
+        heads.extend(self._own_heads([task[:2] for task in tasks if not task[2]]))
         chains = self.suspended.chains([head[4] for head in heads])
         strands = []
         for (address, kind, loop, waiter, coro, name, pieces), chain in zip(heads, chains):
             strand = Strand(address, self._type_name(kind))
-            strand.name = self._text(name)
+            strand.called = name or 0
             strand.ident = self._loop_ident(loop)
             strand.frames = strand.pieces = None
             if chain.pieces is not None:
                 strand.pieces = pieces + chain.pieces
                 strand.frames = [] if chain.state == RUNNING else chain.frames
                 strand.awaits = chain.leaf or self._waiter(waiter)
-                strand.state = chain.state if chain.state != 'suspended' else 'waiting' if waiter > 4096 and \
-                    not self._is_none(waiter) else 'ready'
+                strand.state = chain.state if chain.state != 'suspended' else 'waiting' if not self._is_none(waiter) else 'ready'
             strands.append(strand)
         return strands
 
@@ -192,18 +190,20 @@ class Tasks(object):
             return '?'
 
     def _is_none(self, address):
-        return self.objects.is_instance(address, 'NoneType')
+        if address and address != self._none and self.objects.is_instance(address, 'NoneType'):
+            self._none = address
+        return not address or address == self._none
 
     def _waiter(self, address):
         try:
-            if not address or self._is_none(address):
+            if self._is_none(address):
                 return None
             return self._type_name(self.objects.type_of(address)), address
         except Torn:
             return None
 
-    def _text(self, address):
-        """A task's name; empty for one that has none, or has not been given one yet (3.12 and later count until asked)."""
+    def name(self, address):
+        """The text of a task's name; empty for one that has none, or has not been given one yet (3.12 and later count until asked)."""
         try:
             if address and self.objects.is_instance(address, 'str'):
                 return self.objects.string(address)

@@ -7,12 +7,14 @@ from py_read_memory import Torn
 from py_read_offsets_turns import TURNS
 from py_read_report import quoted, token
 from py_read_sockets import Sockets
-from py_read_strands import Look, grouped
+from py_read_strands import NAMES_SHOWN, Look, grouped
 from py_read_suspended import CREATED, unchanged
 from py_read_tasks import Tasks
 
 MODULES = ('_asyncio', 'asyncio.tasks', 'greenlet', 'greenlet._greenlet')
-STRANDS_MOST = 5000  # of a kind whose stacks are read
+STRANDS_MOST = 2000  # of a kind whose stacks are read
+AT_ONCE, AT_ONCE_AGAIN = 256, 2
+AGAIN_MOST = 100  # that are read again in a look
 GROUPS_SHOWN = 200
 SOCKET_SECONDS = 0.3
 KINDS = ('asyncio tasks', 'greenlets')
@@ -46,9 +48,9 @@ class Turns(object):
                 self._say('Which tasks asyncio has cannot be told for Python %s.' % self.watch.runtime.version)
             elif 'asyncio.tasks' in modules:
                 tasks = self.tasks.setdefault(interpreter, Tasks(self.objects, self.watch.dicts, self.watch.runtime))
-                self._see(KINDS[0], tasks, lambda: tasks.look(modules, interpreter, threads, STRANDS_MOST))
+                self._see(KINDS[0], tasks, lambda: tasks.find(modules, interpreter, threads))
             if 'greenlet' in modules and KINDS[1] not in self.now:
-                self._see(KINDS[1], self.greenlets, lambda: self.greenlets.look(modules, threads, STRANDS_MOST))
+                self._see(KINDS[1], self.greenlets, lambda: self.greenlets.find(modules, threads))
 
     def _say(self, note):
         if note not in self.watch.notes:
@@ -59,30 +61,46 @@ class Turns(object):
         modules = layout.first('PyInterpreterState.imports.modules', 'PyInterpreterState.modules')
         return self.watch.dicts.values(self.memory.word(interpreter + modules), MODULES)
 
-    def _see(self, kind, reader, read):
+    def _see(self, kind, reader, find):
         """Takes in one look; of sub-interpreters those with tasks are added to each other."""
         try:
-            strands = [strand for strand in read() if strand.frames is not None]
+            things = find()
         except Torn:
             return
-        shown = []
-        for strand in strands:
-            try:
-                strand.shown = self._lines(strand)
-                shown.append((strand, strand.pieces))
-            except Torn:
-                continue
-        # A loop that runs changes them while they are read: what has changed is left out.
+        complete = reader.complete and len(things) <= STRANDS_MOST
+        strands, torn = self._read(reader, things[:STRANDS_MOST], AT_ONCE)
+        # A loop that runs changes them while they are read: what has changed is read again, a few at a time.
+        strands += self._read(reader, torn[:AGAIN_MOST], AT_ONCE_AGAIN)[0]
         changed = self.watch.codes.refresh()
-        strands = [strand for strand in unchanged(self.memory, shown)
-                   if not any(frame[1] in changed for frame in strand.frames)]
+        strands = [strand for strand in strands if not any(frame[1] in changed for frame in strand.frames)]
         earlier = self.now.get(kind)
-        found, complete = reader.found, reader.complete
+        found = len(things)
         if earlier:
             found, complete = found + earlier.found, complete and earlier.complete
             seen = set(earlier.waits)
             strands = earlier.strands + [strand for strand in strands if strand.address not in seen]
         self.now[kind] = Look(kind, found, complete, strands)
+
+    def _read(self, reader, things, at_once):
+        """(the Strands that stood still while they were read, those of `things` that did not)."""
+        read, torn = [], []
+        for first in range(0, len(things), at_once):
+            some = things[first:first + at_once]
+            shown = []
+            for strand in reader.strands(some):
+                if strand.frames is None:
+                    continue
+                try:
+                    strand.shown = self._lines(strand)
+                    shown.append((strand, strand.pieces))
+                except Torn:
+                    continue
+            still = unchanged(self.memory, shown)
+            read.extend(still)
+            if len(still) < len(some):
+                seen = set(strand.address for strand in still)
+                torn.extend(thing for thing in some if thing[0] not in seen)
+        return read, torn
 
     def _lines(self, strand):
         """(function, file, line, first line) of the frames, innermost first. Raises Torn."""
@@ -104,11 +122,19 @@ class Turns(object):
                 for strand in group.members:
                     if time.monotonic() > end:
                         return
-                    found = self.sockets.of(strand.frames)
-                    # Who has gone on meanwhile may have left another's socket there.
-                    if found is not None and found not in group.sockets and \
-                            unchanged(self.memory, [(strand, strand.pieces)]):
-                        group.sockets.append(found)
+                    self._ask(group, strand)
+
+    def _ask(self, group, strand):
+        """Adds to a group what a member is called and which socket it is on, if it stands where it stood."""
+        name, socket = '', None
+        if strand.called and len(group.names) < NAMES_SHOWN:
+            name = next(iter(self.tasks.values())).name(strand.called)
+        socket = self.sockets.of(strand.frames)
+        if (name or socket is not None) and unchanged(self.memory, [(strand, strand.pieces)]):
+            if name:
+                group.names.append(name)
+            if socket is not None and socket not in group.sockets:
+                group.sockets.append(socket)
 
     def report_lines(self, frames):
         """The lines of the report on tasks and greenlets, with so many frames a stack."""

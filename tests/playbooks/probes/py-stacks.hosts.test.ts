@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
-import { everyInterpreter, inDebianRoots, sayWhatIsMissing } from '../../support/every-interpreter.ts';
+import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
 import { interpreters, look, openFiles, own, start, TARGETS, versionOf } from '../../support/py-stacks.ts';
 import { type RunProbeOptions, runProbe, startTimeOf } from '../../support/run-probe.ts';
