@@ -29,9 +29,10 @@ const ageOfQuestion = ({ connection }: Wait, windowSeconds: number): number | nu
 };
 
 /** A young question may still be answered: how sure one can be at the most, by its age and by who was asked. */
-const aged = (sure: Sureness, wait: Wait, windowSeconds: number): Sureness => {
-  const age = ageOfQuestion(wait, windowSeconds);
-  if (age === null) return sure;
+const aged = (sure: Sureness, wait: Wait, windowSeconds: number, silence: number): Sureness => {
+  const atEnd = ageOfQuestion(wait, windowSeconds);
+  if (atEnd === null) return sure;
+  const age = atEnd + silence;
   const { purpose, connection } = wait;
   const database =
     DATABASES.has(connection.peer.port ?? 0) || (purpose.kind === 'answer' && DATABASE_LIBRARIES.test(purpose.library));
@@ -51,16 +52,20 @@ const loopSureness = ({ connection, purpose, timeoutMs, call }: Wait): Sureness 
   return { confidence, inferred };
 };
 
-/** How sure it is that the other side owes something, with the link that was inferred; null when it is no fault at all. */
+/**
+ * How sure it is that the other side owes something, with the link that was inferred; null when it is no fault at all.
+ * `windowSeconds`: how long the window was. `silence`: how many seconds after it packets were watched and none came.
+ */
 export const sureness = (
   wait: Wait,
   view: PythonView | null,
   othersBusy: boolean,
   serves: boolean,
   windowSeconds: number,
+  silence: number,
 ): Sureness | null => {
   const sure = atAnyAge(wait, view, othersBusy, serves);
-  return sure === null || wait.loop ? sure : aged(sure, wait, windowSeconds);
+  return sure === null || wait.loop ? sure : aged(sure, wait, windowSeconds, silence);
 };
 
 const atAnyAge = (wait: Wait, view: PythonView | null, othersBusy: boolean, serves: boolean): Sureness | null => {

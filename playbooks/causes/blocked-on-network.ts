@@ -1,9 +1,11 @@
-import { defineCause } from '../model/index.ts';
+import { defineCause, type FindingDraft } from '../model/index.ts';
 import { type SampledThread, sample } from '../probes/sample.ts';
 import { sockets } from '../probes/sockets.ts';
+import { tcpdump } from '../probes/tcpdump.ts';
 import { connections, listeners } from '../reading/connections.ts';
 import { frameName, pythonThreads } from '../reading/python.ts';
 import { cpuShare, unreadableShare } from '../reading/syscalls.ts';
+import { packetsOf } from './blocked-on-network.packets.ts';
 import { queueBehind } from './blocked-on-network.queue.ts';
 import { loopWaitOf, type Wait, waitOf } from './blocked-on-network.seen.ts';
 import { sureness } from './blocked-on-network.sureness.ts';
@@ -54,22 +56,23 @@ export const blockedOnNetwork = defineCause({
         ? [...direct, ...turns]
         : [loops.find((wait) => wait.main) ?? loops[0] ?? []].flat();
     const queue = queueBehind(look, sampled, waits);
-    const findings = grouped(waits).flatMap((group) => {
+    const findings = grouped(waits).flatMap((group): FindingDraft[] => {
       const [wait] = group;
       if (wait === undefined) return [];
       const others = data.threads.filter((thread) => !group.some((each) => each.thread === thread));
       const busy = (thread: SampledThread) =>
         cpuShare(thread, data.seconds) > 0.02 || (thread.voluntarySwitches ?? 0) > 10;
       const othersBusy = others.some(busy);
+      const packets = packetsOf(look, wait, data.seconds);
+      const crowded = othersBusy || (wait.turn !== undefined && busy(wait.thread));
       const sure =
-        wait.loop && othersBusy
-          ? null
-          : sureness(wait, view, othersBusy || (wait.turn !== undefined && busy(wait.thread)), serves, data.seconds);
+        wait.loop && othersBusy ? null : sureness(wait, view, crowded, serves, data.seconds, packets.silence);
       const draft = sure === null || sure.confidence < 0.3 ? null : draftFor(look, sampled, group, sure);
-      return draft === null ? [] : [draft];
+      return draft === null ? [] : [{ ...draft, evidence: [...draft.evidence, ...packets.quotes] }];
     });
     if (queue !== null) findings.unshift(queue);
-    if (findings.length > 0) return { verdict: 'fires', findings };
+    // A look at packets tells whether the other side says anything at all.
+    if (findings.length > 0) return { verdict: 'fires', findings, wants: [tcpdump.id] };
     const messages = waits.find((wait) => wait.purpose.kind === 'messages');
     if (messages !== undefined && messages.own !== null) {
       return {

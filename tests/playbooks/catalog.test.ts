@@ -25,7 +25,7 @@ describe('the catalog', () => {
   it('holds the playbooks that people are promised, each starting with who it is', async () => {
     const playbooks = await loadPlaybooks([catalogFolder], probes);
     expect([...playbooks.keys()].sort()).toEqual(
-      expect.arrayContaining(['cpu', 'gcore', 'hang', 'locks', 'lsof', 'py-bt', 'strace', 'triage']),
+      expect.arrayContaining(['cpu', 'gcore', 'hang', 'locks', 'lsof', 'py-bt', 'slow', 'strace', 'tcpdump', 'triage']),
     );
     for (const playbook of playbooks.values()) expect(playbook.steps[0]?.probe).toBe('identify');
   });

@@ -53,6 +53,32 @@ describe('fires', () => {
     expect(finding.summary).not.toContain('Inferred');
   });
 
+  it('more surely when packets were watched for longer, and none came', () => {
+    const taken = changedLook(loadLook('blocked-on-network/price_fetcher'), 'sockets', (text) =>
+      text.replace(/lastsnd:\d+/g, 'lastsnd:5000'),
+    );
+    const watched = (packets: string) => {
+      const [first] = taken.evidence;
+      if (first === undefined) throw new Error('no evidence');
+      const stdout = new TextEncoder().encode(packets);
+      return firstFinding(
+        verdictOn(
+          blockedOnNetwork,
+          {
+            recorded: taken.recorded,
+            evidence: [...taken.evidence, { ...first, id: `E${taken.evidence.length + 1}`, probe: 'tcpdump', stdout }],
+          },
+          probes,
+        ),
+      );
+    };
+    const silent = watched('== ports 4000\n== end: captured 0, dropped 0\n');
+    expect(silent.confidence).toBe(0.9);
+    expect(silent.evidence.at(-1)?.text).toBe('== ports 4000');
+    expect(watched('== ports 4000\n').confidence).toBe(0.86);
+    expect(firstFinding(verdictOn(blockedOnNetwork, taken, probes)).confidence).toBe(0.86);
+  });
+
   it('as a hint while a database may still be at a query, more surely when that takes long', () => {
     const asked = (ms: number) =>
       firstFinding(
