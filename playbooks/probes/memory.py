@@ -198,10 +198,12 @@ def number_in(path):
 
 
 def surroundings(pid, group, say):
-    vmstat = dict(re.findall(rb'^(pswpin|pswpout|pgmajfault) (\d+)$', slurp('/proc/vmstat') or b'', re.M))
-    if vmstat:
-        say('host: pages swapped in %s, out %s, major faults %s' % tuple(
-            vmstat.get(name, b'?').decode() for name in (b'pswpin', b'pswpout', b'pgmajfault')))
+    vmstat = {name: int(value) for name, value in re.findall(rb'^(\w+) (\d+)$', slurp('/proc/vmstat') or b'', re.M)}
+    if b'pgmajfault' in vmstat:
+        # What zswap kept in memory, and pages of zeros, come back without a disk and count apart.
+        say('host: pages swapped in %d, out %d, major faults %d' % (
+            sum(vmstat.get(name, 0) for name in (b'pswpin', b'zswpin', b'swpin_zero')),
+            sum(vmstat.get(name, 0) for name in (b'pswpout', b'zswpout', b'swpout_zero')), vmstat[b'pgmajfault']))
     info = dict(re.findall(rb'^(SwapTotal|SwapFree|MemTotal|MemAvailable):\s+(\d+) kB$', slurp('/proc/meminfo') or b'', re.M))
     if info:
         say('host memory: total %s, available %s, swap %s, swap free %s' % tuple(

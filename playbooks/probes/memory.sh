@@ -60,8 +60,10 @@ reading() {
   fields || gone
   echo "$1 counters: $(status counters)"
   echo "$1 faults: minor $minor, major $major"
-  awk -v label="$1" '/^(pswpin|pswpout|pgmajfault) / { v[$1] = $2 }
-    END { if ("pgmajfault" in v) printf "%s host: pages swapped in %s, out %s, major faults %s\n", label, "pswpin" in v ? v["pswpin"] : "?", "pswpout" in v ? v["pswpout"] : "?", v["pgmajfault"] }' /proc/vmstat 2>/dev/null
+  awk -v label="$1" '/^(pswpin|zswpin|swpin_zero) / { in_ += $2 }
+    /^(pswpout|zswpout|swpout_zero) / { out += $2 }
+    $1 == "pgmajfault" { major = $2; seen = 1 }
+    END { if (seen) printf "%s host: pages swapped in %.0f, out %.0f, major faults %.0f\n", label, in_, out, major }' /proc/vmstat 2>/dev/null
   awk -v label="$1" '/^(MemTotal|MemAvailable|SwapTotal|SwapFree):/ { v[$1] = $2 }
     function of(name) { return (name in v) ? v[name] : "?" }
     END { printf "%s host memory: total %s, available %s, swap %s, swap free %s\n", label, of("MemTotal:"), of("MemAvailable:"), of("SwapTotal:"), of("SwapFree:") }' /proc/meminfo 2>/dev/null

@@ -27,13 +27,18 @@ export function whyNoMemoryCgroup(): string | null {
   }
 }
 
-/** Makes one with a limit in bytes. Throws where `whyNoMemoryCgroup` says why. */
-export function makeMemoryCgroup(limitBytes: number): MemoryCgroup {
+/**
+ * Makes one with a limit in bytes. What is beyond it is killed for, and goes to swap only with `swap`, wherever the machine
+ * has any. Throws where `whyNoMemoryCgroup` says why.
+ */
+export function makeMemoryCgroup(limitBytes: number, { swap = false } = {}): MemoryCgroup {
   const v1 = existsSync(join(V1, 'memory.limit_in_bytes'));
   const name = `straceback-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const folder = join(v1 ? V1 : V2, name);
   mkdirSync(folder);
   writeFileSync(join(folder, v1 ? 'memory.limit_in_bytes' : 'memory.max'), String(limitBytes));
+  const swapLimit = join(folder, v1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max');
+  if (!swap && existsSync(swapLimit)) writeFileSync(swapLimit, v1 ? String(limitBytes) : '0');
   return {
     path: `/${name}`,
     add: (pid) => writeFileSync(join(folder, 'cgroup.procs'), String(pid)),
