@@ -1,0 +1,217 @@
+import { defineCause, type FindingDraft, type Look, type Quote, type Verdict } from '../model/index.ts';
+import { coreStacks } from '../probes/core-stacks.ts';
+import { coredumps } from '../probes/coredumps.ts';
+import { identify } from '../probes/identify.ts';
+import { kernelLog } from '../probes/kernel-log.ts';
+import { logTail } from '../probes/log-tail.ts';
+import { strace } from '../probes/strace.ts';
+import { type Anatomy, anatomyOf } from '../reading/crash-core.ts';
+import { type Crashes, crashesOf, type Death, type Tie } from '../reading/crashes.ts';
+import { signalName } from '../reading/signals.ts';
+import { code, duration, list } from '../reading/text.ts';
+import {
+  baseName,
+  bySignals,
+  coreFix,
+  coreQuotes,
+  deathQuotes,
+  faultHandlerFix,
+  howOften,
+  mismatch,
+  packageFix,
+  placeOf,
+  pythonPlace,
+  stormFix,
+  theDead,
+  whoDied,
+} from './native-crash.texts.ts';
+
+/** A crash longer ago than this is history and no headline. */
+const RECENT_SECONDS = 24 * 3600;
+
+/** How sure it is that a death was one of the family's, before anything is known of its place. */
+const TIED: Readonly<Record<Tie, number>> = { trace: 0.85, core: 0.85, log: 0.8, layout: 0.8, restart: 0.6 };
+const TIES = ['trace', 'core', 'log', 'layout', 'restart'] as const;
+
+const strongest = (deaths: readonly Death[]): Tie =>
+  TIES.find((tie) => deaths.some((death) => death.ties.includes(tie))) ?? 'restart';
+
+/** The shared object in which it happened, as far as cores and the kernel tell without opening a core. */
+const objectOf = (crashes: Crashes, anatomy: Anatomy | null): string | null => {
+  if (anatomy !== null) return anatomy.foreign?.object ?? anatomy.frames[0]?.object ?? null;
+  const inCore = crashes.deaths.findLast((death) => death.core?.crashedIn)?.core?.crashedIn?.path;
+  return inCore ?? crashes.deaths.findLast((death) => death.fault !== null)?.fault?.name ?? null;
+};
+
+const whereText = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): string => {
+  if (anatomy !== null) {
+    const place = placeOf(anatomy);
+    const python = pythonPlace(anatomy);
+    const deep =
+      anatomy.moment === 'recursion' ? ' The stack was full: Python functions called each other without an end.' : '';
+    const native = place === null ? `The C stack in the core could not be read: ${anatomy.data.nativeWhy}.` : '';
+    const above =
+      python === null
+        ? ` The Python stack could not be read: ${anatomy.data.pythonWhy ?? 'the dead thread had none'}.`
+        : ` The Python line above it is ${python}.`;
+    return `${place === null ? native : `The newest core shows the crash in ${place}, in ${code(object ?? '', 240)}.`}${above}${deep}${mismatch(anatomy)}`;
+  }
+  const fault = crashes.deaths.findLast((death) => death.fault !== null)?.fault ?? null;
+  const offset = fault?.offset ?? null;
+  if (object !== null) {
+    const at = fault?.name === object && offset !== null ? ` at offset ${offset}` : '';
+    return `The code that crashed was in ${code(object, 240)}${at}; its function and the Python line are not known without opening a core.`;
+  }
+  return 'In which extension it happened is not known: there is no core, and the kernel’s log does not tell.';
+};
+
+const titleOf = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): string => {
+  const place = anatomy === null ? null : placeOf(anatomy);
+  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const where = place !== null ? ` in ${place}` : object !== null ? ` in ${code(baseName(object), 100)}` : '';
+  return `${whoDied(crashes)} die ${bySignals(crashes.deaths)}${where}${python === null ? '' : `, called from ${python}`}`;
+};
+
+const confidenceOf = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): number => {
+  const last = Math.max(...crashes.deaths.map((death) => death.time ?? crashes.now));
+  if (crashes.now - last > RECENT_SECONDS) return 0.45;
+  const tie = strongest(crashes.deaths);
+  const predecessor = crashes.role === 'predecessor' ? 0.05 : 0;
+  if (anatomy !== null && anatomy.frames.length > 0) {
+    return (anatomy.own !== null || anatomy.foreign !== null ? 0.95 : 0.9) - predecessor;
+  }
+  // Without a stack the extension's function is not known.
+  return Math.min(0.85, TIED[tie] + (object !== null && tie !== 'restart' ? 0.03 : 0)) - predecessor;
+};
+
+const findingOf = (look: Look, crashes: Crashes, anatomy: Anatomy | null): FindingDraft => {
+  const object = objectOf(crashes, anatomy);
+  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const tie = strongest(crashes.deaths);
+  const inferred = [
+    ...(tie === 'restart'
+      ? [
+          'that the dead one was of this family: it had the same name, died in an extension that this process has loaded too, and one of the family started right after it',
+        ]
+      : []),
+    ...(anatomy === null && object === null ? ['which extension did it: that is not known yet'] : []),
+    ...(crashes.role === 'predecessor' ? ['that what died was this process’s predecessor'] : []),
+  ];
+  const confidence = confidenceOf(crashes, anatomy, object);
+  const quotes: Quote[] = [
+    ...(anatomy === null ? [] : coreQuotes(look, anatomy)),
+    ...deathQuotes(look, crashes.deaths, anatomy === null ? 4 : 2, anatomy),
+  ];
+  const noCore = coreFix(look, crashes, anatomy);
+  return {
+    confidence,
+    title: titleOf(crashes, anatomy, object),
+    summary:
+      `${whoDied(crashes)} died ${bySignals(crashes.deaths)} ${howOften(crashes)}: ${theDead(crashes.deaths)}. ` +
+      `${whereText(crashes, anatomy, object)} Requests that such a worker was serving get no answer (502 from a proxy).` +
+      (confidence < 0.9 && inferred.length > 0 ? ` Inferred: ${list(inferred)}.` : ''),
+    evidence: [...quotes, look.quote(crashes.who.evidenceId, 2)].slice(0, 7),
+    fixes: [
+      ...(noCore === null ? [] : [noCore]),
+      ...(object === null || !object.startsWith('/') ? [] : [packageFix(object, crashes, anatomy)]),
+      stormFix(python),
+      ...(anatomy === null ? [faultHandlerFix(crashes)] : []),
+    ],
+    ...relatedOf(crashes),
+  };
+};
+
+/** The master, when a worker was asked about: it sees all deaths. */
+export const relatedOf = (crashes: Crashes): Pick<FindingDraft, 'related'> => {
+  const parent = crashes.who.data.parent;
+  return crashes.role !== 'sibling' || parent === null
+    ? {}
+    : { related: [{ pid: parent.pid, why: 'the master that sees its workers die and starts new ones' }] };
+};
+
+/** Children of the same make that are much younger than their master: somebody is being replaced. */
+const churns = (crashes: Crashes): boolean => {
+  const { children, ageSeconds, command } = crashes.who.data;
+  return (
+    ageSeconds >= 1 &&
+    children.some(
+      (child) => child.command === command && (child.ageSeconds ?? ageSeconds) < Math.min(60, ageSeconds / 3),
+    )
+  );
+};
+
+const nothingSeen = (look: Look, crashes: Crashes): Verdict => {
+  const trace = look.see(strace);
+  const open = [
+    ...(look.see(coredumps).seen ? [] : [coredumps.id]),
+    ...(look.see(logTail).seen ? [] : [logTail.id]),
+    ...(look.see(kernelLog).seen ? [] : [kernelLog.id]),
+  ];
+  const clean = crashes.otherEnds.filter((end) => end.status !== null);
+  const killed = crashes.otherEnds.filter((end) => end.signal !== null);
+  if (trace.seen && crashes.otherEnds.length > 0) {
+    const ends = [
+      ...(clean.length > 0
+        ? [`${clean.length} by exit (status ${list([...new Set(clean.map((end) => `${end.status}`))])})`]
+        : []),
+      ...(killed.length > 0
+        ? [`${killed.length} by ${list([...new Set(killed.map((end) => signalName(end.signal ?? 0)))])}`]
+        : []),
+    ];
+    return { verdict: 'clear', why: `its children ended ${list(ends)} while it was traced, none by a crash` };
+  }
+  if (open.length === 3)
+    return {
+      verdict: 'cannot-tell',
+      why: 'neither cores nor logs nor the kernel’s log were seen',
+      wants: open,
+    };
+  const dumps = look.see(coredumps);
+  const unread = dumps.seen ? dumps.data.unread.filter((each) => crashes.now - each.written < RECENT_SECONDS) : [];
+  if (unread.length > 0 && look.see(coreStacks).seen === false && (mayHaveCore(look) || !trace.seen)) {
+    return {
+      verdict: 'cannot-tell',
+      why: `${code(unread[0]?.path ?? '', 200)} may be a core of its family, and could not be read: ${unread[0]?.why ?? ''}`,
+      wants: mayHaveCore(look) ? [coreStacks.id, strace.id] : [strace.id],
+    };
+  }
+  if (churns(crashes) && !trace.seen) {
+    return {
+      verdict: 'cannot-tell',
+      why: `its workers are replaced (the youngest is ${duration(Math.min(...crashes.who.data.children.flatMap((child) => child.ageSeconds ?? [])))} old), and no log, core or kernel message says how they end; a trace of the master would`,
+      wants: [strace.id],
+    };
+  }
+  const missing = open.length === 0 ? '' : ` (not seen: ${list(open)})`;
+  return { verdict: 'clear', why: `no core, log line or kernel message tells of a crash in its family${missing}` };
+};
+
+/** Whether a core may be there to be opened; it is not looked for again when it was, nor where cores are switched off. */
+export const mayHaveCore = (look: Look): boolean => {
+  const opened = look.see(coreStacks);
+  if (opened.seen || (opened.reason !== 'not-run' && opened.reason !== 'not-needed')) return false;
+  const dumps = look.see(coredumps);
+  if (!dumps.seen) return true;
+  // One that is just being written over by the next crash may not have been seen.
+  const { cores, pattern, limits } = dumps.data;
+  return cores.length > 0 || (!pattern.text.startsWith('|') && limits.some((limit) => limit.soft !== 0));
+};
+
+/** Workers of a master, or the process before this one, end by a fault in native code. */
+export const nativeCrash = defineCause({
+  id: 'native-crash',
+  title: 'Workers crash in native code',
+  needs: [identify],
+  explains: ['zombie-children'],
+  judge: (look) => {
+    const crashes = crashesOf(look);
+    if (crashes === null)
+      return { verdict: 'cannot-tell', why: 'who the process is was not seen', wants: [identify.id] };
+    if (crashes.deaths.length === 0) return nothingSeen(look, crashes);
+    const anatomy = anatomyOf(look);
+    // A trace is of use where only a restart ties the dead to this family.
+    const unsure = strongest(crashes.deaths) === 'restart';
+    const wants = mayHaveCore(look) ? [coreStacks.id] : unsure ? [strace.id] : [];
+    return { verdict: 'fires', findings: [findingOf(look, crashes, anatomy)], wants };
+  },
+});

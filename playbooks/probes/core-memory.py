@@ -1,0 +1,101 @@
+"""The memory of a process that has died, out of its core file, in the shape in which py-read-memory.py gives a live one's.
+
+Pages that the kernel leaves out of cores because files hold them (core(5), coredump_filter) are read from those files, as
+long as their build ids still are those of the files that were mapped.
+"""
+import errno
+import os
+
+from core_elf import build_id_of
+from py_read_memory import LARGEST_READ, Memory, Torn, Unreadable
+
+
+class CoreMapping(object):
+    """One mapping of the process, as py_read_memory.Mapping has it. `inode`: that of the file now at its path, or 0."""
+
+    __slots__ = ('start', 'end', 'flags', 'offset', 'device', 'inode', 'path')
+
+    def __init__(self, start, end, flags, offset, inode, path):
+        self.start, self.end, self.flags, self.offset = start, end, flags, offset
+        self.device, self.inode, self.path = b'core', inode, path
+
+
+class CoreMemory(Memory):
+    """The memory in a core_elf.Core; `pid` is a live process that sees the same files (its root is used)."""
+
+    def __init__(self, core, pid):
+        self.core = core
+        self.pid = pid
+        self.reads = 0
+        self._vector = None
+        self._files = {}
+        self._mappings = self._all_mappings()
+
+    def _all_mappings(self):
+        found = []
+        for start, end, _, _, bits in self.core.segments:
+            flags = ''.join(letter if bits & bit else '-' for letter, bit in (('r', 4), ('w', 2), ('x', 1))) + 'p'
+            file = self.core.file_at(start)
+            if file is None:
+                found.append(CoreMapping(start, end, flags, 0, 0, b''))
+            else:
+                found.append(CoreMapping(start, end, flags, file.offset + start - file.start, self._inode(file.path), file.path))
+        return found
+
+    def _inode(self, path):
+        """Inode of the file at the path, when it is the one that was mapped; else a number that no file has."""
+        fd = self._file(path)
+        return os.fstat(fd).st_ino if fd is not None else -1 - list(self._files).index(path)
+
+    def _file(self, path):
+        """A descriptor of the file that was mapped from a path, or None when another one is there now."""
+        if path not in self._files:
+            self._files[path] = None
+            # Most of what is mapped (locales, data) is never asked for, and has no build id to be compared.
+            there = b'/proc/%d/root' % self.pid + path
+            was = self.core.build_id(path)
+            if was is not None and was == build_id_of(there):
+                try:
+                    self._files[path] = os.open(there, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                except OSError:
+                    pass
+        return self._files[path]
+
+    def read(self, address, size):
+        """`size` bytes at `address`. Raises Torn when neither the core nor a file has them."""
+        if not 0 < address < 1 << 63 or not 0 < size <= LARGEST_READ:
+            raise Torn('no such address')
+        self.reads += 1
+        data = self.core.read(address, size)
+        while len(data) < size:
+            more = self._further(address + len(data), size - len(data))
+            if not more:
+                raise Torn('not in the core')
+            data += more
+        return data
+
+    def _further(self, address, size):
+        data = self.core.read(address, size)
+        if data:
+            return data
+        file = self.core.file_at(address)
+        fd = self._file(file.path) if file is not None else None
+        if fd is None:
+            return b''
+        return os.pread(fd, min(size, file.end - address), file.offset + address - file.start)
+
+    def check_alive(self, address):
+        """Nothing can happen to it any more."""
+
+    def gone(self):
+        return Unreadable('failed', os.strerror(errno.EIO))
+
+    def is_kernel_thread(self):
+        return False
+
+    def maps(self):
+        return self._mappings
+
+    def thread_ids(self):
+        """The threads' ids as the process itself knew them."""
+        return [thread.tid for thread in self.core.threads]

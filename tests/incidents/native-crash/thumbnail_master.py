@@ -1,0 +1,68 @@
+"""A pre-fork service: workers make thumbnails of what lies in their inbox; one upload in eight is no picture at all.
+
+Usage: thumbnail_master.py [cores]. The master starts a new worker for each that ends; it keeps no log.
+"""
+import os
+import random
+import resource
+import sys
+import time
+
+import thumbs
+
+
+class Inbox:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def uploads(self):
+        while True:
+            yield b'' if self.random.random() < 0.125 else bytes(self.random.randrange(1, 256) for _ in range(64))
+
+
+class Thumbnailer:
+    def __init__(self):
+        self.made = 0
+
+    def make(self, upload):
+        self.made += 1
+        return thumbs.scale(upload)
+
+
+def serve(seed):
+    thumbnailer = Thumbnailer()
+    for upload in Inbox(seed).uploads():
+        thumbnailer.make(upload)
+        time.sleep(0.02)
+
+
+def spawn(seed):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            serve(seed)
+        finally:
+            os._exit(1)
+    return pid
+
+
+def main():
+    if 'cores' in sys.argv[1:]:
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    else:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))
+    workers = {spawn(number) for number in range(2)}
+    lost = 0
+    while True:
+        pid, status = os.wait()
+        workers.discard(pid)
+        lost += 1
+        time.sleep(0.2)
+        workers.add(spawn(100 + lost))
+        if lost == 3:
+            print('standing', os.getpid(), flush=True)
+        elif lost < 40:
+            print('lost', pid, status, flush=True)
+
+
+main()
