@@ -5,24 +5,27 @@ import type { BotContext } from '../context.ts';
 import { SlackRefused } from '../slack/errors.ts';
 import type { Content } from '../slack/shapes.ts';
 import { attachFiles } from './files.ts';
-import { failureContent, firstMark, reportContent, sentenceContent } from './first-message.ts';
+import { failureContent, reportContent, sentenceContent } from './first-message.ts';
 import { postOnce } from './post-once.ts';
 import { renderReport } from './render.ts';
+import { showing } from './showing.ts';
 
 /** Slack's words for a message that it does not like for what it holds. */
 const ABOUT_CONTENT = /^(?:invalid_blocks|msg_blocks_too_long|msg_too_long|invalid_attachments)/;
 
 type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
 
-/** Edits the first message to its final state. One that cannot be edited any more (deleted) is no reason to stop. */
+/** Edits the message that shows the look to its final state. One that cannot be edited any more (deleted) is no reason to stop. */
 const finish = async (request: Request, origin: SlackOrigin, content: Content, bot: BotContext): Promise<void> => {
-  const { channel, threadTs: ts } = origin;
-  const edited = { channel, ts, requestId: request.id, requestedAt: request.requestedAt };
+  const { at, mark, edited } = showing(request, origin);
   try {
-    await bot.queue.turns.final(edited, () => bot.slack.edit({ channel, ts }, content, firstMark(request), 'wait'));
+    await bot.queue.turns.final(edited, () => bot.slack.edit(at, content, mark, 'wait'));
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
-    bot.log.warn({ requestId: request.id, channel, code: error.code }, 'first message cannot be edited');
+    bot.log.warn(
+      { requestId: request.id, channel: at.channel, code: error.code },
+      'message of the look cannot be edited',
+    );
   }
 };
 

@@ -17,7 +17,7 @@ import {
   spans,
 } from './rich-text.ts';
 
-/** What the first message of a thread needs to know of the request that it shows. */
+/** What the message that shows a look needs to know of the request that it shows. */
 export type Asked = Omit<Request, 'origin'>;
 
 const SIGNS = { fault: '🔴', healthy: '🟢', unclear: '🟡' } as const;
@@ -36,10 +36,13 @@ const bar = (percent: number): string => {
   return `${'▰'.repeat(full)}${'▱'.repeat(BAR - full)}`;
 };
 
-/** What the first message is recognised by, and what a follow-up in its thread reads the request from. */
-export const firstMark = (request: Asked): Mark => ({
+/** The message that shows a look: `first` opens its thread, `look` is a reply in it. */
+export type ShowingPart = 'first' | 'look';
+
+/** What such a message is recognised by, and what a follow-up in its thread reads the request from. */
+export const showingMark = (request: Asked, part: ShowingPart): Mark => ({
   request_id: request.id,
-  part: 'first',
+  part,
   host: request.host,
   pid: request.pid,
   playbook: request.playbook,

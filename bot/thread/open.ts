@@ -4,7 +4,7 @@ import { leftOut } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import { SlackRefused } from '../slack/errors.ts';
 import { refusalSentence } from '../slack/refusals.ts';
-import { firstMark, openingContent } from './first-message.ts';
+import { openingContent, showingMark } from './first-message.ts';
 import { postOnce } from './post-once.ts';
 
 /** An opening that could not be done for this long is given up: nobody expects its thread any more. */
@@ -40,7 +40,7 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
   let threadTs: string;
   try {
     const place = { channel, since: request.requestedAt };
-    threadTs = await postOnce(slack, me.botId, place, content, firstMark(request), attempt);
+    threadTs = await postOnce(slack, me.botId, place, content, showingMark(request, 'first'), attempt);
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
     log.warn({ requestId: request.id, channel, code: error.code }, 'thread refused by Slack');

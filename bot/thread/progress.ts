@@ -1,7 +1,8 @@
 import type { ProgressMessage } from '../../infra/queue/messages.ts';
 import { type Throttle, throttle } from '../../infra/queue/throttle.ts';
 import type { BotContext } from '../context.ts';
-import { firstMark, progressContent } from './first-message.ts';
+import { progressContent } from './first-message.ts';
+import { showing } from './showing.ts';
 
 const EVERY_MS = 1_000;
 /** Looks whose progress is kept apart at once; with more, the oldest starts anew, which costs an edit. */
@@ -19,11 +20,10 @@ export const progressShow = ({ slack, queue, log }: BotContext): ProgressShow =>
   const edit = async ({ request, progress, order }: ProgressMessage): Promise<void> => {
     const { origin } = request;
     if (origin.kind !== 'slack') return;
-    const { channel, threadTs: ts, user } = origin;
-    const edited = { channel, ts, requestId: request.id, requestedAt: request.requestedAt };
+    const { at, mark, edited } = showing(request, origin);
     try {
       await queue.turns.progress(edited, order, () =>
-        slack.edit({ channel, ts }, progressContent(request, user, progress), firstMark(request), 'skip'),
+        slack.edit(at, progressContent(request, origin.user, progress), mark, 'skip'),
       );
     } catch (error) {
       log.debug({ requestId: request.id, error: String(error) }, 'progress not shown');

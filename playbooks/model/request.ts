@@ -30,6 +30,8 @@ export const Origin = z.discriminatedUnion('kind', [
     user: z.string(),
     /** The first message of the thread, which shows progress and later the report. */
     threadTs: z.string(),
+    /** The message of the thread that shows this look; the first one when absent. */
+    messageTs: z.string().optional(),
     /** `follow-up` when a reply in the thread asked, `command` when the slash command did. */
     via: z.enum(['command', 'follow-up']),
   }),

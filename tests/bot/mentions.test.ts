@@ -80,6 +80,61 @@ test('an event that comes twice, or whose acknowledgement is lost, is done once'
   expect(replies.filter((text) => text.includes('Looking again'))).toHaveLength(1);
 });
 
+test('a tool is run on the thread’s process, shown by a message of its own, and the first one keeps what it says', async () => {
+  const { slack, ts, asked, place, queue } = await thread();
+  const before = shown(threadsIn(slack, 'ops')[0]);
+  slack.events.repeat(1);
+  slack.user('alice').say('@straceback strace 7', place);
+  await slack.waitFor(() => filesIn(slack, ts).length === 2, { timeoutMs: 30_000, what: 'the files of the trace' });
+  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  expect(asked).toHaveLength(2);
+  expect(asked[1]).toMatchObject({ host: 'web-7', pid: 6325, playbook: 'strace', windowSeconds: 7 });
+  const origin = asked[1]?.origin;
+  const messageTs = origin?.kind === 'slack' ? origin.messageTs : undefined;
+  expect(origin).toMatchObject({ threadTs: ts, user: slack.user('alice').id, via: 'follow-up' });
+  const showing = slack.thread('ops', ts).find((message) => message.ts === messageTs);
+  expect(shown(showing)).toMatch(/^🔴/u);
+  expect(shown(threadsIn(slack, 'ops')[0])).toBe(before);
+  expect(slack.thread('ops', ts).filter((message) => shown(message).startsWith('🔴'))).toHaveLength(2);
+});
+
+test.each([
+  ['strace on web-8 77', { host: 'web-8', pid: 77, playbook: 'strace' }],
+  ['strace 3 on web-8 77', { host: 'web-8', pid: 77, playbook: 'strace', windowSeconds: 3 }],
+  ['diagnose 7001', { host: 'web-7', pid: 7001, playbook: 'triage' }],
+  ['diagnose 7001 strace 2', { host: 'web-7', pid: 7001, playbook: 'strace', windowSeconds: 2 }],
+])('%s looks at another process in the same thread', async (words, understood) => {
+  const { slack, ts, asked, place } = await thread();
+  slack.user('bob').say(`@straceback ${words}`, place);
+  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
+  expect(asked[1]).toMatchObject(understood);
+  expect(asked[1]?.origin).toMatchObject({ threadTs: ts });
+});
+
+test.each([
+  ['gcore', 'I may not do that here'],
+  ['strace 900', 'I can look for 0.5 to 60 seconds'],
+  ['strace on web-8', 'Which process? After'],
+  ['strace on nohost 7', 'I know no host called'],
+  ['diagnose', 'Which process on'],
+  ['diagnose ; reboot', 'is not a process id'],
+])('%s is answered with what to do, and nothing is run', async (words, answer) => {
+  const { slack, ts, asked, place } = await thread();
+  slack.user('bob').say(`@straceback ${words}`, place);
+  await reply(slack, 'ops', ts, answer);
+  expect(asked).toHaveLength(1);
+});
+
+test('outside of a thread a tool asks for a process, and runs on one that is named', async () => {
+  const { slack, asked } = await thread();
+  const bare = slack.user('bob').say('@straceback strace', { channel: 'ops' });
+  await reply(slack, 'ops', bare.ts, 'Which process?');
+  const named = slack.user('bob').say('@straceback strace on web-8 77', { channel: 'ops' });
+  await reply(slack, 'ops', named.ts, '77 on web-8');
+  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
+  expect(asked[1]).toMatchObject({ host: 'web-8', pid: 77, origin: { threadTs: named.ts } });
+});
+
 test.each([
   ['help', 'Mention me in this thread with one of these.'],
   ['', 'Mention me in this thread with one of these.'],

@@ -1,0 +1,17 @@
+import type { Origin, Request } from '../../playbooks/model/index.ts';
+import type { Mark } from '../slack/shapes.ts';
+import { showingMark } from './first-message.ts';
+
+type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
+
+/** The message that shows a look: where it is, what it is recognised by, and what its edits are ordered by. */
+export const showing = (request: Request, origin: SlackOrigin) => {
+  const { channel, threadTs, messageTs } = origin;
+  const ts = messageTs ?? threadTs;
+  const mark: Mark = showingMark(request, messageTs === undefined ? 'first' : 'look');
+  return {
+    at: { channel, ts },
+    mark,
+    edited: { channel, ts, requestId: request.id, requestedAt: request.requestedAt },
+  };
+};
