@@ -58,21 +58,22 @@ class Patterns(object):
             return None
         if method not in METHODS:
             return None
-        subject = self._subject(arguments[:ARGUMENTS])
-        return subject and (method, self._text(compiled)) + subject
+        texts = self._texts(arguments[:ARGUMENTS])
+        # A replacement comes before the subject, unless it is a function.
+        return (method, self._text(compiled)) + (texts[:2][-1] if 'sub' in method else texts[0]) if texts else None
 
-    def _subject(self, arguments):
-        """Type and length of the longest text among the arguments: a replacement may come before it."""
-        best = None
+    def _texts(self, arguments):
+        """Type and length of each text among the arguments."""
+        found = []
         for pointer in arguments:
             try:
                 kind = self.objects.type_of(pointer)[0] if pointer else None
                 length = self.objects.number(pointer + 16) if kind in SUBJECTS else -1
             except NoValue:
                 continue
-            if 0 <= length < SUBJECT_MOST and (best is None or length > best[1]):
-                best = kind, length
-        return best
+            if 0 <= length < SUBJECT_MOST:
+                found.append((kind, length))
+        return found
 
     def _text(self, compiled):
         if compiled not in self.texts:
