@@ -1,0 +1,251 @@
+import { defineCause, type FindingDraft, type Fix, type Look, type Verdict } from '../model/index.ts';
+import { identify } from '../probes/identify.ts';
+import { type Mount, type MountsData, mounts, type StoredFile } from '../probes/mounts.ts';
+import { sample } from '../probes/sample.ts';
+import { strace } from '../probes/strace.ts';
+import { failedCalls, type Refused } from '../reading/descriptors.ts';
+import { nappingThreads } from '../reading/lock-waits.ts';
+import { frameName, ownFrame, pythonThreads, threadName, threadOf } from '../reading/python.ts';
+import { bytes, code, count, list, percent, shellCommand } from '../reading/text.ts';
+
+const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);
+/** Calls that store something; the same errors mean other things elsewhere (inotify_add_watch, seccomp, bpf). */
+const STORES =
+  /^(write|writev|pwrite64|pwritev2?|ftruncate(64)?|truncate(64)?|fallocate|fsync|fdatasync|sync_file_range|close|openat2?|open|creat|mkdir(at)?|mknod(at)?|link(at)?|symlink(at)?|rename(at2?)?|sendfile(64)?|copy_file_range|splice|msync|setxattr|fsetxattr)$/;
+/** What root alone may still use does not help others; and the last few blocks are the file system's own. */
+const LITTLE = 64 * 1024;
+
+/** What a file system has run out of for this process; null when it has not. */
+const lacking = (mount: Mount, root: boolean): 'blocks' | 'inodes' | null => {
+  const { space } = mount;
+  if (space === null || space.bytes === 0) return null;
+  if (space.inodes > 0 && space.inodesFree === 0) return 'inodes';
+  return (root ? space.free : space.available) < Math.min(LITTLE, space.bytes * 0.01) ? 'blocks' : null;
+};
+
+interface Full {
+  readonly mount: Mount;
+  readonly lacks: 'blocks' | 'inodes';
+  readonly evidenceId: string;
+}
+
+const fullMounts = (look: Look): Full[] => {
+  const seen = look.see(mounts);
+  const who = look.see(identify);
+  if (!seen.seen) return [];
+  const root = who.seen && who.data.uid === 0;
+  return seen.data.mounts.flatMap((mount) => {
+    const lacks = lacking(mount, root);
+    return lacks === null ? [] : [{ mount, lacks, evidenceId: seen.evidenceId }];
+  });
+};
+
+/** The path that a traced call is about: of its descriptor, or its own; null when it shows none. */
+const pathOf = (call: Refused): string | null =>
+  /^\d+<(\/[^>]*)>/.exec(call.args)?.[1]?.replace(/\(deleted\)$/, '') ??
+  /"((?:[^"\\]|\\.)*)"/.exec(
+    /^(open|creat|mkdir|mknod|link|symlink|rename|truncate)/.test(call.name) ? call.args : '',
+  )?.[1] ??
+  null;
+
+/** The mount that a path is on: the one with the longest point above it. */
+const mountOf = (data: MountsData, path: string | null): Mount | null =>
+  path === null
+    ? null
+    : ([...data.mounts]
+        .filter(({ point }) => path === point || path.startsWith(point === '/' ? '/' : `${point}/`))
+        .sort((a, b) => b.point.length - a.point.length)[0] ?? null);
+
+const spaceWords = (mount: Mount): string => {
+  const { space } = mount;
+  if (space === null) return '';
+  const inodes = space.inodes === 0 ? '' : `, ${space.inodesFree} of ${space.inodes} inodes free`;
+  return `${bytes(space.available)} of ${bytes(space.bytes)} available (${percent(space.available / Math.max(1, space.bytes))})${inodes}`;
+};
+
+const mountWords = (mount: Mount): string =>
+  `${code(mount.point)} (${code(mount.kind, 20)} from ${code(mount.source, 60)})`;
+
+/** The process's own files on a file system, those that take most first. */
+const ownFiles = (data: MountsData | null, mount: Mount | null): StoredFile[] =>
+  data === null || mount === null
+    ? []
+    : data.files
+        .filter((file) => file.mount === mount.point && (file.stored ?? 0) > 0)
+        .sort((a, b) => (b.stored ?? 0) - (a.stored ?? 0));
+
+const fixesOf = (
+  look: Look,
+  mount: Mount | null,
+  inodes: boolean,
+  quota: boolean,
+  files: readonly StoredFile[],
+  place: string | null,
+): Fix[] => {
+  const point = mount?.point ?? null;
+  const deleted = files.filter((file) => file.deleted && (file.stored ?? 0) > 0);
+  const biggest = files[0];
+  const { pid } = look.target;
+  return [
+    {
+      title: inodes
+        ? `Remove files from ${code(point ?? 'the file system')}: its inodes are used up`
+        : `Free space on ${code(point ?? 'the file system')}`,
+      detail:
+        (quota
+          ? 'The quota of its user, group or project is used up; the file system itself may have room. Raise it or remove what belongs to it. '
+          : inodes
+            ? 'There is room, but no inode for another file: many small files are the cause. See which folder has them. '
+            : 'See what takes it, and remove or move it. ') +
+        (biggest === undefined
+          ? 'None of the process’s own open files takes much there.'
+          : `Of the process’s own files ${code(biggest.path)} takes most: ${bytes(biggest.stored ?? 0)}.`),
+      code: quota
+        ? `repquota -s ${shellCommand([point ?? '/'])}`
+        : inodes
+          ? `du --inodes -x ${shellCommand([point ?? '/'])} | sort -n | tail`
+          : `du -x -h ${shellCommand([point ?? '/'])} | sort -h | tail`,
+    },
+    ...(deleted.length === 0
+      ? []
+      : [
+          {
+            title: `Deleted files still take ${bytes(deleted.reduce((sum, file) => sum + (file.stored ?? 0), 0))}, because the process has them open`,
+            detail: `${list(deleted.slice(0, 3).map((file) => `${code(file.path)} (descriptor ${file.fd})`))}: closing them, or restarting the process in an orderly way, frees that; emptying them frees it at once, and loses what is in them.`,
+            code: deleted
+              .slice(0, 3)
+              .map((file) => `: > /proc/${pid}/fd/${file.fd}`)
+              .join('\n'),
+          },
+        ]),
+    {
+      title: 'Have the program notice',
+      detail: `${place === null ? 'Where it writes' : `In ${place}`} it should treat ENOSPC and EDQUOT as a fault of its own: stop taking work, say so, and not leave half a file behind.`,
+      code: 'try:\n    with open(temporary, "wb") as file:\n        file.write(data)\n    os.replace(temporary, path)          # all of it, or nothing\nexcept OSError as error:\n    if error.errno in (errno.ENOSPC, errno.EDQUOT):\n        alert(f"no space for {path}")\n    raise',
+    },
+    {
+      title: 'Verify',
+      detail: 'There has to be room for what it writes in a day, and an alert well before it is used up.',
+      code: `${shellCommand(['df', '-h', point ?? '/'])}; ${shellCommand(['df', '-i', point ?? '/'])}`,
+    },
+  ];
+};
+
+const tracedDraft = (look: Look, refused: readonly Refused[]): FindingDraft => {
+  const [first] = refused as readonly [Refused, ...Refused[]];
+  const seen = look.see(mounts);
+  const path = refused.map(pathOf).find((each) => each !== null) ?? null;
+  const mount = seen.seen ? mountOf(seen.data, path) : null;
+  const quota = refused.every((each) => each.errno === 'EDQUOT');
+  const lacks = mount === null ? null : lacking(mount, false);
+  const files = ownFiles(seen.seen ? seen.data : null, mount);
+  const view = pythonThreads(look);
+  const thread = threadOf(view, first.tid);
+  const own = thread?.stacks[0] === undefined ? null : ownFrame(thread.stacks[0]);
+  const total = refused.reduce((sum, each) => sum + each.count, 0);
+  const who = thread === null ? `thread ${first.tid}` : threadName(thread);
+  const onFull = mount !== null && lacks !== null;
+  const lines = [
+    ...refused.slice(0, 2).map((each) => ({ evidenceId: each.evidenceId, at: each.at })),
+    ...(seen.seen && mount !== null ? [{ evidenceId: seen.evidenceId, at: mount.at }] : []),
+    ...(seen.seen ? files.slice(0, 2).map((file) => ({ evidenceId: seen.evidenceId, at: file.at })) : []),
+    ...(thread === null || own === null ? [] : [{ evidenceId: thread.evidenceId, at: own.at }]),
+  ];
+  return {
+    confidence: onFull || quota ? 0.97 : 0.93,
+    title: quota
+      ? `Cannot write: the quota is used up${path === null ? '' : ` (${code(path)})`}`
+      : `Cannot write: no ${lacks === 'inodes' ? 'inode' : 'space'} is left on ${mount === null ? `the file system of ${code(path ?? '?')}` : code(mount.point)}`,
+    summary:
+      `${who.charAt(0).toUpperCase()}${who.slice(1)}${own === null ? '' : ` in ${frameName(own)}`} was refused ${count(total, 'time')} in the trace: ${code(first.name)} failed with ${list([...new Set(refused.map((each) => each.errno))])}${path === null ? '' : ` on ${code(path)}`}. ` +
+      `${mount === null ? '' : `That is on ${mountWords(mount)}: ${spaceWords(mount)}.`}` +
+      `${files.length === 0 ? '' : ` Of its own open files ${list(files.slice(0, 3).map((file) => `${code(file.path)}${file.deleted ? ', deleted' : ''} (${bytes(file.stored ?? 0)})`))} take most.`}`,
+    evidence: [...new Map(lines.map((line) => [`${line.evidenceId} ${line.at}`, line])).values()].map((line) =>
+      look.quote(line.evidenceId, line.at),
+    ),
+    fixes: fixesOf(look, mount, lacks === 'inodes', quota, files, own === null ? null : frameName(own)),
+  };
+};
+
+const inferredDraft = (look: Look, full: Full): FindingDraft => {
+  const seen = look.see(mounts);
+  const files = ownFiles(seen.seen ? seen.data : null, full.mount);
+  const written = seen.seen ? seen.data.files.filter((file) => file.writes && file.mount === full.mount.point) : [];
+  const [first] = written;
+  const traced = look.see(strace).seen;
+  const lines = [
+    { evidenceId: full.evidenceId, at: full.mount.at },
+    ...written.slice(0, 3).map((file) => ({ evidenceId: full.evidenceId, at: file.at })),
+    ...(look.see(sample).seen ? processLine(look) : []),
+  ];
+  const what = full.lacks === 'inodes' ? 'inodes' : 'blocks';
+  return {
+    confidence: traced ? 0.4 : written.length > 0 ? 0.75 : 0.4,
+    title: `The file system ${code(full.mount.point)}, which it ${written.length > 0 ? 'writes to' : 'uses'}, has no free ${what}`,
+    summary:
+      `${mountWords(full.mount)} has ${spaceWords(full.mount)}. ` +
+      `${first === undefined ? 'The process has its working directory or files there, none of them open for writing now.' : `The process has ${count(written.length, 'file')} open for writing there, ${code(first.path)} among them.`} ` +
+      `${traced ? 'In the trace it was refused nothing.' : 'Not seen directly: that it was refused; a trace would show it at its next write.'}`,
+    evidence: lines.map((line) => look.quote(line.evidenceId, line.at)),
+    fixes: fixesOf(look, full.mount, full.lacks === 'inodes', false, files, null),
+  };
+};
+
+const processLine = (look: Look) => {
+  const seen = look.see(sample);
+  return seen.seen ? [{ evidenceId: seen.evidenceId, at: seen.data.process.at }] : [];
+};
+
+/** Whether the process does anything from time to time: naps, or makes system calls that write. */
+const isActive = (look: Look): boolean => {
+  const seen = look.see(sample);
+  if (!seen.seen) return false;
+  const wakes = seen.data.threads.some((thread) => (thread.voluntarySwitches ?? 0) > 1);
+  return wakes || (seen.data.process.io?.syscw ?? 0) > 0 || nappingThreads(look).length > 0;
+};
+
+const judge = (look: Look): Verdict => {
+  const refused = failedCalls(look, NO_SPACE).filter((call) => STORES.test(call.name));
+  if (refused.length > 0) return { verdict: 'fires', findings: [tracedDraft(look, refused)] };
+  const seen = look.see(mounts);
+  if (!seen.seen) return { verdict: 'cannot-tell', why: seen.why, wants: [mounts.id] };
+  const full = fullMounts(look);
+  const used = full.filter(({ mount }) => mount.writes > 0 || mount.cwd);
+  if (used.length > 0)
+    return { verdict: 'fires', findings: used.map((each) => inferredDraft(look, each)), wants: [strace.id] };
+  const traced = look.see(strace);
+  if (full.length > 0 && !traced.seen && isActive(look)) {
+    return {
+      verdict: 'cannot-tell',
+      why: `${list(full.slice(0, 3).map(({ mount }) => code(mount.point)))} is full; the process has nothing open there, and whether it tries to write there is seen only in a trace (${traced.why})`,
+      wants: [strace.id],
+    };
+  }
+  const silent = seen.data.mounts.filter((mount) => mount.answer === 'silent' && mount.writes > 0);
+  if (silent.length > 0)
+    return {
+      verdict: 'cannot-tell',
+      why: `${list(silent.map((mount) => code(mount.point)))} did not say how much is free`,
+    };
+  return {
+    verdict: 'clear',
+    why:
+      seen.data.mounts.length === 0
+        ? 'it writes to no file system'
+        : `there is room on ${list(
+            seen.data.mounts
+              .filter((mount) => mount.space !== null)
+              .slice(0, 3)
+              .map((mount) => code(mount.point)),
+          )}`,
+  };
+};
+
+/** What the process writes is refused because nothing is left to write to. */
+export const diskFull = defineCause({
+  id: 'disk-full',
+  title: 'A file system that it writes to is full',
+  needs: [mounts],
+  explains: [],
+  judge,
+});
