@@ -61,7 +61,7 @@ def report_lines(watch, seconds, shown):
     notes = list(watch.notes)
     if watch.lost:
         notes.append('%d more samples could not be read: the list of threads changed all the time.' % watch.lost)
-    threads = sorted(watch.threads.values(), key=lambda thread: (thread.tid is None, thread.tid or 0))
+    threads = watch.seen_threads()
     if len(threads) > THREADS_IN_FULL:
         notes.append('Of the %d threads, those after the first %d show only the stack most often seen.'
                      % (len(threads), THREADS_IN_FULL))

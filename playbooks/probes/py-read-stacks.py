@@ -169,6 +169,12 @@ class StackReader(object):
         code, previous, instruction = self.order[:3]
         owner = self.order[3] if self.newer else None
         bits = self.bits
+        # Beyond the top of the data stack lie frames that have ended. One is still the current frame for a moment, or
+        # for as long as an embedding program leaves the thread state of an idle thread as it was.
+        if self.newer and plan.regions and address >= word_of(copy[0], self.chunk + 8 - self.state[0]):
+            low, high, _ = plan.regions[0]
+            if low <= address < high:
+                raise Torn('a frame that has ended')
         while address:
             if len(frames) >= DEPTH_MOST:
                 return Chain(frames[::-1], True)

@@ -101,7 +101,8 @@ class ThreadList(object):
                 self.interpreters_not_read += 1
                 continue
             # A thread state is made by the thread that starts another one, and has no or that one's ident until the
-            # new one runs. The newest comes first in the list.
+            # new one runs. An embedding program (uWSGI) may have made several for one thread, and use any of them.
+            # The newest comes first in the list.
             begun = {}
             for address, size, value, fields in mine[::-1]:
                 if fields is None:
@@ -109,9 +110,10 @@ class ThreadList(object):
                     continue
                 links.append((address, size, self._words(value)))
                 _, _, ident, native, number, runs = fields
-                if ident and (ident not in begun or self.inherits and runs):
+                if ident and (ident not in begun or not self.inherits or runs):
                     key = (address, number or ident)
-                    thread = begun[ident] = known.get(key) or ThreadState(address, key)
+                    thread = known.get(key) or ThreadState(address, key)
+                    begun[ident if self.inherits else key] = thread
                     thread.ident, thread.native = ident, native
             threads.extend(begun.values())
         self.interpreters = interpreters

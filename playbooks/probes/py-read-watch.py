@@ -56,6 +56,10 @@ class Thread(object):
         self.waits = None
         self.forget()
 
+    def had_frames(self):
+        """Whether it was ever seen in a Python function."""
+        return any(stack.lines for stack in self.stacks.values())
+
     def forget(self):
         """Forgets what was proven, because a code object is no more what it was."""
         self.proven = {}
@@ -114,6 +118,17 @@ class Watch(object):
                     self._find_wait(thread, owners)
         except (Torn, Unreadable):
             pass
+
+    def seen_threads(self):
+        """The threads that were seen, by thread id; of several thread states of one thread those that had frames."""
+        by_tid = {}
+        for thread in self.threads.values():
+            by_tid.setdefault(thread.state.key if thread.tid is None else thread.tid, []).append(thread)
+        threads = []
+        for same in by_tid.values():
+            same.sort(key=lambda thread: (not thread.had_frames(), thread.unread, -thread.samples))
+            threads.extend([thread for thread in same if thread.had_frames()] or same[:1])
+        return sorted(threads, key=lambda thread: (thread.tid is None, thread.tid or 0))
 
     def _find_wait(self, thread, owners):
         """Sets what the thread waits for, when it waits at the same address before and after it was looked at."""

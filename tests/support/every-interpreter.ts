@@ -1,8 +1,11 @@
 import { it } from 'vitest';
-import { debianPythons } from './debian-roots.ts';
+import { debianPythons as findDebianPythons } from './debian-roots.ts';
 import { interpreters } from './py-stacks.ts';
 
-const debian = await debianPythons();
+const debian = await findDebianPythons();
+
+/** The Pythons of other Debian releases. */
+export const debianPythons = debian.pythons;
 
 /** Programs that run a Python in a Debian root of its own: older and newer ones than this machine's. */
 export const inDebianRoots = debian.pythons.map(({ python }) => python);

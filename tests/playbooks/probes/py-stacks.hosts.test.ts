@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
-import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
+import { inRoot } from '../../support/debian-roots.ts';
+import { debianPythons, everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
-import { interpreters, look, openFiles, own, start, TARGETS, versionOf } from '../../support/py-stacks.ts';
+import { interpreters, look, openFiles, own, plain, start, TARGETS, versionOf } from '../../support/py-stacks.ts';
 import { type RunProbeOptions, runProbe, startTimeOf } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
@@ -158,6 +159,28 @@ describe('other hosts', () => {
       ['inside', '<module>'],
     ]);
   });
+
+  it.each(debianPythons)(
+    'have it in a container of its own, with another root and other ids: $version',
+    async ({ root, version }) => {
+      const program = path.join(TARGETS, 'locks.py');
+      const live = await startProcess('unshare', [...inRoot(root, true), `/usr/bin/python${version}`, '-u', program]);
+      expect(await live.line(/^standing/)).toBe('standing 1');
+      const [pid = 0] = readFileSync(`/proc/${live.pid}/task/${live.pid}/children`, 'latin1')
+        .trim()
+        .split(' ')
+        .map(Number);
+      const data = await look(pid);
+      expect(data.version.startsWith(`${version}.`)).toBe(true);
+      expect(data.threads.map((thread) => thread.tid).sort()).toEqual(
+        readdirSync(`/proc/${pid}/task`).map(Number).sort(),
+      );
+      const waiter = data.threads.find(
+        (thread) => plain(thread.stacks[0]?.frames[0]?.function ?? '') === 'wants_guarded',
+      );
+      expect(waiter?.waitsFor).not.toBeNull();
+    },
+  );
 
   it('have the process in a pid namespace of its own: the ids are those of the host', async () => {
     const live = await startProcess('/usr/bin/unshare', [
