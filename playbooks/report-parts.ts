@@ -61,6 +61,26 @@ const excerptParts = ({ file, line, function: name, lines }: SourceExcerpt): Rep
   },
 ];
 
+const quoteParts = (finding: Finding): ReportPart[] =>
+  finding.evidence.length === 0
+    ? []
+    : [
+        { kind: 'text', text: 'Evidence:' },
+        {
+          kind: 'quotes',
+          lines: finding.evidence.map((quote) => ({ at: `[${quote.evidenceId}:${quote.line}]`, text: quote.text })),
+        },
+      ];
+
+const fixesOf = (finding: Finding): ReportPart[] =>
+  finding.fixes.flatMap((fix, index): ReportPart[] => [
+    {
+      kind: 'text',
+      text: `${finding.fixes.length === 1 ? 'Fix' : `Fix ${index + 1}`}: ${sentence(fix.title)} ${fix.detail}`,
+    },
+    ...(fix.code === undefined ? [] : [{ kind: 'code', text: fix.code } as const]),
+  ]);
+
 const findingParts = (finding: Finding, lookedAt: ReadonlySet<number>): ReportPart[] => [
   {
     kind: 'text',
@@ -69,23 +89,9 @@ const findingParts = (finding: Finding, lookedAt: ReadonlySet<number>): ReportPa
     }`,
   },
   { kind: 'text', text: finding.summary },
-  ...(finding.evidence.length === 0
-    ? []
-    : [
-        { kind: 'text', text: 'Evidence:' } as const,
-        {
-          kind: 'quotes',
-          lines: finding.evidence.map((quote) => ({ at: `[${quote.evidenceId}:${quote.line}]`, text: quote.text })),
-        } as const,
-      ]),
+  ...quoteParts(finding),
   ...(finding.source ?? []).flatMap(excerptParts),
-  ...finding.fixes.flatMap((fix, index): ReportPart[] => [
-    {
-      kind: 'text',
-      text: `${finding.fixes.length === 1 ? 'Fix' : `Fix ${index + 1}`}: ${sentence(fix.title)} ${fix.detail}`,
-    },
-    ...(fix.code === undefined ? [] : [{ kind: 'code', text: fix.code } as const]),
-  ]),
+  ...fixesOf(finding),
   ...(finding.related ?? [])
     .filter((other) => !lookedAt.has(other.pid))
     .map((other): ReportPart => ({ kind: 'item', text: `Look at process ${other.pid} too: ${other.why}.` })),
@@ -132,6 +138,27 @@ const costParts = ({ impact }: Report): ReportPart[] => {
 /** The line that names the process: host, pid, runtime, and the command as code. */
 export const subject = ({ target }: Report): string =>
   `Process ${target.pid} on ${target.host}, ${target.runtime}: \`${target.command.replaceAll('`', "'")}\``;
+
+/** Each finding with its quotes, then what was ruled out and what could not be told. */
+export const whyParts = (report: Report): ReportPart[] => [
+  ...report.findings.flatMap((finding): ReportPart[] => [
+    { kind: 'heading', text: finding.title },
+    {
+      kind: 'text',
+      text: `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`. ${finding.summary}`,
+    },
+    ...quoteParts(finding),
+    ...(finding.source ?? []).flatMap(excerptParts),
+  ]),
+  ...listParts('Ruled out', byReason(report.ruledOut)),
+  ...listParts('Could not be checked', byReason(report.cannotTell)),
+];
+
+/** The fixes of all findings, each under what it is for. */
+export const fixParts = (report: Report): ReportPart[] =>
+  report.findings
+    .filter((finding) => finding.fixes.length > 0)
+    .flatMap((finding): ReportPart[] => [{ kind: 'heading', text: finding.title }, ...fixesOf(finding)]);
 
 /** All that a report says, in the order in which a person needs it. */
 export const reportParts = (report: Report): ReportPart[] => {

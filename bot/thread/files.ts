@@ -15,25 +15,56 @@ interface Attached {
   readonly content: Uint8Array;
 }
 
-/** The report as text and data, then the evidence; names of evidence that is no longer there or is empty apart. */
+/** Evidence that the findings quote: what a person looks into first. */
+const quotedBy = (report: Report): ReadonlySet<string> =>
+  new Set(
+    report.findings.flatMap(({ evidence, source = [] }) =>
+      [...evidence, ...source].map(({ evidenceId }) => evidenceId),
+    ),
+  );
+
+const encoder = new TextEncoder();
+
+/** Many small files as one, each under a line with its name. */
+const bundled = (files: readonly Attached[]): Attached => {
+  const name = 'other-evidence.txt';
+  const parts = files.flatMap(({ title, content }) => [
+    encoder.encode(`===== ${title} =====\n`),
+    content,
+    encoder.encode('\n'),
+  ]);
+  return { name, title: `${name} (${files.length} steps)`, content: Buffer.concat(parts) };
+};
+
+/**
+ * The report as text and data, then the evidence, so that all of it is one message: what findings quote for itself, the
+ * rest in one file when it is much. Names of evidence that is no longer there or is empty apart.
+ */
 const collect = async (
   report: Report,
   answer: Answer,
   readFile: AnswerTools['readFile'],
 ): Promise<{ files: Attached[]; notes: string[] }> => {
-  const encoder = new TextEncoder();
-  const files: Attached[] = [
+  const reports: Attached[] = [
     { name: 'report.txt', title: 'report.txt', content: encoder.encode(reportText(report)) },
     { name: 'report.json', title: 'report.json', content: encoder.encode(`${JSON.stringify(report, null, 2)}\n`) },
   ];
+  const quoted = quotedBy(report);
+  const single: Attached[] = [];
+  const others: Attached[] = [];
   const notes: string[] = [];
   for (const file of answer.files) {
     const content = file.bytes === 0 ? null : await readFile(file);
-    if (content !== null)
-      files.push({ name: file.name, title: `${file.name}${file.truncated ? ' (cut)' : ''}`, content });
-    else notes.push(file.bytes === 0 ? `${file.name} is empty` : `${file.name} was too large or has expired`);
+    if (content === null) {
+      notes.push(file.bytes === 0 ? `${file.name} is empty` : `${file.name} was too large or has expired`);
+      continue;
+    }
+    const attached = { name: file.name, title: `${file.name}${file.truncated ? ' (cut)' : ''}`, content };
+    (quoted.has(file.evidenceId) ? single : others).push(attached);
   }
-  return { files, notes };
+  const room = FILES_PER_MESSAGE - reports.length - single.length;
+  const rest = others.length <= Math.max(1, room) ? others : [bundled(others)];
+  return { files: [...reports, ...single, ...rest], notes };
 };
 
 /**

@@ -61,6 +61,10 @@ export interface BotQueue {
   /** Payloads that could not be read but say where they came from. Give it before `onAnswer`. */
   readonly onRefusal: (handler: (refusal: Refusal, delivery: Delivery) => Promise<void>) => void;
   readonly turns: EditTurns;
+  /** The answer to a request, while it is kept (a day); null when there is none. Throws QueueUnavailable. */
+  readonly answerTo: (requestId: string) => Promise<Answer | null>;
+  /** The bytes of one of an answer's files; null when they have expired or were never kept. */
+  readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
   /** How much is not done yet, being worked on or waiting to be tried again included. Throws QueueUnavailable. */
@@ -210,6 +214,13 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
       }),
     turns: editTurns(patient),
+    answerTo: (requestId) =>
+      quickly(async () => {
+        const job = await answers.getJob(jobId('answer', requestId));
+        const parsed = AnswerMessage.safeParse(job?.data);
+        return parsed.success && parsed.data.kind === 'answer' ? parsed.data.answer : null;
+      }),
+    readFile: (file) => quickly(() => readStored(hurried, file)),
     status: () =>
       quickly(async () => {
         const [count, waiting, jobs] = await Promise.all([

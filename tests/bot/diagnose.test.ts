@@ -11,6 +11,7 @@ import {
   workerForTest,
 } from '../support/bot.ts';
 import { arrival, redisForTest } from '../support/queue.ts';
+import { sickReport } from '../support/reports.ts';
 
 const setUp = async () => {
   const slack = await slackForTest();
@@ -170,11 +171,24 @@ test('a report of any size is posted, and what was cut is in the files', async (
     })),
   }));
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  const isLast = () => slack.messages('ops').filter((message) => (message.files?.length ?? 0) > 0).length === 3;
-  await slack.waitFor(isLast, { timeoutMs: 60_000, what: 'three messages with files' });
+  const withFiles = () => slack.messages('ops').filter((message) => (message.files?.length ?? 0) > 0);
+  await slack.waitFor(() => withFiles().length === 1, { timeoutMs: 60_000, what: 'the message with files' });
   const text = slack.files().find((file) => file.name === 'report.txt');
   expect(slack.fileBytes(text?.id ?? '')?.toString()).toContain('Caveat 2999');
-  expect(slack.files().find((file) => file.name === 'E6-probe.txt')?.title).toBe('E6-probe.txt (cut)');
+  // What findings quote has a file of its own, all the rest is in one.
+  const names = slack.files().map((file) => file.name);
+  const quoted = new Set(sickReport.findings.flatMap((each) => each.evidence.map((quote) => quote.evidenceId)));
+  // An empty one is only named.
+  quoted.delete('E4');
+  expect(names).toEqual([
+    'report.txt',
+    'report.json',
+    ...[...quoted].sort().map((id) => `${id}-probe.txt`),
+    'other-evidence.txt',
+  ]);
+  const rest = slack.fileBytes(slack.files().at(-1)?.id ?? '')?.toString() ?? '';
+  expect(rest).toContain('===== E6-probe.txt (cut) =====\nxxxx');
+  expect(rest.match(/^===== /gm)).toHaveLength(24 - quoted.size);
   const comment = slack.messages('ops').find((message) => (message.files?.length ?? 0) > 0);
   expect(comment?.text).toContain('E4-probe.txt is empty');
   expect(slack.messages('ops').map(shown).join('\n')).toContain('Shortened here. The whole is in report.txt');

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
 import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
@@ -12,6 +13,7 @@ import {
   workerForTest,
 } from '../support/bot.ts';
 import { redisForTest } from '../support/queue.ts';
+import { sickReport } from '../support/reports.ts';
 
 /** A bot, and a thread in which a look has ended. */
 const thread = async () => {
@@ -21,7 +23,10 @@ const thread = async () => {
   const { queue } = await botForTest(slack, redis.url);
   workerForTest(redis.url, async (request) => {
     asked.push(request);
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+    return {
+      outcome: { kind: 'report', report: reportFor(request) },
+      files: [{ name: 'E1-identify.txt', evidenceId: 'E1', content: Buffer.from('pid 6325\n'), truncated: false }],
+    };
   });
   await slack.user('bob').slash('/diagnose', 'web-7 6325 strace 4', 'ops');
   await finishedThread(slack, 'ops');
@@ -133,6 +138,43 @@ test('outside of a thread a tool asks for a process, and runs on one that is nam
   await reply(slack, 'ops', named.ts, '77 on web-8');
   await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
   expect(asked[1]).toMatchObject({ host: 'web-8', pid: 77, origin: { threadTs: named.ts } });
+});
+
+test('why, fix and raw answer from the thread’s last look, without another one', async () => {
+  const { slack, ts, asked, place } = await thread();
+  slack.user('bob').say('@straceback why', place);
+  const why = await slack.waitFor(() => slack.thread('ops', ts).find((message) => message.text.startsWith('Why: ')), {
+    timeoutMs: 30_000,
+    what: 'the reasons',
+  });
+  expect(shown(why)).toContain('the kernel log names no process of this family');
+  expect(shown(why)).toContain(sickReport.findings[0]?.summary.split('`')[0] ?? '');
+  slack.user('bob').say('@straceback fix', place);
+  const fix = await slack.waitFor(() => slack.thread('ops', ts).find((message) => message.text.startsWith('Fixes: ')), {
+    timeoutMs: 30_000,
+    what: 'the fixes',
+  });
+  expect(shown(fix)).toContain('stopping.set()');
+  expect(shown(fix)).not.toContain('Ruled out');
+  slack.user('bob').say('@straceback raw identify', place);
+  await slack.waitFor(() => slack.files().filter((file) => file.name === 'E1-identify.txt').length === 2, {
+    timeoutMs: 30_000,
+    what: 'the evidence once more',
+  });
+  slack.user('bob').say('@straceback raw identfy', place);
+  await reply(slack, 'ops', ts, 'There is evidence of');
+  slack.user('bob').say('@straceback raw', place);
+  await reply(slack, 'ops', ts, 'The evidence of which probe?');
+  expect(asked).toHaveLength(1);
+});
+
+test.each(['why', 'fix', 'raw identify'])('%s is told that the look is kept no longer', async (words) => {
+  const { slack, redis, ts, place } = await thread();
+  const client = new Redis(redis.url);
+  await client.flushall();
+  await client.quit();
+  slack.user('bob').say(`@straceback ${words}`, place);
+  await reply(slack, 'ops', ts, words === 'raw identify' ? 'No look of this thread' : 'I have no finished look');
 });
 
 test.each([

@@ -233,7 +233,7 @@ test('a first message that somebody deletes does not keep the report from the th
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   const messages = await finishedThread(slack, 'ops', 1, /Looking at/);
   expect(messages).toHaveLength(3);
-  await until('it is logged', () => log.lines.some((line) => line.message === 'first message cannot be edited'));
+  await until('it is logged', () => log.lines.some((line) => line.message === 'message of the look cannot be edited'));
 });
 
 test('files that Slack refuses are said to be missing', async () => {
