@@ -14,7 +14,7 @@ import sys
 import time
 
 HUGE_KIB = 16 << 20  # resident KiB from which on mappings are not read
-MAPPINGS_MOST = 20000
+MAPPINGS_MOST = 6000  # beyond it (thousands of threads) reading them takes longer than it is worth
 SMAPS_SECONDS = 0.5  # for one reading of the mappings
 ARENA = 64 << 20  # HEAP_MAX_SIZE of a 64-bit glibc, malloc/arena.c
 GUARD_MOST = 1 << 20
@@ -69,6 +69,9 @@ def mappings(pid):
     """The mappings with their sums, and a sentence about what is missing, or None."""
     found, rest, missing = [], b'', None
     deadline = time.monotonic() + SMAPS_SECONDS
+    count = (slurp('/proc/%d/maps' % pid, 32 << 20) or b'').count(b'\n')
+    if count > MAPPINGS_MOST:
+        return [], '%d mappings are too many to be read' % count
     try:
         with open('/proc/%d/smaps' % pid, 'rb', 0) as smaps:
             while True:
@@ -153,7 +156,9 @@ def division(pid, say):
         total[1] = [a + b for a, b in zip(total[1], one.sums)]
         if kind in ('heap', 'arena', 'anonymous'):
             large.append((one.sums[1] + one.sums[2], kind, one))
-    if found:
+    if missing:
+        say('missing: ' + missing)
+    elif found:
         say('mappings: %d' % len(found))
         for kind in KINDS:
             say(kib_line(kind, totals[kind][0], totals[kind][1]))
@@ -161,8 +166,6 @@ def division(pid, say):
     for _, kind, one in large[:LARGEST]:
         say('large %s: %x-%x, size %d, resident %d, swapped %d'
             % (kind, one.start, one.end, one.sums[0], one.sums[1], one.sums[2]))
-    if missing:
-        say('missing: ' + missing)
 
 
 def rollup(pid, say):

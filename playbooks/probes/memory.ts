@@ -104,8 +104,8 @@ export type MemoryData = z.infer<typeof MemoryData>;
 
 /**
  * How resident memory divides by kind of mapping, at the beginning and at the end of the window, with page faults, swap
- * and pressure. Reading smaps walks the process's page tables under its mmap_lock: a few milliseconds a GiB, in which its
- * own mmap and brk wait. So from 16 GiB resident on only the kernel's sums are read, and those once.
+ * and pressure. Reading smaps walks the process's page tables under its mmap_lock (some 12 ms a GiB were measured), in
+ * which its own mmap and brk wait. So from 16 GiB resident on only the kernel's sums are read, and those once.
  */
 export const memory = defineProbe<MemoryData>({
   id: 'memory',
