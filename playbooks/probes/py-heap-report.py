@@ -25,6 +25,8 @@ def report_lines(heap):
             'enabled' if state['enabled'] else 'disabled', ' '.join(map(str, state['thresholds'])),
             ' '.join(map(str, state['counts'])), number(state['collections']), state['garbage'],
             number(state['uncollectable']), state['frozen']))
+    for use in heap.settings:
+        yield use_line(use)
     for line in garbage_lines(heap):
         yield line
     for line in type_lines(heap):
@@ -99,7 +101,7 @@ def type_lines(heap):
         for key in (0, 1):
             chosen += sorted((kind for kind in latest if abs(grown[kind][key]) > 0), key=lambda kind: -abs(grown[kind][key]))[:TYPES_SHOWN]
     chosen = sorted(set(chosen), key=order.index)
-    yield 'types %d in all, %d objects%s' % (
+    yield 'types %d in all, %d objects%s, without strings, bytes and numbers over 512 bytes' % (
         len(latest), sum(each[0] for each in latest.values()), ', estimated' if first.stride > 1 else '')
     for kind in chosen:
         objects, size, tables = latest[kind]
@@ -140,7 +142,7 @@ def container_lines(heap):
         if each.uses is not None:
             yield '  source read'
             for use in each.uses:
-                yield '  %s %s %d %s | %s' % (use.kind, token(use.file), use.line, token(use.function), use_text(use.text))
+                yield use_line(use)
     for each in [each for each in still if each.address not in shown][:CONTAINERS_SHOWN]:
         yield container_line(heap, each)
 
@@ -148,6 +150,11 @@ def container_lines(heap):
 def container_line(heap, each):
     return 'container %s %#x %d items, %s' % (
         token(heap.types.shown(heap.types.known[each.kind], heap.dicts)), each.address, each.sizes[-1][1], called(each.holder))
+
+
+def use_line(use):
+    return '  %s %s %d %s%s | %s' % (use.kind, token(use.file), use.line, token(use.function),
+                                     ' in a %s loop' % use.loop if use.loop else '', use_text(use.text))
 
 
 def use_text(text):

@@ -1,6 +1,6 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
 import { unquote } from '../reading/quoted-names.ts';
-import type { CollectorState, HeapContainer, HeapHolder, PyHeapData } from './py-heap.ts';
+import type { CollectorState, HeapContainer, HeapHolder, PyHeapData, SourceUse } from './py-heap.ts';
 
 // A name as the script prints it: a plain word, or in double quotes with escapes.
 const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
@@ -23,7 +23,9 @@ const GARBAGE = lineOf(
 );
 const GARBAGE_TYPE = lineOf(` {2}garbage-type ${NAME} ${NUMBER}`);
 const CYCLE = /^ {2}cycle of \d{1,9} objects, all references to them are from each other: (.+)$/;
-const TYPES = lineOf(`types ${NUMBER} in all, ${NUMBER} objects(, estimated)?`);
+const TYPES = lineOf(
+  `types ${NUMBER} in all, ${NUMBER} objects(, estimated)?(?:, without strings, bytes and numbers over 512 bytes)?`,
+);
 const TYPE = lineOf(
   `type ${NAME} ${NUMBER} objects, ${NUMBER} bytes, ${NUMBER} in tables(?:, grew by ${SIGNED} objects, ${SIGNED} bytes)?`,
 );
@@ -36,7 +38,9 @@ const SIZES = lineOf(
   String.raw` {2}sizes ((?:\d{1,9}\.\d\d:\d{1,15}(?: |(?=$)))+)(?: ?of ${NUMBER} containers of that name)?`,
 );
 const HOLDS = lineOf(String.raw` {2}holds in \d{1,9} items: (.+); ${NUMBER} bytes an item`);
-const USE = lineOf(String.raw` {2}(adds|removes|measures) ${NAME} ${NUMBER} ${NAME} \| (.*)`);
+const USE = lineOf(
+  String.raw` {2}(adds|empties|takes|removes|measures|sets) ${NAME} ${NUMBER} ${NAME}(?: in a (while|for|counted for) loop)? \| (.*)`,
+);
 const REFERENCES = lineOf(`references to (0x[0-9a-f]{1,16}), ${NUMBER} items, ${NAME}`);
 const REFERENCE = lineOf(` {2}reference ${NUMBER} ${NAME} 0x[0-9a-f]{1,16} to 0x[0-9a-f]{1,16}, ${NAME}`);
 
@@ -91,6 +95,7 @@ class Reading {
       estimated: false,
       pools: [],
       collector: [],
+      settings: [],
       garbage: { sampled: 0, dead: 0, collected: 0, types: [], cycle: null, at: 1 },
       objects: 0,
       types: [],
@@ -244,17 +249,20 @@ class Reading {
       ],
       [
         USE,
-        inContainer((container, [, kind, file = '', line, where = '', text = ''], at) => {
-          const use = {
-            kind: kind as 'adds',
+        ([, kind, file = '', line, where = '', loop, text = ''], at) => {
+          const use: SourceUse = {
+            kind: kind as SourceUse['kind'],
             file: unquote(file),
             line: Number(line),
             function: unquote(where),
+            loop: (loop ?? null) as SourceUse['loop'],
             text,
             at,
           };
-          container.uses = [...(container.uses ?? []), use];
-        }),
+          if (this.#container === null) data.settings.push(use);
+          else this.#container.uses = [...(this.#container.uses ?? []), use];
+          return true;
+        },
       ],
       [
         REFERENCES,

@@ -60,6 +60,21 @@ export const HeapHolder = z.object({
 });
 export type HeapHolder = z.infer<typeof HeapHolder>;
 
+/** A line of the program's source that has to do with a container, or that sets the collector. */
+export const SourceUse = z.object({
+  /** `takes`: one item at a time; `measures`: compares its length; `sets`: gc.disable() and its like. */
+  kind: z.enum(['adds', 'empties', 'takes', 'removes', 'measures', 'sets']),
+  file: z.string(),
+  line: z.number(),
+  /** The function that the line is in, or `<module>`. */
+  function: z.string(),
+  /** The outermost loop around it in that function; `counted for` goes over something that has an end. */
+  loop: z.enum(['while', 'for', 'counted for']).nullable(),
+  text: z.string(),
+  at: LineNumber,
+});
+export type SourceUse = z.infer<typeof SourceUse>;
+
 /** A list, dict, set or deque. */
 export const HeapContainer = z.object({
   type: z.string(),
@@ -72,19 +87,8 @@ export const HeapContainer = z.object({
   containers: z.number(),
   /** What the items added last are, and the mean bytes of one and of what only it refers to. */
   holds: z.object({ text: z.string(), bytesEach: z.number(), at: LineNumber }).nullable(),
-  /** Lines of source that add, remove or compare its length; null when no source could be read. */
-  uses: z
-    .array(
-      z.object({
-        kind: z.enum(['adds', 'removes', 'measures']),
-        file: z.string(),
-        line: z.number(),
-        function: z.string(),
-        text: z.string(),
-        at: LineNumber,
-      }),
-    )
-    .nullable(),
+  /** Lines of source that do something to it; null when no source could be read. */
+  uses: z.array(SourceUse).nullable(),
   at: LineNumber,
 });
 export type HeapContainer = z.infer<typeof HeapContainer>;
@@ -97,6 +101,8 @@ export const PyHeapData = z.object({
   estimated: z.boolean(),
   pools: z.array(PoolCount),
   collector: z.array(CollectorState),
+  /** Where the program sets the collector, when it is not set as usual. */
+  settings: z.array(SourceUse),
   /** Objects of the collector's that were sampled, and those of them that are unreachable garbage for sure. */
   garbage: z.object({
     sampled: z.number(),

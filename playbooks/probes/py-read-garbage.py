@@ -9,12 +9,15 @@ garbage may be missed, but nothing alive is taken for it. Objects are looked at 
 import array
 import random
 import struct
+import time
 
 from py_read_memory import Torn
 from py_read_pools import OVERHEAD, free_blocks
 from py_read_types import HAVE_GC, TYPE_SUBCLASS
 
 GROUP_MOST = 60
+BIG_GROUP = 2000  # objects, for some of those that lead to more than the first limit
+BIG_SAMPLES, BIG_SECONDS = 12, 0.5
 ITEMS_MOST = 300
 STOPS = ('module', 'frame', 'generator', 'coroutine', 'async_generator', 'weakref', 'weakref.ReferenceType', 'weakproxy')
 
@@ -28,6 +31,7 @@ class Garbage(object):
         self.types = references.types
         self.memory = references.memory
         self.version = references.version
+        self.limited = False
 
     def sample(self, census, count, seed=0):
         """Up to `count` addresses of live objects of the collector's, each as likely as any other."""
@@ -64,26 +68,45 @@ class Garbage(object):
         index = chosen.choice(places)
         return pool + OVERHEAD + index * block + self.types.prefix(self.types.known[kinds[index]])
 
-    def proof(self, address):
+    def proofs(self, addresses, thorough):
+        """The proofs of those that are garbage. `thorough`: some are followed further where the first limit was met."""
+        found, limited = [], []
+        for address in addresses:
+            proof = self.proof(address)
+            if proof:
+                found.append(proof)
+            elif self.limited:
+                limited.append(address)
+        deadline = time.process_time() + BIG_SECONDS
+        for address in limited[:BIG_SAMPLES] if thorough else ():
+            proof = self.proof(address, BIG_GROUP)
+            if proof:
+                found.append(proof)
+            if time.process_time() > deadline:
+                break
+        return found
+
+    def proof(self, address, most=GROUP_MOST):
         """[(address, type address, references from within the group)] of a piece of garbage that `address` belongs to,
         itself first; None when it is alive, or that cannot be told.
         """
         try:
-            group = self._group(address)
+            group = self._group(address, most)
             counts, owned = group
             dead = self._dead(address, counts, owned)
             if dead is None:
                 return None
-            again = self._group(address)
+            again = self._group(address, most)
             if again[0] != counts or self._dead(address, *again) is None:
                 return None
             return [(each, counts[each][1], counts[each][0]) for each in dead]
         except Torn:
             return None
 
-    def _group(self, start):
+    def _group(self, start, most):
         """What `start` leads to, nearest first: {address: (reference count, type address)}, {address: [references]}."""
         counts, owned, order = {}, {}, [start]
+        self.limited = False
         waiting = set(order)
         for address in order:
             count, word = struct.unpack('<QQ', self.memory.read(address, 16))
@@ -92,6 +115,8 @@ class Garbage(object):
                 continue
             if self.version >= (3, 14):
                 count &= 0xffffffff
+            if not count:
+                raise Torn('freed')
             counts[address] = count, word
             owned[address] = []
             # Types and modules are known to all the world.
@@ -100,7 +125,8 @@ class Garbage(object):
             owned[address] = found = [each for _, _, each in self.references.of(address, kind, ITEMS_MOST)]
             fresh = [each for each in set(found) if each not in waiting]
             for each, its in zip(fresh, self.references.kinds(fresh)):
-                if len(order) >= GROUP_MOST:
+                if len(order) >= most:
+                    self.limited = True
                     break
                 if its is not None and its.flags & HAVE_GC and not its.flags & TYPE_SUBCLASS and its.name not in STOPS:
                     waiting.add(each)

@@ -13,13 +13,15 @@ from py_read_objects import Objects
 from py_read_references import References
 from py_read_referrers import Referrers
 from py_read_types import Types
-from py_read_uses import uses
+from py_read_uses import collector_settings, uses
 from py_read_weights import Weights
 
 WATCHED_MOST = 3000  # containers
+WATCHED_LEAST = 0.8  # of the window, however long the first count took
 TICKS = 12  # looks at their sizes in a window
 GROWERS_MOST = 12  # that are looked into
 SAMPLED = 160  # objects of which it is asked whether they are garbage
+USUAL_MOST = 20000  # of the first threshold: 700, from 3.13 on 2000 by default
 SMALL_WINDOW = 0.3  # seconds under which two counts tell nothing
 
 
@@ -58,6 +60,11 @@ class Group(object):
         return self.sizes[-1][1] - self.sizes[0][1]
 
 
+def unusual(state):
+    """Whether the collector does not go about its work as it does by default."""
+    return not state['enabled'] or not 0 < state['thresholds'][0] <= USUAL_MOST or state['frozen'] > 0
+
+
 class Heap(object):
     """The heap of one process. After `look`: `first` and `last` Census (`last` is None after one look only)."""
 
@@ -83,6 +90,7 @@ class Heap(object):
         self.dead = []
         self.sampled = 0
         self.refs = None
+        self.settings = []
 
     def look(self, window, budget, wanted=None):
         """Counts, watches for `window` seconds, counts again. Raises Torn, Unreadable."""
@@ -91,17 +99,28 @@ class Heap(object):
             self.notes.append('Python 2.7 keeps int and float apart from other objects: they are not counted.')
         self._state()
         self.first = self.counting.count(budget * 0.35, self.collector.heads())
+        if self.first.stride == 1:
+            self._choose()
         self.holders.walk(budget * 0.3)
+        garbage = self.collector.garbage_list()
+        if garbage:  # a static variable of the interpreter holds it, and the module gc from Python 3 on only
+            self.holders.found[garbage] = Holder('gc.garbage', 'garbage', '', library=True)
+        if self.first.stride > 1:
+            self._choose()
+        self._tick(time.monotonic())
         self._sample()
-        self._choose()
-        end = began + window
+        for each in self.watched:
+            each.holder = self.holders.found.get(each.address)
+        end = max(began + window, self.begun + WATCHED_LEAST * window)
         try:
-            self._watch(began, end - self.first.seconds)
+            self._watch(time.monotonic(), end - min(self.first.seconds, window / 4))
             if window >= SMALL_WINDOW:
                 self.last = self.counting.count(budget * 0.35, self.collector.heads(), self.first.stride)
                 self._tick(time.monotonic())
                 self._state()
             self._look_into(budget)
+            if any(unusual(state) for state in self.states):
+                self.settings = collector_settings(self.memory.pid, self.holders.files)
             if wanted is not None:
                 self.refs = self.referrers.graph(wanted, budget)
         except Unreadable as gone:
@@ -118,13 +137,11 @@ class Heap(object):
     def _sample(self):
         addresses = self.garbage.sample(self.first, SAMPLED)
         self.sampled = len(addresses)
-        for address in addresses:
-            proof = self.garbage.proof(address)
-            if proof:
-                self.dead.append(proof)
+        self.dead = self.garbage.proofs(addresses, any(unusual(state) for state in self.states))
 
     def _choose(self):
-        """The containers whose sizes are watched: the biggest, and those that the program has a name for."""
+        """The containers whose sizes are watched: the biggest, and those that the program has a name for as far as known."""
+        self.begun = time.monotonic()
         chosen = {}
         for _, address, kind in self.first.containers:
             chosen[address] = kind
@@ -148,6 +165,7 @@ class Heap(object):
 
     def _watch(self, began, end):
         step = max((end - began) / TICKS, 0.05)
+        self._tick(began)
         while time.monotonic() + step < end:
             time.sleep(step)
             self._tick(time.monotonic())
@@ -180,13 +198,13 @@ class Heap(object):
             if each.holder is None and time.monotonic() < deadline:
                 each.holder = self.referrers.holder(each.address, deadline)
             if each.holder is not None and not each.holder.library:
-                each.uses = self._uses(each.holder)
+                each.uses = self._uses(each.holder, self.containers.family(each.kind))
 
-    def _uses(self, holder):
+    def _uses(self, holder, family):
         """Where the source adds to a container, by its name or, inside of a library's object, by that object's."""
-        found = uses(self.memory.pid, holder, self.holders.files)
+        found = uses(self.memory.pid, holder, self.holders.files, family)
         outer = holder.path.rpartition('.')[0].replace('[]', '').rpartition('.')[2]
         if found == [] and outer and outer.isidentifier() and holder.kind == 'attribute' and '.' in holder.path.rpartition('.')[0]:
             other = Holder(holder.path, outer, holder.file, holder.kind, holder.function, holder.line)
-            found = uses(self.memory.pid, other, self.holders.files)
+            found = uses(self.memory.pid, other, self.holders.files, family)
         return found

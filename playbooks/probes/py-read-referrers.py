@@ -87,13 +87,27 @@ class Referrers(object):
             known = self.heap.holders.found.get(at)
             if known is not None:
                 return Holder(known.path + '[]', known.name, known.file, known.kind, known.function, known.line, known.library)
-            if kind.name == 'functools._lru_cache_wrapper' or kind.name in ('tuple', 'cell', 'list', 'dict'):
+            if kind.name in ('functools._lru_cache_wrapper', 'tuple', 'cell', 'list'):
                 continue
+            if kind.name == 'dict':
+                at, kind = self._owner(at, deadline)
+                if kind is None:
+                    continue
             name = self._attribute(at, kind, address)
             if name:
                 shown = self.heap.types.shown(kind, self.heap.dicts)
                 return Holder('%s().%s' % (shown, name), name, self._file(kind), 'attribute')
         return None
+
+    def _owner(self, names, deadline):
+        """(address, Type) of the instance whose __dict__ is the dict at `names`; (0, None) when that is none's."""
+        for referrer in self.of(names, deadline):
+            try:
+                if self.heap.dicts.own_dict(referrer.address)[0] == names:
+                    return referrer.address, referrer.kind
+            except Torn:
+                continue
+        return 0, None
 
     def _attribute(self, at, kind, target):
         """The name of the attribute of an instance that refers to `target`, None for none."""

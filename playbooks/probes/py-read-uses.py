@@ -13,25 +13,35 @@ TEXT_MOST = 160
 DEFINITION = re.compile(r'\s*(?:async\s+)?(def|class)\s+(\w+)')
 ADDING = r'(?:\[[^\]]*\]\s*(?:[-+|&*/]?=(?!=)|\.(?:append|add|extend|update|setdefault|insert)\()|\.(?:append|appendleft|extend|extendleft' \
          r'|add|insert|update|setdefault|put|push|__setitem__)\b|\s*(?:\+=|\|=))'
-REMOVING = r'(?:\[[^\]]*:[^\]]*\]\s*=(?!=)|\.(?:pop|popleft|popitem|clear|remove|discard|difference_update|intersection_update' \
-           r'|evict\w*|expire\w*|prune\w*|trim\w*|truncate\w*|cache_clear|get_nowait)\b)'
+EMPTYING = r'(?:\[\s*(?::|0:)[^\]]*\]\s*=(?!=)|\.(?:clear|cache_clear)\b)'
+TAKING = r'\.(?:popleft\b|pop\(\s*(?:0|-1)?\s*\)|popitem\(\s*\)%s)'
+REMOVING = r'(?:\[[^\]]*:[^\]]*\]\s*=(?!=)|\.(?:pop|popitem|remove|discard|difference_update|intersection_update' \
+           r'|evict\w*|expire\w*|prune\w*|trim\w*|truncate\w*)\b)'
+COUNTED = re.compile(r'\bin\s+(?:range|xrange|enumerate|zip|sorted|reversed|list|tuple|open|map)\(|\bin\s+[\[\(\'"]'
+                     r'|\.(?:items|values|keys|iteritems|itervalues|readlines|splitlines|split|fetchall|listdir|glob|iterdir)\(')
+LOOP = re.compile(r'\s*(?:async\s+)?(for|while)\b')
+SETTING = re.compile(r'\bgc\.(?:disable|set_threshold|freeze|set_debug)\s*\(|(?<![\w.])(?:set_threshold|freeze)\s*\(')
 
 
 class Use(object):
-    """One line: `kind` is `adds`, `removes` or `measures`; `function` the one it is in, or `<module>`."""
+    """One line: `kind` is `adds`, `empties`, `takes` (one at a time), `removes` or `measures`; `function` the one it is in, or
+    `<module>`; `loop` the outermost loop around it in that function: `while`, `for`, `counted for` (over what has an end) or ''.
+    """
 
-    __slots__ = ('kind', 'file', 'line', 'function', 'text')
+    __slots__ = ('kind', 'file', 'line', 'function', 'text', 'loop')
 
-    def __init__(self, kind, file, line, function, text):
-        self.kind, self.file, self.line, self.function, self.text = kind, file, line, function, text
+    def __init__(self, kind, file, line, function, text, loop=''):
+        self.kind, self.file, self.line, self.function, self.text, self.loop = kind, file, line, function, text, loop
 
 
-def uses(pid, holder, files):
-    """The Uses of a Holder's container in its file and, for an attribute, the other `files`. None when none can be read."""
+def uses(pid, holder, files, family):
+    """The Uses of a Holder's container of that family in its file and, for an attribute, the other `files`. None when none can be read."""
     name = re.escape(holder.name)
     if not holder.name.isidentifier():
         return None
     patterns = (
+        ('empties', re.compile(r'\bdel\s+[\w.]*\b%s\s*\[\s*:|\b%s%s' % (name, name, EMPTYING))),
+        ('takes', re.compile(r'\b%s%s' % (name, TAKING % (r'|get(?:_nowait)?\(' if family == 'deque' else '')))),
         ('removes', re.compile(r'\bdel\s+[\w.]*\b%s\b\s*\[|\b%s%s' % (name, name, REMOVING))),
         ('adds', re.compile(r'\b%s%s' % (name, ADDING))),
         ('measures', re.compile(r'\blen\(\s*[\w.]*\b%s\s*\)\s*[<>=]|[<>]=?\s*len\(\s*[\w.]*\b%s\s*\)' % (name, name))),
@@ -54,11 +64,39 @@ def uses(pid, holder, files):
             if kind is None and binds.search(text) and 'import ' not in text:
                 bound += 1
                 if where not in ('<module>', '__init__', '__new__') and holder.kind != 'local' or bound > 1 and holder.kind == 'local':
-                    kind = 'removes'
+                    kind = 'empties'
             if kind and known.get(kind, 0) < LINES_MOST:
                 known[kind] = known.get(kind, 0) + 1
-                found.append(Use(kind, path, number, where, text.strip()[:TEXT_MOST]))
+                found.append(Use(kind, path, number, where, text.strip()[:TEXT_MOST], loop_around(lines, number)))
     return found if read else None
+
+
+def loop_around(lines, number):
+    """What kind of loop is the outermost one around line `number` in its function, '' for none."""
+    margin, found = indentation(lines[number - 1]), ''
+    for at in range(number - 1, 0, -1):
+        text = lines[at - 1]
+        if text.strip() and indentation(text) < margin and not text.lstrip().startswith(('#', ')', ']', '}')):
+            margin = indentation(text)
+            if DEFINITION.match(text):
+                break
+            match = LOOP.match(text)
+            if match:
+                found = 'counted for' if match.group(1) == 'for' and COUNTED.search(text) else match.group(1)
+    return found
+
+
+def collector_settings(pid, files):
+    """Uses of kind `sets` where the program's own files set the garbage collector."""
+    found = []
+    for path in files[:FILES_MOST]:
+        lines = read_lines(pid, path)
+        if not any('gc' in text for text in lines):
+            continue
+        for number, text in enumerate(lines, 1):
+            if SETTING.search(text) and not text.lstrip().startswith('#') and len(found) < LINES_MOST:
+                found.append(Use('sets', path, number, enclosing(lines, number), text.strip()[:TEXT_MOST]))
+    return found
 
 
 def enclosing(lines, number):

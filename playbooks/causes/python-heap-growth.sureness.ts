@@ -1,0 +1,71 @@
+import type { Look } from '../model/index.ts';
+import type { SourceUse } from '../probes/py-heap.ts';
+import type { Grower, SeenHeap } from '../reading/heap.ts';
+import { pythonThreads } from '../reading/python.ts';
+
+/** How sure it is that a container grows without an end, and what that rests on without having been seen. */
+export interface Sureness {
+  readonly confidence: number;
+  readonly inferred: string | null;
+}
+
+const STEADY_SHARE = 0.95;
+
+/** A function that is named like this one, whatever class it is in. */
+const isNamed = (frame: { function: string; file: string }, use: SourceUse): boolean =>
+  frame.file === use.file && frame.function.split('.').at(-1) === use.function;
+
+/**
+ * Whether a line that adds is in a loop over something that has an end, in a function that some thread was in all the time:
+ * then it fills the container, and will be done.
+ */
+const fills = (look: Look, use: SourceUse): boolean => {
+  if (use.loop !== 'counted for') return false;
+  if (use.function === '<module>') return true;
+  const view = pythonThreads(look);
+  if (view === null) return true;
+  return view.threads.some((thread) => {
+    const inside = thread.stacks
+      .filter((stack) => stack.frames.some((frame) => isNamed(frame, use)))
+      .reduce((sum, stack) => sum + stack.count, 0);
+    return thread.samples > 0 && inside >= STEADY_SHARE * thread.samples;
+  });
+};
+
+/** Null for a container that has a bound, and is on its way to it. */
+export const surenessOf = (look: Look, heap: SeenHeap, grower: Grower): Sureness | null => {
+  const { container, uses } = grower;
+  const { holder } = container;
+  if (holder !== null && holder.bound !== null) return null;
+  const of = (kind: SourceUse['kind']) => uses.filter((use) => use.kind === kind);
+  const adds = of('adds');
+  if (adds.length > 0 && adds.every((use) => fills(look, use))) {
+    return {
+      confidence: 0.4,
+      inferred: 'that it will not be done with that: it is filled in a loop over something that has an end',
+    };
+  }
+  if (of('measures').length > 0) {
+    return { confidence: 0.4, inferred: 'that nothing bounds it: the source compares its length with something' };
+  }
+  if (of('empties').length > 0) {
+    return { confidence: 0.4, inferred: 'that it is not emptied from time to time, as the source does somewhere' };
+  }
+  if (of('takes').length > 0) {
+    return { confidence: 0.7, inferred: 'that this is no passing burst: items are taken out of it too, but fewer' };
+  }
+  if (of('removes').length > 0) {
+    return { confidence: 0.45, inferred: 'that what the source removes from it is less than what it adds, for good' };
+  }
+  if (holder === null) return { confidence: 0.6, inferred: 'what holds it: no name of the program for it was found' };
+  if (holder.kind === 'cache') return { confidence: heap.data.estimated ? 0.85 : 0.93, inferred: null };
+  if (container.uses === null)
+    return { confidence: 0.75, inferred: 'that nothing is ever removed: its source was not read' };
+  if (adds.length === 0) {
+    return {
+      confidence: 0.7,
+      inferred: 'that nothing is ever removed: no line of the source that uses its name was found',
+    };
+  }
+  return { confidence: 0.9, inferred: null };
+};

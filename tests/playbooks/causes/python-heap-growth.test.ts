@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { pythonHeapGrowth } from '../../../playbooks/causes/python-heap-growth.ts';
+import type { Probe } from '../../../playbooks/model/index.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
+import { clearOn, expectNeverThrowsOn, firingOn, quoted, untoldOn } from '../../support/cause-tests.ts';
+import { changedLook, firstFinding, loadLook, lookNames, verdictOn } from '../../support/record-look.ts';
+
+const probes: ReadonlyMap<string, Probe> = await loadProbes();
+const CACHE = 'python-heap-growth/request-cache';
+
+/** The verdict on a recorded look in which some text of the heap was another. */
+const ifHeapSaid = (name: string, from: RegExp, to: string) =>
+  verdictOn(
+    pythonHeapGrowth,
+    changedLook(loadLook(name), 'py-heap', (text) => text.replace(from, to)),
+    probes,
+  );
+
+describe('a heap that grows', () => {
+  it('a dict that keeps every answer: which, how fast, until when, and the line that adds', () => {
+    const finding = firingOn(pythonHeapGrowth, CACHE);
+    expect(finding.confidence).toBe(0.9);
+    expect(finding.title).toMatch(
+      /^The dict `__main__\.ANSWERS` grows by [\d,]+ items a minute, [\d.]+ MiB a minute: `answer` \(`\/srv\/app\/quote_api\.py:25`\) adds to it$/,
+    );
+    expect(finding.summary).toMatch(
+      /in each quarter of that time.*`str 24 -> __main__\.Quote 24`.*At this rate it meets the host’s memory in/,
+    );
+    expect(quoted(finding)).toMatch(
+      /container dict 0x\w+ \d+ items, global __main__\.ANSWERS[\s\S]*sizes 0\.00:\d+[\s\S]*adds \/srv\/app\/quote_api\.py 25 answer/,
+    );
+    expect(finding.fixes[0]?.code).toContain('ANSWERS.pop(');
+  });
+
+  it('a cache of functools.lru_cache without a bound', () => {
+    const finding = firingOn(pythonHeapGrowth, 'python-heap-growth/lru-cache');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(/functools\.lru_cache keeps for `__main__\.Catalog\.render`.*translations\.py:16/);
+    expect(finding.fixes[0]?.code).toContain('maxsize=10_000');
+  });
+
+  it('a backlog: less sure, for a burst may pass', () => {
+    const finding = firingOn(pythonHeapGrowth, 'python-heap-growth/backlog');
+    expect(finding.confidence).toBe(0.7);
+    expect(finding.summary).toContain('Inferred: that this is no passing burst');
+    expect(finding.fixes[0]?.title).toContain('Bound `__main__.pending.queue`');
+  });
+
+  it('is not sure where the source removes, measures or empties', () => {
+    for (const kind of ['removes', 'measures', 'empties']) {
+      const line = `  ${kind} /srv/app/quote_api.py 30 forget | …`;
+      const found = firstFinding(ifHeapSaid(CACHE, /^( {2}adds .*ANSWERS.*)$/m, `$1\n${line}`));
+      expect(found.confidence, kind).toBeLessThan(0.5);
+      expect(found.summary, kind).toContain('Inferred: that');
+    }
+  });
+
+  it('does not call it a leak when a finite loop that goes on all the time fills it', () => {
+    const filled = ifHeapSaid(CACHE, /25 answer \|/, '25 serve in a counted for loop |');
+    expect(firstFinding(filled).confidence).toBe(0.4);
+    const again = ifHeapSaid(CACHE, /25 answer \|/, '25 elsewhere in a counted for loop |');
+    expect(firstFinding(again).confidence).toBe(0.9);
+  });
+
+  it('is silent on a cache that has a bound, a slow one, and one that rests or shrinks', () => {
+    const lru = 'python-heap-growth/lru-cache';
+    expect(ifHeapSaid(lru, / of render at (\d+)/, ' of render at $1 bounded to 100000').verdict).toBe('clear');
+    expect(ifHeapSaid(CACHE, /sizes 0\.00:(\d+) .*/, 'sizes 0.00:$1 0.50:$1 1.00:$1 1.50:$19999').verdict).toBe(
+      'clear',
+    );
+    expect(ifHeapSaid(CACHE, /sizes 0\.00:\d+ .*/, 'sizes 0.00:100 0.50:900 1.00:300 1.50:1200 2.00:600').verdict).toBe(
+      'clear',
+    );
+    const slow = changedLook(loadLook(CACHE), 'py-heap', (text) =>
+      text
+        .replace(/sizes 0\.00:\d+ .*/, 'sizes 0.00:100 0.50:101 1.00:102 1.50:103 2.00:104')
+        .replaceAll(/grew by \d+ objects, \d+ bytes/g, 'grew by 4 objects, 400 bytes'),
+    );
+    expect(verdictOn(pythonHeapGrowth, slow, probes).verdict).toBe('clear');
+  });
+
+  it('names the type alone, and is less sure, when nothing that holds it was found', () => {
+    const held = changedLook(loadLook(CACHE), 'py-heap', (text) => text.replace(/^container [\s\S]*?(?=^end$)/m, ''));
+    const found = firstFinding(verdictOn(pythonHeapGrowth, held, probes));
+    expect(found.confidence).toBe(0.6);
+    expect(found.title).toMatch(/^Live `(str|__main__\.Quote)` objects grow by/);
+    expect(found.summary).toContain('Inferred: that they are kept for good');
+  });
+});
+
+describe('no growth', () => {
+  it.each(['healthy/bounded_caches', 'healthy/price_table', 'healthy/cycles_collected'])('%s', (name) => {
+    expect(clearOn(pythonHeapGrowth, name)).toMatch(/none grew all the time at a rate that matters/);
+  });
+
+  it('of memory that stood still needs no count', () => {
+    expect(clearOn(pythonHeapGrowth, 'healthy/price_table', ['py-heap'])).toMatch(/memory did not grow in/);
+  });
+});
+
+describe('what it cannot tell', () => {
+  it('memory grows and nothing was counted: it asks for the count', () => {
+    const { why, wants } = untoldOn(pythonHeapGrowth, CACHE, ['py-heap']);
+    expect(why).toMatch(/its memory grew .* were not counted/);
+    expect(wants).toEqual(['py-heap']);
+  });
+
+  it('memory was not watched at all', () => {
+    const { wants } = untoldOn(pythonHeapGrowth, CACHE, ['py-heap', 'memory', 'sample']);
+    expect(wants).toEqual(['py-heap']);
+  });
+
+  it('answers whatever became of the evidence', () => {
+    expectNeverThrowsOn(pythonHeapGrowth, lookNames('python-heap-growth'));
+  });
+});
