@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,6 +14,27 @@ import { startHeartbeat } from './heartbeat.ts';
 import type { Print } from './run.ts';
 
 const MEASURED = ['sample', 'py-stacks', 'lsof', 'strace', 'native-stacks', 'py-bt', 'gcore'];
+
+const HELPERS = '/usr/share/gdb/auto-load';
+const NATIVE = path.resolve(
+  import.meta.dirname.replace(/\/dist\/tests\//, '/tests/'),
+  '../../playbooks/probes/native-stacks.gdb.py',
+);
+
+/** gdb alone: as people call it for Python stacks, and as native-stacks calls it where eu-stack is missing. */
+const GDB: Readonly<Record<string, (pid: number) => string[]>> = {
+  'gdb, plain py-bt': (pid) => [
+    ...['-iex', `add-auto-load-safe-path ${HELPERS}`, '-iex', 'set debuginfod enabled off'],
+    ...['-p', String(pid), '-ex', 'thread apply all py-bt'],
+  ],
+  'gdb, tuned for C stacks': () => ['-iex', 'set auto-load off', '-x', NATIVE],
+};
+
+const runGdb = async (args: readonly string[], pid: number): Promise<void> => {
+  const env = { ...process.env, STRACEBACK_PID: String(pid), STRACEBACK_FRAMES: '100' };
+  const child = spawn('timeout', ['-k', '5', '60', 'gdb', '-nx', '-batch', ...args], { stdio: 'ignore', env });
+  await once(child, 'exit');
+};
 
 /** The longest gap that each probe alone causes in a process with 22 threads that beats every millisecond. */
 export const run = async (print: Print): Promise<void> => {
@@ -60,6 +83,11 @@ export const run = async (print: Print): Promise<void> => {
       await target.longestGap();
       await collectStep(shell, step, context, evidenceIds(), true);
       print('stall', id, await target.longestGap(), 'ms');
+    }
+    for (const [figure, args] of Object.entries(GDB)) {
+      await target.longestGap();
+      await runGdb(args(target.pid), target.pid);
+      print('stall', figure, await target.longestGap(), 'ms');
     }
     await shell.close();
   } finally {
