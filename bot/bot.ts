@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '@slack/bolt';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
+import type { Mention } from '../infra/queue/messages.ts';
 import type { Impact } from '../playbooks/model/index.ts';
 import { openAccess } from './access.ts';
 import type { BotContext, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
-import { handleMention } from './mention.ts';
+import { handleMention, isThreadCommand } from './mention.ts';
 import { loadCommands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
@@ -104,6 +105,27 @@ const openEntrance = async (entrance: Entrance, { mode, port }: SlackSettings): 
   }
 };
 
+interface SaidEvent {
+  readonly channel: string;
+  readonly user: string;
+  readonly ts: string;
+  readonly thread_ts?: string;
+  readonly team?: string;
+  readonly text: string;
+}
+
+const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly team_id: string }): Mention => ({
+  kind: 'mention',
+  id: body.event_id,
+  team: ('user_team' in event && typeof event.user_team === 'string' ? event.user_team : event.team) ?? body.team_id,
+  channel: event.channel,
+  user: event.user,
+  ts: event.ts,
+  ...(event.thread_ts === undefined ? {} : { threadTs: event.thread_ts }),
+  text: event.text,
+  at: Date.now(),
+});
+
 /** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
 const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => {
   const { me, log, queue } = bot;
@@ -123,18 +145,13 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => 
   });
   app.event('app_mention', async ({ event, body }) => {
     if (event.user === undefined || event.bot_id !== undefined) return;
-    await queue.accept({
-      kind: 'mention',
-      id: body.event_id,
-      team:
-        ('user_team' in event && typeof event.user_team === 'string' ? event.user_team : event.team) ?? body.team_id,
-      channel: event.channel,
-      user: event.user,
-      ts: event.ts,
-      ...(event.thread_ts === undefined ? {} : { threadTs: event.thread_ts }),
-      text: event.text,
-      at: Date.now(),
-    });
+    await queue.accept(mentionOf({ ...event, user: event.user }, body));
+  });
+  app.event('message', async ({ event, body }) => {
+    // Edits, joins, other apps and our own posts have a subtype or a bot's id.
+    if (event.subtype !== undefined || event.bot_id !== undefined || event.thread_ts === undefined) return;
+    if (event.parent_user_id !== me.userId || !isThreadCommand(event.text ?? '', bot)) return;
+    await queue.accept(mentionOf({ ...event, text: event.text ?? '' }, body));
   });
 };
 

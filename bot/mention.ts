@@ -31,6 +31,18 @@ const answerTo = async (said: Said, bot: BotContext): Promise<string | null> => 
 };
 
 /**
+ * Whether a reply in a thread of the bot's, which does not mention it, is meant for it: its first word is a verb, alone
+ * where the verb takes nothing more, for people also talk to each other there ("why does it do that?"). A reply that mentions
+ * the bot is not, for it comes as a mention.
+ */
+export const isThreadCommand = (text: string, { followUps, me }: Pick<BotContext, 'followUps' | 'me'>): boolean => {
+  if (text.includes(`<@${me.userId}>`)) return false;
+  const [verb = '', ...rest] = wordsOf(text);
+  const followUp = followUps.get(verb.toLowerCase());
+  return followUp !== undefined && (rest.length === 0 || followUp.usage !== '');
+};
+
+/**
  * Does what somebody said to the bot, and answers in the thread. Safe to repeat. Throws to be called again: when Slack
  * or the queue do not answer.
  */

@@ -11,6 +11,6 @@ export const help: FollowUp = {
     );
     return thread === null
       ? 'Start with `/diagnose HOST PID` in the channel, or `/diagnose help`. In the thread that I open you can go on with me.'
-      : `Mention me in this thread with one of these. ${verbs.join('; ')}.`;
+      : `Mention me in this thread with one of these, or begin a reply with it. ${verbs.join('; ')}.`;
   },
 };

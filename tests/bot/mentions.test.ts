@@ -140,6 +140,33 @@ test('outside of a thread a tool asks for a process, and runs on one that is nam
   expect(asked[1]).toMatchObject({ host: 'web-8', pid: 77, origin: { threadTs: named.ts } });
 });
 
+test('a reply in the thread that begins with a verb needs no mention; what people say to each other is left alone', async () => {
+  const { slack, ts, asked, place, queue } = await thread();
+  for (const words of [
+    'why is it doing that?',
+    'fix this first, bob',
+    'I would strace it',
+    'again we are paged',
+    '<@U999> strace',
+  ]) {
+    slack.user('alice').say(words, place);
+  }
+  slack.user('alice').say('strace 3', { channel: 'ops' });
+  slack.user('bob').say('`Strace` 3', place);
+  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the trace' });
+  slack.user('bob').say('@straceback help', place);
+  await reply(slack, 'ops', ts, 'Mention me in this thread');
+  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  expect(asked).toHaveLength(2);
+  expect(asked[1]).toMatchObject({ playbook: 'strace', windowSeconds: 3, origin: { threadTs: ts } });
+  expect(
+    slack
+      .thread('ops', ts)
+      .map(shown)
+      .filter((text) => text.includes('Mention me in this thread')),
+  ).toHaveLength(1);
+});
+
 test('why, fix and raw answer from the thread’s last look, without another one', async () => {
   const { slack, ts, asked, place } = await thread();
   slack.user('bob').say('@straceback why', place);
@@ -178,9 +205,9 @@ test.each(['why', 'fix', 'raw identify'])('%s is told that the look is kept no l
 });
 
 test.each([
-  ['help', 'Mention me in this thread with one of these.'],
-  ['', 'Mention me in this thread with one of these.'],
-  ['HELP', 'Mention me in this thread with one of these.'],
+  ['help', 'Mention me in this thread with one of these'],
+  ['', 'Mention me in this thread with one of these'],
+  ['HELP', 'Mention me in this thread with one of these'],
   ['agian', 'I do not know “agian”. Did you mean'],
   ['`rm -rf /` <!channel>', 'I do not know “rm”.'],
 ])('@straceback %s is answered in the thread', async (words, answer) => {
