@@ -36,7 +36,7 @@ const aged = (sure: Sureness, wait: Wait, windowSeconds: number, silence: number
   const { purpose, connection } = wait;
   const database =
     DATABASES.has(connection.peer.port ?? 0) || (purpose.kind === 'answer' && DATABASE_LIBRARIES.test(purpose.library));
-  const limit = database ? (age < 15 ? 0.45 : age < 60 ? 0.7 : 1) : age < 10 ? 0.86 : 1;
+  const limit = database ? (age < 15 ? 0.45 : age < 60 ? 0.7 : 1) : age < 6 ? 0.78 : age < 20 ? 0.86 : 1;
   if (sure.confidence <= limit) return sure;
   const young = `that no answer comes any more: it was asked ${duration(age)} ago, and a slow answer${database ? ', such as that of a long query,' : ''} may still come`;
   return { confidence: limit, inferred: sure.inferred === null ? young : `${sure.inferred}; and ${young}` };

@@ -14,6 +14,8 @@ export interface Inflow {
   /** KiB that resident memory grew, and bytes that came in on these sockets, in the window. */
   readonly grownKib: number;
   readonly received: number;
+  /** Memory grew by a multiple of what came in: it was compressed, if it is this at all. */
+  readonly swollen: boolean;
 }
 
 /** Bytes in the window and growth in KiB below which nothing is said: whole small answers are read by everybody. */
@@ -21,8 +23,13 @@ const LEAST_RECEIVED = 1 << 20;
 const LEAST_GROWTH_KIB = 2048;
 /** Bytes of an answer from which on it is worth not having it in memory. */
 const LEAST_BODY = 4 << 20;
+/** Bytes in the window from which on compressed ones may explain a growth, and how much of it in KiB. */
+const LEAST_COMPRESSED = 32 << 10;
+const LEAST_SWELLING_KIB = 16 << 10;
 /** The part of what came in that must have stayed. Less of it is a buffer, or something else that grows. */
 const KEPT = 0.3;
+/** How many times what came in memory may grow by it, as it is: text takes more room than its bytes. */
+const SWOLLEN = 2.5;
 
 /** What grew, had it kept what came in? Null when nothing came, or what came did not stay. */
 export const inflowOf = (
@@ -36,14 +43,20 @@ export const inflowOf = (
       socket.pid === pid &&
       socket.side !== 'server' &&
       !servers.has(splitAddress(socket.local).port ?? -1) &&
-      socket.received >= LEAST_RECEIVED / 4,
+      socket.received >= LEAST_COMPRESSED / 2,
   );
   const received = coming.reduce((sum, socket) => sum + socket.received, 0);
-  if (process === undefined || received < LEAST_RECEIVED) return { inflow: null, received };
+  if (process === undefined || received < LEAST_COMPRESSED) return { inflow: null, received };
   const grownKib = process.rssKib.last - process.rssKib.first;
   const large = coming.some((socket) => (socket.receivedInAll ?? socket.received) >= LEAST_BODY);
-  const kept = grownKib >= LEAST_GROWTH_KIB && grownKib * 1024 >= KEPT * received && large;
-  return { inflow: kept ? { process, sockets: coming, grownKib, received } : null, received };
+  const swollen = grownKib >= LEAST_SWELLING_KIB && grownKib * 1024 > SWOLLEN * received;
+  const kept =
+    received >= LEAST_RECEIVED &&
+    grownKib >= LEAST_GROWTH_KIB &&
+    grownKib * 1024 <= SWOLLEN * received &&
+    grownKib * 1024 >= KEPT * received &&
+    large;
+  return { inflow: kept || swollen ? { process, sockets: coming, grownKib, received, swollen } : null, received };
 };
 
 /** Ports on which this process, or a relative through it, takes connections: what comes in there is an upload. */
@@ -56,8 +69,8 @@ export const oneAnswer = (socket: SocketRate, seconds: number): boolean =>
 
 /** Library functions in which the rest of a body, or a whole result, is read: library, part of the path, function. */
 const WHOLE: readonly (readonly [library: Library, file: RegExp, names: RegExp])[] = [
-  ['requests', /\/requests\/models\.py$/, /(^|\.)(content|text|json)$/],
-  ['httpx', /\/httpx\/_models\.py$/, /(^|\.)a?read$/],
+  ['requests', /\/requests\/models\.py$/, /(^|\.)(content|text|json|iter_\w+|generate)$/],
+  ['httpx', /\/httpx\/_models\.py$/, /(^|\.)(a?read|a?iter_\w+)$/],
   ['aiohttp', /\/aiohttp\/(client_reqrep|streams)\.py$/, /(^|\.)(read|text|json)$/],
   [
     'urllib3',

@@ -1,4 +1,4 @@
-import type { FindingDraft, Fix, Look, Observation, Quote } from '../model/index.ts';
+import type { FindingDraft, Fix, Look, Observation, PythonFrame, Quote } from '../model/index.ts';
 import { type IdentifyData, identify } from '../probes/identify.ts';
 import { sample } from '../probes/sample.ts';
 import type { SocketRatesData } from '../probes/socket-rates.ts';
@@ -17,27 +17,35 @@ const IN_PARTS: Readonly<Record<Library | 'other', string>> = {
   aiohttp:
     'async with session.get(url) as answer:\n    answer.raise_for_status()\n    with open(path, "wb") as copy:\n        async for part in answer.content.iter_chunked(1 << 20):',
   urllib3:
-    'answer = pool.request("GET", url, preload_content=False, timeout=30)\ntry:\n    with open(path, "wb") as copy:\n        for part in answer.stream(1 << 20):',
+    'answer = pool.request("GET", url, preload_content=False, timeout=30)   # and answer.release_conn() at the end\nwith open(path, "wb") as copy:\n    for part in answer.stream(1 << 20):',
   urllib:
-    'with urllib.request.urlopen(url, timeout=30) as answer, open(path, "wb") as copy:\n        for part in iter(lambda: answer.read(1 << 20), b""):',
+    'with urllib.request.urlopen(url, timeout=30) as answer, open(path, "wb") as copy:\n    for part in iter(lambda: answer.read(1 << 20), b""):',
   'http.client':
-    'answer = connection.getresponse()          # or urllib.request.urlopen(url, timeout=30)\nwith open(path, "wb") as copy:\n        for part in iter(lambda: answer.read(1 << 20), b""):',
-  asyncio: 'with open(path, "wb") as copy:\n        while part := await reader.read(1 << 20):',
+    'answer = connection.getresponse()          # or urllib.request.urlopen(url, timeout=30)\nwith open(path, "wb") as copy:\n    for part in iter(lambda: answer.read(1 << 20), b""):',
+  asyncio: 'with open(path, "wb") as copy:\n    while part := await reader.read(1 << 20):',
   ftplib:
     'with open(path, "wb") as copy:\n    ftp.retrbinary("RETR " + name, copy.write, blocksize=1 << 20)   # not a list\'s append',
   botocore:
-    'client.download_file(bucket, key, path)    # or: answer["Body"].iter_chunks(1 << 20)\nwith open(path, "wb") as copy:\n        for part in answer["Body"].iter_chunks(1 << 20):',
+    'client.download_file(bucket, key, path)    # or: answer["Body"].iter_chunks(1 << 20)\nwith open(path, "wb") as copy:\n    for part in answer["Body"].iter_chunks(1 << 20):',
   database:
     'cursor = connection.cursor(name="export")  # psycopg: on the server; pymysql: SSCursor; pymongo: batch_size\ncursor.itersize = 2000\ncursor.execute(query)\nfor row in cursor:\n    handle(row)                            # never fetchall()',
   redis:
     'for key in client.scan_iter(match=pattern, count=1000):   # not KEYS; HSCAN, SSCAN, LRANGE in pages instead of HGETALL, SMEMBERS',
-  socket: 'with open(path, "wb") as copy:\n        while part := connection.recv(1 << 20):',
+  socket: 'with open(path, "wb") as copy:\n    while part := connection.recv(1 << 20):',
   other:
-    'with open(path, "wb") as copy:\n        for part in parts_of_the_answer:      # at most 1 MiB each, written before the next is read',
+    'with open(path, "wb") as copy:\n    for part in parts_of_the_answer:      # at most 1 MiB each, written before the next is read',
 };
 
-const LIMIT =
-  '\n            copy.write(part)\n            if copy.tell() > LARGEST:\n                raise ValueError(f"{url} is larger than {LARGEST} bytes")';
+/** What stands inside of the loop over the parts. */
+const limited = (parts: string): string => {
+  const margin = `${/^ */.exec(parts.split('\n').at(-1) ?? '')?.[0] ?? ''}    `;
+  const inside = [
+    'copy.write(part)',
+    'if copy.tell() > LARGEST:',
+    '    raise ValueError(f"{url} is larger than {LARGEST} bytes")',
+  ];
+  return [parts, ...inside.map((line) => `${margin}${line}`)].join('\n');
+};
 
 const HEADERS: Readonly<Partial<Record<Library, string>>> = {
   requests:
@@ -63,7 +71,7 @@ const fixesFor = (look: Look, reader: Reader | null, inflow: Inflow): Fix[] => {
         : 'Write each part to a file before the next one is read, and give the answer a largest size. Memory then stays flat, however large the file is. To verify: resident memory (`VmRSS` in /proc/PID/status) while the same file comes in.',
       ...(python
         ? {
-            code: `${reader?.own == null ? '' : `# ${visible(reader.own.file)}:${reader.own.line}, ${visible(reader.own.function)}\n`}${parts}${/part/.test(parts) && !result ? LIMIT : ''}`,
+            code: `${reader?.own == null ? '' : `# ${visible(reader.own.file)}:${reader.own.line}, ${visible(reader.own.function)}\n`}${/for part|while part/.test(parts) && !result ? limited(parts) : parts}`,
           }
         : { code: 'curl --fail --location --max-filesize 10G --output FILE URL' }),
     },
@@ -143,6 +151,12 @@ const LIBRARY: Readonly<Record<Library, string>> = {
   socket: 'its own reads of the socket',
 };
 
+/** What reads. Functions that give a body in parts say that the program keeps them. */
+const libraryText = (library: Library, call: PythonFrame | null): string =>
+  call !== null && /(^|\.)(generate|a?iter_\w+)$/.test(call.function)
+    ? `\`${library}\` in parts, which are kept`
+    : LIBRARY[library];
+
 /** Who loads it, for the beginning of the headline. */
 const readerName = (look: Look, reader: Reader | null): string => {
   if (reader === null) return 'It';
@@ -176,14 +190,14 @@ export const draftFor = (
   const by =
     reader?.library == null
       ? ''
-      : ` It is read by ${LIBRARY[reader.library]}${reader.call === null ? '' : ` (${frameName(reader.call)})`}.`;
+      : ` It is read by ${libraryText(reader.library, reader.call)}${reader.call === null ? '' : ` (${frameName(reader.call)})`}.`;
   const speed = `${bytes(received / seconds)} a second`;
   const many = sockets.length > 1 ? ` over ${count(sockets.length, 'connection')}` : '';
   return {
     confidence: sure.confidence,
     title: `${who} loads a whole ${reader?.library === 'database' || reader?.library === 'redis' ? 'result' : 'download'} from ${from} into memory: +${kib(grownKib)} in ${duration(seconds)}`,
     summary:
-      `In ${duration(seconds)} resident memory${child ? ` of process ${process.pid}` : ''} grew by ${kib(grownKib)}, from ${kib(process.rssKib.first)} to ${kib(process.rssKib.last)}, while ${bytes(received)} (${speed}) came in from ${from}${many}${size}: what comes in stays.${by}` +
+      `In ${duration(seconds)} resident memory${child ? ` of process ${process.pid}` : ''} grew by ${kib(grownKib)}, from ${kib(process.rssKib.first)} to ${kib(process.rssKib.last)}, while ${bytes(received)} (${speed}) came in from ${from}${many}${size}: ${inflow.swollen ? `${Math.round((grownKib * 1024) / received)} times as much stays` : 'what comes in stays'}.${by}` +
       endText(look, inflow, seconds) +
       (sure.inferred === null ? '' : ` Inferred: ${sure.inferred}.`),
     evidence: quotesFor(look, rates, inflow, reader),

@@ -27,6 +27,12 @@ const surenessOf = (inflow: Inflow, reader: Reader | null, seconds: number, else
   const [socket] = inflow.sockets;
   const large = inflow.sockets.some((each) => (each.receivedInAll ?? each.received) >= LARGE);
   const one = inflow.sockets.some((each) => oneAnswer(each, seconds));
+  if (inflow.swollen) {
+    // Little came in: only who is seen to read a body can have made so much of it.
+    const reads = reader?.direct === true && /^(requests|httpx|aiohttp|urllib3|botocore)$/.test(reader.library ?? '');
+    const inferred = 'that the body is compressed, and memory is filled by what it unpacks to';
+    return { confidence: reads ? 0.85 : 0, inferred };
+  }
   if (elsewhere >= 0.5 * inflow.received) {
     return {
       confidence: 0.45,
@@ -51,6 +57,8 @@ const surenessOf = (inflow: Inflow, reader: Reader | null, seconds: number, else
   if (reader.stack !== null && purposeOf(reader.stack).kind === 'messages') {
     return { confidence: 0.55, inferred: 'that it is one body and not a stream of messages, each of which it keeps' };
   }
+  if (reader.library === 'database' || reader.library === 'redis')
+    return { confidence: 0.6, inferred: 'that the result is larger than the program can mean to have in memory' };
   if (!reader.direct)
     return { confidence: 0.8, inferred: 'that this thread, which waits for descriptors, reads that connection' };
   return large

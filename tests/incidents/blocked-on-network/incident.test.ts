@@ -5,7 +5,7 @@ import { examine, expectFinding, expectHealthy, pythons, startStanding } from '.
 describe.each(pythons('3.6.15', '3.12.1'))('%s', (python) => {
   it('names a job that waits for an HTTP answer without a timeout', async () => {
     const { pid } = await startStanding('blocked-on-network/price_fetcher.py', { python });
-    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.85);
+    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.75);
     expect(finding.title).toMatch(
       /main thread waits in `(PriceSource\.)?price_of`.*127\.0\.0\.1:\d+, without a timeout/,
     );
@@ -26,7 +26,7 @@ describe.each(pythons('2.7.18', '3.9.18'))('%s', (python) => {
 
 it('names the upstream in which the threads of a server hang', async () => {
   const { pid } = await startStanding('blocked-on-network/gateway.py');
-  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.8);
+  const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.75);
   expect(finding.title).toMatch(/load_profile/);
 });
 
@@ -73,7 +73,7 @@ it.skipIf(spawnSync('/usr/bin/python3', ['-c', 'import gevent'], { stdio: 'ignor
   'names the greenlet that waits for an answer while others go on',
   async () => {
     const { pid } = await startStanding('blocked-on-network/gevent_quotes.py');
-    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.8);
+    const finding = expectFinding(await examine(pid), 'blocked-on-network', 0.75);
     expect(finding.title).toMatch(/^A greenlet waits in `fetch_quote`/);
     expect(finding.fixes[0]?.code).toContain('gevent.Timeout');
   },

@@ -97,6 +97,31 @@ describe('fires', () => {
   });
 });
 
+describe('a compressed body', () => {
+  const swollen = (text: string) =>
+    text.replace(/received \d+ of \d+ bytes, sent 0/g, 'received 400000 of 900000 bytes, sent 0');
+
+  it('is told by who reads it, when memory grows by a multiple of what comes', () => {
+    const finding = firstFinding(changed('buffered-download/warm_cache', 'socket-rates', swollen));
+    expect(finding.confidence).toBe(0.85);
+    expect(finding.summary).toMatch(/\d+ times as much stays/);
+    expect(finding.summary).toContain('Inferred: that the body is compressed');
+  });
+
+  it('is not guessed at where nobody is seen to read a body', () => {
+    expect(changed('buffered-download/feed_import', 'socket-rates', swollen).verdict).toBe('clear');
+  });
+});
+
+it('says that parts are kept where they are asked for in parts', () => {
+  const finding = firstFinding(
+    changed('buffered-download/warm_cache', 'py-stacks', (text) =>
+      text.replace(/^ {4}(Response\.content|Session\.\w+) .*\n/gm, ''),
+    ),
+  );
+  expect(finding.summary).toContain('`requests` in parts, which are kept');
+});
+
 describe('hints, and no more, when', () => {
   it('it asks between answers: it may keep many small ones', () => {
     const finding = firstFinding(
