@@ -5,6 +5,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<{ run: (print: Print) => Promise<void> }>>> = {
   triage: () => import('./triage.ts'),
   stall: () => import('./stall.ts'),
+  census: () => import('./census.ts'),
   reader: () => import('./reader.ts'),
 };
 
