@@ -184,6 +184,7 @@ export const reportParts = (report: Report): ReportPart[] => {
     ...listParts('Could not be checked', byReason(report.cannotTell)),
     ...listParts('Keep in mind', report.caveats),
     ...costParts(report),
+    ...(report.memory === undefined ? [] : [{ kind: 'note', text: `Memory: ${report.memory}` } as const]),
     {
       kind: 'note',
       text: `Playbook ${report.playbook}, ${duration(report.seconds)}, started ${report.startedAt}, look ${report.id}`,

@@ -1,5 +1,6 @@
 import type { Look, Quote } from '../model/index.ts';
 import { pyHeap } from '../probes/py-heap.ts';
+import { growersIn } from '../reading/heap.ts';
 import type { MemoryView } from '../reading/memory.ts';
 import {
   frameName,
@@ -81,6 +82,32 @@ export const pythonGrowth = (look: Look): PythonGrowth | null => {
     seconds,
     accounts: (rate) => (rate <= 0 ? 1 : Math.max(kib, held / 1024) / seconds / rate),
   };
+};
+
+/** What has no memory apart from its own, or only such as is counted with it. */
+const OWNS_NOTHING =
+  /^(?:int|float|complex|bool|str|bytes|NoneType|datetime\.\w+|ctypes\.\w+|LP_\w+|\w*c_\w+|\d+|and|others|more)$/;
+/** Pieces of native memory that one object has at most: streams of zlib and their like have about ten. */
+const PIECES_MOST = 12;
+
+/**
+ * The name of a container that grows by objects which may each own some of the native memory that grows; null when there
+ * is none, or there are too few of them for so many pieces.
+ */
+export const ownerOf = (look: Look, view: MemoryView): string | null => {
+  const heap = look.see(pyHeap);
+  const looks = view.malloc?.data.looks ?? [];
+  const [first] = looks;
+  const last = looks.at(-1);
+  if (!heap.seen || first === undefined || last === undefined || first === last) return null;
+  const more = (books: typeof first) => books.total.usedChunks + (books.mapped?.count ?? 0);
+  const pieces = (more(last) - more(first)) / (last.seconds - first.seconds);
+  const owner = growersIn(heap.data).find(
+    (grower) =>
+      grower.itemsPerSecond * PIECES_MOST >= pieces &&
+      (grower.container.holds?.text ?? '').split(/[^\w.]+/).some((word) => word !== '' && !OWNS_NOTHING.test(word)),
+  );
+  return owner === undefined ? null : (owner.container.holder?.path ?? `a ${owner.container.type}`);
 };
 
 /** Python code that ran while memory grew. */

@@ -6,9 +6,9 @@ import { nativeStacks } from '../probes/native-stacks.ts';
 import { pyHeap } from '../probes/py-heap.ts';
 import { type Growth, growthOf, type MemoryView, memoryView } from '../reading/memory.ts';
 import { lastReading } from '../reading/memory-division.ts';
-import { duration, kib } from '../reading/text.ts';
+import { code, duration, kib } from '../reading/text.ts';
 import { nativeFixes } from './native-memory-growth.fixes.ts';
-import { booksGrowth, growersOf, type NativeGrowth, pythonGrowth } from './native-memory-growth.seen.ts';
+import { booksGrowth, growersOf, type NativeGrowth, ownerOf, pythonGrowth } from './native-memory-growth.seen.ts';
 
 /** Less growth than this in the window, in KiB, is what heaps do that are laid out in steps of 132 KiB to 1 MiB. */
 const LEAST_KIB = 384;
@@ -128,6 +128,13 @@ const judge = (look: Look): Verdict => {
     return {
       verdict: 'clear',
       why: `it is Python's own objects that grow (${kib(objects.kib)} in ${duration(objects.seconds)})`,
+    };
+  }
+  const owner = ownerOf(look, view);
+  if (owner !== null) {
+    return {
+      verdict: 'clear',
+      why: `${code(owner)} grows, and each object in it may own some of the memory that grows`,
     };
   }
   const books = booksGrowth(view);

@@ -59,6 +59,8 @@ export const Report = z.object({
     steps: z.array(z.object({ probe: UnitId, impact: z.string(), seconds: z.number() })),
   }),
   evidence: z.array(EvidenceEntry),
+  /** How resident memory divides, one line: `304 MiB resident: 277 MiB free in malloc (91 %), …`. Absent when not read. */
+  memory: z.string().optional(),
   /** Processes that the findings point at, looked at harmlessly. Absent when there are none. */
   related: z.array(RelatedReport).optional(),
 });

@@ -76,7 +76,19 @@ class Weights(object):
             if kind.flags & LONG and self.version >= (3, 12):
                 items >>= 3
             size += kind.item * min(abs(items), 1 << 34)
-        return (size + 15) // 16 * 16 if size <= SMALL else size + 8
+        size = (size + 15) // 16 * 16 if size <= SMALL else size + 8
+        return size + self._apart(address, kind)
+
+    def _apart(self, address, kind):
+        """Bytes of the buffer that an object owns apart from itself (Objects/bytearrayobject.c, Modules/arraymodule.c)."""
+        if kind.name == 'bytearray' and self.version >= (3, 0):
+            size = self.memory.word(address + 24)
+        elif kind.name == 'array.array' and self.version >= (3, 0):
+            places, description = struct.unpack('<QQ', self.memory.read(address + 32, 16))
+            size = places * min(max(self.memory.int32(description + 4), 0), 16)
+        else:
+            return 0
+        return size if size <= 1 << 34 else 0
 
     def _string(self, address):
         length = self.memory.word(address + self.layout['PyASCIIObject.length'])

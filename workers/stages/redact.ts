@@ -127,6 +127,7 @@ export const redactReport = (report: Report, redact: Redactor): Report => {
     cannotTell: report.cannotTell.map((each) => ({ ...each, why: text(each.why) })),
     caveats: report.caveats.map(text),
     evidence: report.evidence.map((each) => ({ ...each, command: text(each.command) })),
+    ...(report.memory === undefined ? {} : { memory: text(report.memory) }),
     ...(report.related === undefined
       ? {}
       : {

@@ -14,6 +14,7 @@ import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
+import { memoryLine } from '../../playbooks/reading/memory.ts';
 import type { Followed } from '../follow.ts';
 import type { Judgement } from './judge.ts';
 
@@ -120,6 +121,7 @@ export const summarize = (outcome: Outcome): Report => {
     !each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : [],
   );
   const partly = [...observations.values()].flatMap((each) => (each.seen ? each.partly.map(sentence) : []));
+  const memory = memoryLine(look);
   return {
     id: request.id,
     target: {
@@ -150,6 +152,7 @@ export const summarize = (outcome: Outcome): Report => {
       ...evidence.map((each) => entry(each)),
       ...followed.flatMap(({ report, evidence: theirs }) => theirs.map((each) => entry(each, report.pid))),
     ],
+    ...(memory === null ? {} : { memory }),
     ...(followed.length === 0 ? {} : { related: followed.map(({ report }) => report) }),
   };
 };

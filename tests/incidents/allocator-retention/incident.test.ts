@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../../playbooks/model/index.ts';
+import { reportParts } from '../../../playbooks/report-parts.ts';
 import { endPrograms, examine, expectFinding, headlines, pythons, startStanding } from '../../support/incident.ts';
 
 const HERE = 'allocator-retention';
@@ -24,8 +25,11 @@ describe('malloc keeps what was freed', () => {
 
   it('in one heap, below something that lives', async () => {
     const { pid } = await startStanding(`${HERE}/report_builder.py`);
-    const finding = expectFinding(await examine(pid, WINDOW), HERE, 0.9);
+    const report = await examine(pid, WINDOW);
+    const finding = expectFinding(report, HERE, 0.9);
     expect(finding.summary).toContain('main heap');
+    expect(report.memory).toMatch(/^\d+ MiB resident: \d+ MiB free in malloc \(\d+ %\), /);
+    expect(reportParts(report)).toContainEqual({ kind: 'note', text: `Memory: ${report.memory}` });
   });
 
   it.skipIf(!existsSync(TCMALLOC))('and no more after the fix: a second look at the same load shows it', async () => {
