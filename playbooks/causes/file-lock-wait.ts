@@ -15,16 +15,20 @@ import {
 import { handlerRuns, inHandler, signalName } from '../reading/signals.ts';
 import { sqliteOf } from '../reading/sqlite.ts';
 import { code, count, duration, list } from '../reading/text.ts';
-
+import { makerFix, makerOf, makerWords, mayPoll } from './file-lock-wait.makers.ts';
 import { effort, holderFixes, holderWords, madeFileFixes, place, waiterFix } from './file-lock-wait.texts.ts';
 
 /** How sure it is; a lock that went on to another holder meanwhile is in use, and only the queue for it is long. */
-const confidenceOf = (wait: FileWait, is: { named: boolean; self: boolean; alone: boolean }): number => {
+const confidenceOf = (
+  wait: FileWait,
+  is: { named: boolean; self: boolean; alone: boolean; made: 'both' | 'one' | null },
+): number => {
   if (wait.later === 'moved') return 0.35;
   if (wait.stuck === 'no') return 0.45;
   if (wait.stuck !== 'yes') return 0.75;
   if (is.named) return wait.how === 'polled' || wait.later === 'same' ? 0.95 : 0.88;
   if (is.self) return is.alone ? 0.85 : 0.6;
+  if (is.made !== null) return is.made === 'both' ? 0.93 : 0.88;
   return wait.kind === 'file' ? 0.7 : 0.65;
 };
 
@@ -47,6 +51,7 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
   const self = wait.holders.some((each) => each.pid === pid) && others.length === 0;
   const sampled = look.see(sample);
   const alone = sampled.seen && sampled.data.threads.length === 1;
+  const maker = makerOf(look, wait);
   const queue = wait.waiters.filter((each) => each.pid !== pid);
   const frames: EvidenceLine[] =
     thread === null || inner === undefined
@@ -55,24 +60,38 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
           evidenceId: thread.evidenceId,
           at: frame.at,
         }));
-  const lines = [...wait.lines, ...wait.holders.filter((each) => self || each.pid !== pid).slice(0, 2), ...frames];
+  const lines = [
+    ...wait.lines,
+    ...(maker === null ? [] : [maker]),
+    ...wait.holders.filter((each) => self || each.pid !== pid).slice(0, 2),
+    ...frames,
+  ];
   const holder =
     others.length > 0
       ? `The kernel names its holder: ${list(others.slice(0, 3).map((each) => holderWords(look, each)))}.`
       : self
         ? `It is held by this very process, through another descriptor: flock knows descriptors and not processes${alone ? ', so it waits for itself' : ''}.${alone ? '' : ' Another of its threads may have it and give it back; which one is not seen directly.'}`
-        : wait.kind === 'file'
-          ? 'Who made it cannot be seen: the kernel keeps no record of lock files.'
-          : 'Who holds it could not be seen.';
-  const confidence = confidenceOf(wait, { named: others.length > 0, self, alone });
+        : maker !== null
+          ? makerWords(maker)
+          : wait.kind === 'file'
+            ? 'Who made it cannot be seen: the kernel keeps no record of lock files.'
+            : 'Who holds it could not be seen.';
+  const confidence = confidenceOf(wait, {
+    named: others.length > 0,
+    self,
+    alone,
+    made: maker === null ? null : maker.both ? 'both' : 'one',
+  });
   const title =
     others[0] !== undefined
       ? `Waits for ${place(wait)}, which process ${others[0].pid}${others[0].comm === null ? '' : ` (${code(others[0].comm, 40)})`} holds`
       : self
         ? `Waits for ${place(wait)}, which it holds itself through another descriptor`
-        : wait.kind === 'file'
-          ? `Waits for ${place(wait)} to go away`
-          : `Waits for ${place(wait)}, which somebody else holds`;
+        : maker !== null
+          ? `Waits for ${place(wait)}, ${maker.lives ? `which is process ${maker.file.pid}’s` : `which process ${maker.file.pid} left behind`}`
+          : wait.kind === 'file'
+            ? `Waits for ${place(wait)} to go away`
+            : `Waits for ${place(wait)}, which somebody else holds`;
   return {
     confidence,
     title,
@@ -87,12 +106,17 @@ const draftOf = (look: Look, wait: FileWait): FindingDraft => {
             ? ' It was woken in between, and not by signals, so the lock was handed on meanwhile: a queue, perhaps, and no standstill.'
             : ' Not seen directly: that it waited for one and the same holder; it was woken in between.'
       }` +
-      `${others.length > 0 || self ? '' : ' That one link, who has it, is missing.'}`,
+      `${others.length > 0 || self ? '' : maker === null ? ' That one link, who has it, is missing.' : maker.both ? '' : maker.file.how === 'open' ? ' Inferred: that who has it open made it.' : ' Inferred: that the number in it is its maker’s pid.'}`,
     evidence: lines.slice(0, 6).map((line) => look.quote(line.evidenceId, line.at)),
     fixes: [
-      ...(wait.kind === 'file' ? madeFileFixes(wait) : holderFixes(look, wait, others)),
+      ...(maker !== null
+        ? [makerFix(wait, maker)]
+        : wait.kind === 'file'
+          ? madeFileFixes(wait)
+          : holderFixes(look, wait, others)),
       waiterFix(look, wait, thread),
     ],
+    ...(maker?.lives ? { related: [{ pid: maker.file.pid, why: `it made ${code(maker.file.path)}` }] } : {}),
     ...(others.length === 0
       ? {}
       : {
@@ -155,7 +179,7 @@ const judge = (look: Look): Verdict => {
   const view = pythonThreads(look);
   const napping = nappingThreads(look).filter((tid) => {
     const thread = threadOf(view, tid);
-    return thread === null || keepsAtIt(thread);
+    return (thread === null || keepsAtIt(thread)) && mayPoll(look, thread);
   });
   if (napping.length > 0) {
     const who = napping.length === 1 ? 'one thread sleeps and wakes' : `${napping.length} threads sleep and wake`;

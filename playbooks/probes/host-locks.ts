@@ -20,7 +20,7 @@ export const hostLocks = defineProbe<LocksData>({
   data: LocksData,
   command: ({ target, known }) => ({
     argv: [known?.python ?? 'python3', '-I', '-S', '{script:locks.py}', String(target.pid), target.startTime, 'all'],
-    scripts: ['locks.py'],
+    scripts: ['locks.py', 'lock-files.py'],
   }),
   parse: (evidence, { target }) => parseLocks(evidenceText(evidence), target.pid),
 });

@@ -1,5 +1,5 @@
 import type { Parsed } from '../model/index.ts';
-import type { FileLock, LocksData } from './locks.ts';
+import type { FileLock, LockFile, LocksData } from './locks.ts';
 
 const QUOTED = '"((?:[^"\\\\]|\\\\.)*)"';
 const LOCK = new RegExp(
@@ -7,6 +7,10 @@ const LOCK = new RegExp(
     `target fds (none|\\d{1,9}(?: \\d{1,9})*), state (\\S), (?:${QUOTED}|\\?), file (?:${QUOTED}|\\?), command (.*)$`,
 );
 const SHARED = new RegExp(`^shared: ${QUOTED} is open in (.*)$`);
+
+const LOCK_FILE = new RegExp(
+  `^lockfile: ${QUOTED} (?:names nobody, (near|far)|(names|is open in) (\\d{1,9}), (near|far), state (\\S), (?:${QUOTED}|\\?), command (.*))$`,
+);
 
 /** The script writes names of files between quotes; inside them a quote is `\"`. */
 const unquoted = (text: string): string => text.replace(/\\"/g, '"');
@@ -48,12 +52,30 @@ const sharedOf = (text: string, at: number): LocksData['sharedFiles'][number] | 
   };
 };
 
+const lockFileOf = (text: string, at: number): LockFile | null => {
+  const match = LOCK_FILE.exec(text);
+  if (match === null) return null;
+  const [, path = '', alone, how, pid, where, state = '?', comm, command = '?'] = match;
+  const lives = state !== '?';
+  return {
+    path: unquoted(path),
+    pid: pid === undefined ? null : Number(pid),
+    how: how === 'is open in' ? 'open' : 'names',
+    near: (alone ?? where) === 'near',
+    comm: comm === undefined ? null : unquoted(comm),
+    command: lives ? command : null,
+    state: lives ? state : null,
+    at,
+  };
+};
+
 /** Reads what locks.py or locks.sh prints. Never throws; what is missing is said in `partly`. */
 export const parseLocks = (text: string, pid: number): Parsed<LocksData> => {
   const lines = text.split('\n');
   if (lines[0] !== 'locks 1') return { ok: false, reason: 'not-parsable', why: 'the list of locks does not begin' };
   const locks: FileLock[] = [];
   const sharedFiles: LocksData['sharedFiles'] = [];
+  const lockFiles: LockFile[] = [];
   const partly: string[] = [];
   for (const [index, line] of lines.entries()) {
     const gone = /^gone: (.*)$/.exec(line)?.[1];
@@ -62,6 +84,8 @@ export const parseLocks = (text: string, pid: number): Parsed<LocksData> => {
     if (lock !== null) locks.push(lock);
     const shared = sharedOf(line, index + 1);
     if (shared !== null) sharedFiles.push(shared);
+    const lockFile = lockFileOf(line, index + 1);
+    if (lockFile !== null) lockFiles.push(lockFile);
     if (line.startsWith('not readable: ')) partly.push(line);
   }
   if (partly.some((gap) => gap.endsWith(`open files of process ${pid}`)) && locks.length === 0)
@@ -71,5 +95,5 @@ export const parseLocks = (text: string, pid: number): Parsed<LocksData> => {
       why: `the open files of process ${pid} are shown only to root and its owner, and it holds no lock by its own pid`,
     };
   if (!lines.includes('end')) partly.push('the list of locks breaks off');
-  return { ok: true, data: { locks, sharedFiles }, partly };
+  return { ok: true, data: { locks, sharedFiles, ...(lockFiles.length === 0 ? {} : { lockFiles }) }, partly };
 };

@@ -4,6 +4,7 @@ Usage: locks.py PID START_TIME [all]. With `all` it lists every lock of the host
 Python 3.6 or later, standard library only; it reads /proc and nothing else.
 Untrusted names go through shown(), one fact per line; see locks.parse.ts.
 """
+import importlib.util
 import os
 import stat as modes
 import sys
@@ -302,7 +303,9 @@ def main():
     locks = locks[:MOST_LOCKS]
     locked = {lock.key for lock in locks}
     shared = [] if everything else [fd for fd in mine if shareable(fd)]
-    others = openers(pid, [fd.path for fd in mine if fd in shared or fd.key in locked])
+    found = lock_files(pid, mine)
+    wanted = [fd.path for fd in mine if fd in shared or fd.key in locked]
+    others = openers(pid, wanted + [path for path, near, _ in found if near])
     if everything:
         others += holders_fds([lock for lock in locks if lock.key not in keys])
     people = People()
@@ -333,7 +336,32 @@ def main():
         print('shared: %s is open in %s%s' % (
             quoted(fd.path), ', '.join('%d %s' % (other, people.about(other)[0]) for other in sharers[:MOST_SHARERS]), more,
         ))
+    for line in file_lines(pid, found, others, people):
+        print(line)
     print('end')
+
+
+def lock_files(pid, mine):
+    """What lock-files.py, which lies beside this script, finds."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lock-files.py')
+    spec = importlib.util.spec_from_file_location('lock_files', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.lock_files(pid, [fd.path for fd in mine], slurp, point))
+
+
+def file_lines(pid, found, others, people):
+    """Lines about files that serve as locks by being there: whose pid is written in them, and who has them open."""
+    for path, near, owner in found:
+        where = 'near' if near else 'far'
+        users = sorted({other.pid for other in others if other.path == path} - {owner, pid})
+        for who, how in [(owner, 'names')] + [(user, 'is open in') for user in users[:4]]:
+            if who is None:
+                continue
+            comm, state, command = people.about(who)
+            yield 'lockfile: %s %s %d, %s, state %s, %s, command %s' % (quoted(path), how, who, where, state, comm, command)
+        if owner is None and not users:
+            yield 'lockfile: %s names nobody, %s' % (quoted(path), where)
 
 
 if __name__ == '__main__':

@@ -21,6 +21,21 @@ export const FileLock = z.object({
   at: LineNumber,
 });
 export type FileLock = z.infer<typeof FileLock>;
+/** A file or folder that is called like a lock. */
+export const LockFile = z.object({
+  path: z.string(),
+  /** The process whose pid is written in it, or that has it open; null when it names nobody. */
+  pid: z.number().int().nullable(),
+  how: z.enum(['names', 'open']),
+  /** In a folder that the process works in, and not only where such files are kept. */
+  near: z.boolean(),
+  comm: z.string().nullable(),
+  command: z.string().nullable(),
+  /** State letter; null when there is no such process. */
+  state: z.string().nullable(),
+  at: LineNumber,
+});
+export type LockFile = z.infer<typeof LockFile>;
 /** Locks on files that the target has open, or that the target holds or waits for; the holder of each is among them. */
 export const LocksData = z.object({
   locks: z.array(FileLock),
@@ -32,6 +47,8 @@ export const LocksData = z.object({
       at: LineNumber,
     }),
   ),
+  /** Files and folders that may serve as locks by being there; absent when there are none. */
+  lockFiles: z.array(LockFile).optional(),
 });
 export type LocksData = z.infer<typeof LocksData>;
 
@@ -52,7 +69,10 @@ export const locks = defineProbe<LocksData>({
   command: ({ target, known }) => {
     const words = [String(target.pid), target.startTime];
     if (known?.python)
-      return { argv: [known.python, '-I', '-S', '{script:locks.py}', ...words], scripts: ['locks.py'] };
+      return {
+        argv: [known.python, '-I', '-S', '{script:locks.py}', ...words],
+        scripts: ['locks.py', 'lock-files.py'],
+      };
     return { argv: ['sh', '{script:locks.sh}', ...words], scripts: ['locks.sh'] };
   },
   parse: (evidence, { target }) => parseLocks(evidenceText(evidence), target.pid),

@@ -1,6 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import {
+  examine,
+  expectFinding,
+  expectHealthy,
+  headlines,
+  pythons,
+  startProgram,
+  startStanding,
+} from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'file-lock-wait';
@@ -22,6 +33,21 @@ const startBoth = async (
   const waiter = numberOf(await nextEvent(second, wanting), 'pid');
   await untilState(waiter, 'S');
   return { holder, waiter };
+};
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/** The same in a folder that both know by its name. */
+const startInFolder = async (program: string, has: string, having: string, wants: string, python?: string) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'straceback-lock-'));
+  folders.push(folder);
+  const first = await startProgram(`${HERE}/${program}`, { python, args: [has, folder] });
+  const holder = numberOf(await nextEvent(first, having), 'pid');
+  const second = await startProgram(`${HERE}/${program}`, { python, args: [wants, folder] });
+  return { holder, waiter: numberOf(await nextEvent(second, 'busy'), 'pid') };
 };
 
 describe.each(pythons('2.7.18', '3.11.7'))('%s', (python) => {
@@ -62,13 +88,12 @@ describe.each(pythons('3.6.15', '3.13.0'))('%s', (python) => {
     expect(finding.related).toMatchObject([{ pid: holder }]);
   });
 
-  it('does not know who made a lock that is a folder, and says so', async () => {
-    const { waiter } = await startBoth('package_cache.py', ['fill', 'filling'], ['use', 'busy'], '.', python);
-    const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.6);
-    expect(finding.confidence).toBeLessThan(0.9);
-    expect(finding.title).toMatch(/lock file `.*in-use` to go away/);
+  it('knows who made a lock that is a folder by what is written in it', async () => {
+    const { holder, waiter } = await startInFolder('package_cache.py', 'fill', 'filling', 'use', python);
+    const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.8);
+    expect(finding.title).toMatch(new RegExp(`lock file \`.*in-use\`, which is process ${holder}’s`));
     expect(quotes(finding)).toMatch(/mkdir\(.*in-use.*EEXIST/);
-    expect(finding.fixes[0]?.code).toContain('fuser -v');
+    expect(finding.related).toMatchObject([{ pid: holder }]);
   });
 });
 
@@ -85,6 +110,27 @@ it('sees that the holder is stopped', async () => {
   const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.9);
   expect(finding.summary).toContain('which is stopped');
   expect(finding.fixes.map((fix) => fix.code)).toContain(`kill -CONT ${holder}`);
+});
+
+it('names the living process whose pid is in a lock file', async () => {
+  const { holder, waiter } = await startInFolder('batch_run.py', 'hold', 'running', 'wait');
+  const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.8);
+  expect(finding.title).toContain(`which is process ${holder}’s`);
+  expect(finding.related).toMatchObject([{ pid: holder }]);
+});
+
+it('knows a lock file that a process left behind', async () => {
+  const { holder: dead, waiter } = await startInFolder('batch_run.py', 'crash', 'running', 'wait');
+  const finding = expectFinding(await examine(waiter), 'file-lock-wait', 0.8);
+  expect(finding.title).toContain(`which process ${dead} left behind`);
+  expect(finding.fixes[0]?.code).toMatch(/rm -r .*batch\.lock/);
+});
+
+it('does not trace a program that only sleeps between its turns', async () => {
+  const { pid } = await startStanding(`${HERE}/hourly.py`, { args: ['.'] });
+  const report = await examine(pid, { windowSeconds: 2 });
+  expectHealthy(report);
+  expect(report.cannotTell.map((each) => each.cause)).not.toContain('file-lock-wait');
 });
 
 describe.each(['flock', 'poll', 'record'])('heavy but normal use of a %s lock', (kind) => {

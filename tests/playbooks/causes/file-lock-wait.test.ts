@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fileLockWait } from '../../../playbooks/causes/file-lock-wait.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
 import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf, untoldOn } from '../../support/cause-tests.ts';
-import { lookNames } from '../../support/record-look.ts';
+import { changedLook, firstFinding, loadLook, lookNames, verdictOn } from '../../support/record-look.ts';
 
 const cause = fileLockWait;
 
@@ -72,12 +73,52 @@ describe('fires', () => {
   });
 });
 
+describe('whose a lock file is', () => {
+  const with_ = async (line: string) => {
+    const recorded = loadLook('file-lock-wait/folder-lock');
+    const path = /mkdir\("([^"]+)"/.exec(
+      Buffer.from(recorded.evidence.find((each) => each.probe === 'strace')?.stdout ?? []).toString(),
+    )?.[1];
+    const look = changedLook(recorded, 'locks', (text) =>
+      text.replace(/^end$/m, line.replaceAll('PATH', path ?? '?').concat('\nend')),
+    );
+    return firstFinding(verdictOn(cause, look, await loadProbes()));
+  };
+
+  it('is told by the pid in it', async () => {
+    const finding = await with_('lockfile: "PATH" names 812, near, state S, "python3", command python3 fill.py');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.8);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toContain('which is process 812’s');
+    expect(finding.summary).toContain('Inferred: that the number in it is its maker’s pid');
+    expect(finding.related).toEqual([{ pid: 812, why: expect.stringContaining('it made') }]);
+  });
+
+  it('is sure when that process has it open, too', async () => {
+    const finding = await with_(
+      'lockfile: "PATH" names 812, near, state S, "python3", command python3 fill.py\nlockfile: "PATH" is open in 812, near, state S, "python3", command python3 fill.py',
+    );
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+  });
+
+  it('is nobody’s when that process is gone', async () => {
+    const finding = await with_('lockfile: "PATH" names 812, near, state ?, ?, command ?');
+    expect(finding.title).toContain('which process 812 left behind');
+    expect(finding.fixes[0]?.code).toMatch(/^ps -p 812 \|\| rm -r /);
+    expect(finding).not.toHaveProperty('related');
+  });
+});
+
 describe('cannot tell, but wants a trace', () => {
   it.each(['second-service', 'record-lock', 'folder-lock', 'rotating-sibling'])('of the naps of %s', (name) => {
     const untold = untoldOn(cause, `file-lock-wait/${name}`, ['strace', 'host-locks']);
     expect(untold.why).toContain('only in a trace');
     expect(untold.wants).toEqual(['strace', 'host-locks']);
   });
+});
+
+it('wants no trace of a program that only sleeps between its turns', () => {
+  expect(sayOf(cause, 'healthy/idle_sleeper').verdict).toBe('clear');
 });
 
 describe('is clear', () => {

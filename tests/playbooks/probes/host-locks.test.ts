@@ -37,7 +37,7 @@ describe('host-locks', () => {
     );
     expect(command).toEqual({
       argv: ['/opt/python3', '-I', '-S', '{script:locks.py}', '77', '123', 'all'],
-      scripts: ['locks.py'],
+      scripts: ['locks.py', 'lock-files.py'],
     });
   });
 

@@ -66,7 +66,7 @@ describe('locks on live processes', () => {
     const run = { pid: 77, startTime: '123' };
     expect(locks.command(stepFor(locks, { ...run, known: { python: '/usr/bin/python3.9' } }))).toEqual({
       argv: ['/usr/bin/python3.9', '-I', '-S', '{script:locks.py}', '77', '123'],
-      scripts: ['locks.py'],
+      scripts: ['locks.py', 'lock-files.py'],
     });
     expect(locks.command(stepFor(locks, { ...run, known: { python: null } }))).toEqual({
       argv: ['sh', '{script:locks.sh}', '77', '123'],
@@ -247,4 +247,37 @@ describe('locks on recorded hosts', () => {
     const golden = join(fixtureFolder('locks'), name.replace(/txt$/, 'golden'));
     await expect(`${JSON.stringify(parsed, null, 2)}\n`).toMatchFileSnapshot(golden);
   });
+});
+
+it('finds files that serve as locks by being there, and whose they are', async () => {
+  const folder = scratch();
+  mkdirSync(join(folder, 'in-use'));
+  const maker = await startPython(
+    `
+import os
+open('job.lock', 'w').write('%d\\n' % os.getpid())
+kept = open('other.lock', 'w')
+open('in-use/owner', 'w').write('pid=%d' % os.getpid())
+open('stale.pid', 'w').write('4194304\\n')
+open('poem.lock', 'w').write('roses are red')
+os.symlink('web-1:%d' % os.getpid(), 'profile.lock')
+os.mkfifo('pipe.lock')
+print('ready', flush=True)
+input()
+`,
+    [],
+    { cwd: folder },
+  );
+  const waiter = await startPython("print('ready', flush=True); input()", [], { cwd: folder });
+  const before = await processState(waiter.pid);
+  const { lockFiles = [] } = dataOf((await look(waiter.pid)).parsed);
+  await expectUnhurt(waiter.pid, before);
+  const found = (name: string) => lockFiles.filter((file) => file.path === join(folder, name));
+  expect(found('job.lock')).toMatchObject([{ pid: maker.pid, how: 'names', near: true, state: 'S' }]);
+  expect(found('other.lock')).toMatchObject([{ pid: maker.pid, how: 'open' }]);
+  expect(found('in-use')).toMatchObject([{ pid: maker.pid, how: 'names' }]);
+  expect(found('profile.lock')).toMatchObject([{ pid: maker.pid, how: 'names' }]);
+  expect(found('stale.pid')).toMatchObject([{ pid: 4_194_304, state: null, comm: null }]);
+  expect(found('poem.lock')).toMatchObject([{ pid: null, near: true }]);
+  expect(found('pipe.lock')).toMatchObject([{ pid: null }]);
 });
