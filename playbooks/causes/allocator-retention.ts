@@ -1,15 +1,13 @@
 import { defineCause, type FindingDraft, type Look, type Quote, type Verdict } from '../model/index.ts';
 import { type MallocData, malloc } from '../probes/malloc.ts';
 import { memory } from '../probes/memory.ts';
+import { pyHeap } from '../probes/py-heap.ts';
 import { growthOf, heapsKib, type MemoryView, memoryView, processCpu } from '../reading/memory.ts';
 import { freeInMalloc, lastReading } from '../reading/memory-division.ts';
 import { bytes, count, kib, percent } from '../reading/text.ts';
 import { byPreference, retentionFixes } from './allocator-retention.fixes.ts';
+import { LEAST_KIB, LEAST_SHARE, pymallocDraft, uncountedPools } from './allocator-retention.pools.ts';
 
-/** Less than this, in KiB, is nobody's trouble: libraries and a few requests leave as much behind. */
-const LEAST_KIB = 48 * 1024;
-/** Share of resident memory from which on what is kept is what the memory is. */
-const LEAST_SHARE = 0.4;
 /** A hint from here on. */
 const HINT_KIB = 32 * 1024;
 const HINT_SHARE = 0.25;
@@ -112,9 +110,17 @@ const judge = (look: Look): Verdict => {
   const view = memoryView(look);
   if (view === null) return { verdict: 'cannot-tell', why: 'its memory was not read', wants: [memory.id] };
   const { residentKib } = lastReading(view.memory.data).counters;
+  const pools = pymallocDraft(look, view);
+  if (pools !== null) return { verdict: 'fires', findings: [pools] };
   const heaps = heapsKib(view.memory.data);
   if (heaps < HINT_KIB || heaps < residentKib * HINT_SHARE) {
-    return { verdict: 'clear', why: `malloc's heaps hold only ${kib(heaps)} of ${kib(residentKib)} resident` };
+    return uncountedPools(look, view)
+      ? {
+          verdict: 'cannot-tell',
+          why: "much of its memory is neither malloc's nor a file's; how much of it Python's own allocator keeps was not counted",
+          wants: [pyHeap.id],
+        }
+      : { verdict: 'clear', why: `malloc's heaps hold only ${kib(heaps)} of ${kib(residentKib)} resident` };
   }
   const books = look.see(malloc);
   if (!books.seen) {

@@ -27,9 +27,13 @@ export const pythonMemory = (look: Look): PythonMemory | null => {
   const pools = seen.seen ? seen.data.pools.at(-1) : undefined;
   if (!seen.seen || pools === undefined) return null;
   const objects = seen.data.types.reduce((sum, type) => sum + type.bytes + type.tableBytes, 0);
+  // Pools that were never used are free too, and not in memory.
+  const mapped = look.see(memory);
+  const kinds = mapped.seen ? lastReading(mapped.data).kinds : null;
+  const room = kinds === null ? Number.POSITIVE_INFINITY : kinds.anonymous.residentKib - pools.usedBytes / 1024;
   return {
     smallKib: pools.usedBytes / 1024,
-    freeKib: pools.freeBytes / 1024,
+    freeKib: Math.max(0, Math.min(pools.freeBytes / 1024, room)),
     largeKib: Math.max(0, objects - pools.usedBytes) / 1024,
   };
 };

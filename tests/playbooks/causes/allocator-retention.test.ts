@@ -6,6 +6,7 @@ import { clearOn, expectNeverThrowsOn, firingOn, quoted, untoldOn } from '../../
 import { changedLook, firstFinding, loadLook, type TakenLook, verdictOn } from '../../support/record-look.ts';
 
 const OFFLINE = 'allocator-retention/offline';
+const ROWS = 'allocator-retention/row_index';
 const REPORT = 'allocator-retention/report_builder';
 
 let probes: ReadonlyMap<string, Probe>;
@@ -39,6 +40,14 @@ describe('fires', () => {
     expect(finding.summary).toContain('Most of it lies in the main heap');
     expect(finding.fixes.map((fix) => fix.title).join()).not.toContain('ARENA');
     expect(quoted(finding)).toMatch(/^end heap: /m);
+  });
+
+  it('for arenas of Python’s own allocator, and wants them counted where they were not', () => {
+    const finding = firingOn(allocatorRetention, ROWS);
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(finding.title).toMatch(/^Python's allocator keeps \d+ MiB that the program has freed/);
+    expect(quoted(finding)).toMatch(/pymalloc [\s\S]*end counters[\s\S]*end anonymous: /);
+    expect(untoldOn(allocatorRetention, ROWS, ['py-heap']).wants).toEqual(['py-heap']);
   });
 
   it('with a drop-in for a process of a systemd unit', () => {
@@ -103,4 +112,4 @@ it('gives no more than a hint for batches that take and give back all the time',
   for (const finding of findings) expect(finding.confidence).toBeLessThan(0.5);
 });
 
-it('answers whatever became of the evidence', () => expectNeverThrowsOn(allocatorRetention, [OFFLINE, REPORT]));
+it('answers whatever became of the evidence', () => expectNeverThrowsOn(allocatorRetention, [OFFLINE, REPORT, ROWS]));
