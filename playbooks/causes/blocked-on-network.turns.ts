@@ -11,7 +11,11 @@ import { purposeOf } from './blocked-on-network.waits.ts';
 /** Functions that bound what they await: `asyncio.wait_for`, `asyncio.timeout`, `gevent.Timeout`, `eventlet.Timeout`. */
 const BOUNDED = /(^|\.)(wait_for|with_timeout|timeout|fail_after|move_on_after)$/i;
 
+/** A wait that a timer ends within so many seconds is an answer that is given its time. */
+const PATIENCE_SECONDS = 60;
+
 const bounded = (turn: TurnView): boolean =>
+  (turn.limitSeconds ?? Number.POSITIVE_INFINITY) <= PATIENCE_SECONDS ||
   turn.stack.frames.some((frame) => LOOPS.test(frame.file) && BOUNDED.test(frame.function));
 
 /** The connections by descriptor. */
@@ -39,9 +43,11 @@ const owes = ({ socket, side, spokeLast }: Connection): boolean =>
 export const turnWaits = (look: Look, data: SampleData, view: PythonView | null): Wait[] => {
   const connected = byDescriptor(look);
   const turns = turnsOf(look).filter((turn) => turn.state === 'waiting');
+  // Before Python 3.12 what `wait_for` bounds is a task of its own, and nothing in its stack says so.
+  const limited = turns.filter(bounded).reduce((sum, turn) => sum + turn.count, 0);
   const alone = turns.filter((turn) => turn.sockets.length > 0).length === 1;
   return turns.flatMap((turn): Wait[] => {
-    if (turn.still === 0 || bounded(turn)) return [];
+    if (turn.still === 0 || bounded(turn) || limited >= turn.count) return [];
     const connection = turn.sockets.map((fd) => connected.get(fd)).find((each) => each !== undefined && owes(each));
     const thread = data.threads.find((each) => each.tid === (turn.tid ?? look.target.pid));
     const call = thread === undefined ? undefined : sampledCalls(thread)[0];

@@ -9,17 +9,20 @@ class Strand(object):
 
     `awaits`: (type name, address) of what it waits for, or None. `state`: `waiting`, `ready` (its turn comes), `created`
     (not begun) or `running`. `ident` is that of its thread, None when it cannot be told. `pieces`: (address, bytes)
-    that all of this was read from. `called`: address of a task's name, 0 for none.
+    that all of this was read from. `called`: address of a task's name, 0 for none; `loop`:
+    that of its loop. `limit`: seconds until a timer ends the wait, infinite without one, None when that cannot
+    be told.
     """
 
-    __slots__ = ('address', 'type', 'called', 'state', 'frames', 'awaits', 'ident', 'pieces', 'shown')
+    __slots__ = ('address', 'type', 'called', 'state', 'frames', 'awaits', 'ident', 'pieces', 'shown',
+                 'loop', 'limit')
 
     def __init__(self, address, kind):
         self.address = address
         self.type = kind
-        self.called = 0
+        self.called = self.loop = 0
         self.state = 'waiting'
-        self.frames = self.awaits = self.ident = None
+        self.frames = self.awaits = self.ident = self.limit = None
         self.pieces = []
         self.shown = ()
 
@@ -34,6 +37,7 @@ class Group(object):
     def __init__(self, strand):
         self.type, self.state, self.lines, self.ident = strand.type, strand.state, strand.shown, strand.ident
         self.awaits = strand.awaits and strand.awaits[0]
+        self.limit = strand.limit
         self.count = self.still = 0
         self.names, self.sockets = [], []
         self.members = []
@@ -41,6 +45,8 @@ class Group(object):
     def add(self, strand, still):
         self.count += 1
         self.still += still
+        if self.limit is not None and strand.limit is not None:
+            self.limit = max(self.limit, strand.limit)
         if len(self.members) < MEMBERS_READ:
             self.members.append(strand)
 
@@ -59,12 +65,18 @@ class Look(object):
         self.waits = dict((strand.address, strand.wait()) for strand in strands)
 
 
+def limited(strand):
+    """Whether a timer ends the wait; None when that cannot be told."""
+    return None if strand.limit is None else strand.limit != float('inf')
+
+
 def grouped(look, before):
     """The Groups of a Look, most members first. `before`: an earlier Look, to tell which have not moved since."""
     earlier = before.waits if before else {}
     groups = {}
     for strand in look.strands:
-        key = strand.type, strand.state, strand.ident, strand.awaits and strand.awaits[0], strand.shown
+        awaits = strand.awaits and strand.awaits[0]
+        key = strand.type, strand.state, strand.ident, awaits, limited(strand), strand.shown
         if key not in groups:
             groups[key] = Group(strand)
         groups[key].add(strand, earlier.get(strand.address) == look.waits[strand.address])

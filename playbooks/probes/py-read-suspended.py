@@ -84,7 +84,9 @@ class Suspended(object):
                 further.append((chain, struct.unpack_from('<Q', head, 16)[0]))
                 chain.pieces.append((address + 8, head[8:]))
             elif kind == 'frame' or kind == 'generator':
+                # To 3.10 frames are objects of their own, and used again by other coroutines.
                 at = address if self.newer else struct.unpack_from('<Q', head, 16)[0]
+                chain.pieces.append((address + 8, head[8:] if not self.newer else head[8:16]))
                 if at:
                     inside.append((chain, address, at, kind))
                 else:

@@ -172,7 +172,7 @@ class Tasks(object):
         strands = []
         for (address, kind, loop, waiter, coro, name, pieces), chain in zip(heads, chains):
             strand = Strand(address, self._type_name(kind))
-            strand.called = name or 0
+            strand.called, strand.loop = name or 0, loop
             strand.ident = self._loop_ident(loop)
             strand.frames = strand.pieces = None
             if chain.pieces is not None:

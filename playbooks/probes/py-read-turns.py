@@ -3,6 +3,7 @@ import time
 
 from py_read_greenlets import Greenlets
 from py_read_layout import parse_table
+from py_read_limits import Limits
 from py_read_memory import Torn
 from py_read_offsets_turns import TURNS
 from py_read_report import quoted, token
@@ -31,6 +32,7 @@ class Turns(object):
         self.tasks = {}
         self.groups = {}
         self.greenlets = Greenlets(watch.objects, watch.dicts, watch.reader)
+        self.limits = Limits(watch.objects, watch.dicts)
         self.sockets = Sockets(watch.objects, watch.dicts, watch.codes)
         self.before = {}
         self.now = {}
@@ -117,6 +119,8 @@ class Turns(object):
         for kind in KINDS:
             if kind not in self.now:
                 continue
+            if kind == KINDS[0]:
+                self.limits.find(self.now[kind].strands)
             self.groups[kind] = grouped(self.now[kind], self.before.get(kind))
             for group in self.groups[kind][:GROUPS_SHOWN]:
                 for strand in group.members:
@@ -151,11 +155,19 @@ class Turns(object):
                 yield '  %d more in other stacks' % sum(group.count for group in groups[GROUPS_SHOWN:])
 
 
+def limit_text(limit):
+    """What a group's line says of the time limit (seconds) of its members, the longest one."""
+    if limit is None:
+        return ''
+    return ', without a limit' if limit == float('inf') else ', for %.0f s more' % min(limit, 1e8)
+
+
 def group_lines(group, tid, most):
     """The lines of one group of strands."""
-    yield '  %d of type %s %s, %d of them all the while, in thread %s, for %s, on sockets %s' % (
+    yield '  %d of type %s %s, %d of them all the while, in thread %s, for %s, on sockets %s%s' % (
         group.count, token(group.type), group.state, group.still, '?' if tid is None else tid,
-        token(group.awaits) if group.awaits else '-', ','.join(str(each) for each in group.sockets) or '-')
+        token(group.awaits) if group.awaits else '-', ','.join(str(each) for each in group.sockets) or '-',
+        limit_text(group.limit))
     if group.names:
         yield '    called %s' % ' '.join(quoted(name) for name in group.names)
     left_out = len(group.lines) - most

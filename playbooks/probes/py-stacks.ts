@@ -78,6 +78,7 @@ const MODULES = [
   'py-read-tasks.py',
   'py-read-greenlets.py',
   'py-read-offsets-turns.py',
+  'py-read-limits.py',
   'py-read-turns.py',
 ] as const;
 

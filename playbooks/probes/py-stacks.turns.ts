@@ -15,6 +15,11 @@ export const TurnGroup = z.object({
   tid: z.number().int().nullable(),
   /** Type of the object that a task's innermost coroutine awaits (`_asyncio.Future`); null for greenlets. */
   awaits: z.string().nullable(),
+  /**
+   * Seconds until a timer of the loop ends the wait (`wait_for`, `timeout`, `sleep`), of the member for which that takes
+   * longest; null when no timer does, absent where that cannot be told.
+   */
+  limitSeconds: z.number().nullable().optional(),
   /** Descriptors of the sockets that the innermost frames have to do with, of the first two dozen members. */
   sockets: z.array(z.number().int()),
   /** Names of the first few tasks; empty where they have none. */
@@ -43,7 +48,7 @@ export type Turns = z.infer<typeof Turns>;
 const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
 const HEAD = /^(asyncio tasks|greenlets) found (\d{1,9})( or more)? read (\d{1,9})$/;
 const GROUP = new RegExp(
-  `^ {2}(\\d{1,9}) of type ${NAME} (waiting|ready|created|running), (\\d{1,9}) of them all the while, in thread (\\d{1,9}|\\?), for ${NAME}, on sockets (-|\\d{1,9}(?:,\\d{1,9})*)$`,
+  `^ {2}(\\d{1,9}) of type ${NAME} (waiting|ready|created|running), (\\d{1,9}) of them all the while, in thread (\\d{1,9}|\\?), for ${NAME}, on sockets (-|\\d{1,9}(?:,\\d{1,9})*)(?:, (?:for (\\d{1,9}) s more|without a limit))?$`,
 );
 const CALLED = new RegExp(`^ {4}called (${NAME}(?: ${NAME})*)$`);
 const FRAME = new RegExp(`^ {4}${NAME} {2}${NAME}:(-?\\d{1,9}) {2}\\(def at (\\d{1,9})\\)$`);
@@ -85,7 +90,8 @@ export class TurnsReading {
     if (others !== null) open.others = Number(others[1]);
     const match = GROUP.exec(text);
     if (match === null) return others !== null;
-    const [, count, type = '', state, still, tid, awaits = '', sockets = ''] = match;
+    const [, count, type = '', state, still, tid, awaits = '', sockets = '', seconds] = match;
+    const limit = seconds === undefined ? null : Number(seconds);
     this.#group = {
       count: Number(count),
       still: Number(still),
@@ -93,6 +99,7 @@ export class TurnsReading {
       state: TurnGroup.shape.state.parse(state),
       tid: tid === '?' ? null : Number(tid),
       awaits: awaits === '-' ? null : unquote(awaits),
+      ...((limit !== null || text.endsWith(', without a limit')) && { limitSeconds: limit }),
       sockets: sockets === '-' ? [] : sockets.split(',').map(Number),
       names: [],
       stack: { count: Number(count), frames: [] },

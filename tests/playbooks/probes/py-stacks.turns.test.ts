@@ -46,6 +46,31 @@ describe('asyncio tasks', () => {
     if (versionOf(python) !== '3.7') expect(groups.get('main')?.names).toEqual(['Task-1']);
   });
 
+  it.each(everyInterpreter.filter((python) => !old(python)))(
+    'are told from those that a timer ends, also by way of others: %s',
+    async (python) => {
+      const live = await start('limits.py', python);
+      const { tasks } = await look(live.pid, { windowSeconds: 0.5 });
+      const groups = tasks?.groups ?? [];
+      const limits = (name: string) =>
+        groups.filter((group) => own(group.stack).includes(name)).map((group) => group.limitSeconds);
+      expect(limits('unlimited')).toEqual([null]);
+      for (const [name, most] of [
+        ['limited', 500],
+        ['gathered', 400],
+        ['cancelled_later', 300],
+      ] as const) {
+        const [limit] = limits(name);
+        expect(limit, name).toBeGreaterThan(most - 100);
+        expect(limit, name).toBeLessThanOrEqual(most);
+      }
+      // Of six coroutines that wait for nothing only one may do so for ever.
+      const waits = groups.filter((group) => own(group.stack)[0] === 'silent');
+      const forEver = waits.filter((group) => group.limitSeconds === null).reduce((sum, group) => sum + group.count, 0);
+      expect(forEver).toBe(1);
+    },
+  );
+
   it.each(everyInterpreter.filter((python) => versionOf(python) === '3.6'))(
     'are said not to be seen where they cannot: %s',
     async (python) => {
