@@ -1,7 +1,9 @@
 import type { Fix, Look, Quote } from '../model/index.ts';
 import { type CoredumpsData, coredumps } from '../probes/coredumps.ts';
 import type { Anatomy } from '../reading/crash-core.ts';
-import type { Crashes, Death } from '../reading/crashes.ts';
+import type { Death } from '../reading/crash-deaths.ts';
+import type { ToldCrash } from '../reading/crash-told.ts';
+import type { Crashes } from '../reading/crashes.ts';
 import { frameName } from '../reading/python.ts';
 import { signalName } from '../reading/signals.ts';
 import { code, count, duration, list, shellQuote, utc, visible } from '../reading/text.ts';
@@ -55,8 +57,19 @@ export const placeOf = (anatomy: Anatomy): string | null => {
   return `${name} of ${code(baseName(frame.object), 100)}${line}`;
 };
 
-/** The Python line above it: `` `handle` (/srv/app.py:7) ``; null when none was read. */
-export const pythonPlace = (anatomy: Anatomy): string | null => (anatomy.own === null ? null : frameName(anatomy.own));
+/** The Python line above it, from the core or from what faulthandler wrote: `` `handle` (/srv/app.py:7) ``; null when neither tells. */
+export const pythonPlace = (anatomy: Anatomy | null, told: ToldCrash | null): string | null =>
+  anatomy !== null && anatomy.own !== null
+    ? frameName(anatomy.own)
+    : told !== null && told.own !== null
+      ? `${code(told.own.function)} (${code(`${told.own.file}:${told.own.line}`)})`
+      : null;
+
+/** The lines of a log that tell of a fatal error and of where it was. */
+export const toldQuotes = (look: Look, told: ToldCrash | null): Quote[] =>
+  told === null
+    ? []
+    : [told.at, ...(told.own === null ? [] : [told.own.at])].map((at) => look.quote(told.evidenceId, at));
 
 /** The decisive lines of a core: who it was, where it crashed, and the Python line. */
 export const coreQuotes = (look: Look, anatomy: Anatomy): Quote[] => {
@@ -144,6 +157,36 @@ export const packageFix = (object: string, crashes: Crashes, anatomy: Anatomy | 
       `A build with symbols (${buildId === null ? 'compiled with -g' : `of build id ${buildId}`}) makes the stack name lines.`,
     code: `dpkg -S ${shellQuote(object)} || rpm -qf ${shellQuote(object)} || ${shellQuote(interpreter)} -m pip list -v | grep -i ${shellQuote(baseName(object).split('.')[0] ?? '')}${core}`,
   };
+};
+
+/** What to do when it is no foreign extension's code: a call through ctypes, a cut mapping, an endless recursion; else null. */
+export const ownCodeFix = (
+  crashes: Crashes,
+  anatomy: Anatomy | null,
+  told: ToldCrash | null,
+  object: string | null,
+): Fix | null => {
+  const place = pythonPlace(anatomy, told) ?? 'the code that does it';
+  if (anatomy?.moment === 'recursion') {
+    return {
+      title: 'Bound the recursion',
+      detail: `The C stack was full before sys.setrecursionlimit() stopped ${place}: set the limit back to about 1,000, or give threads a larger stack (threading.stack_size), and make a loop of it or check the depth.`,
+      code: 'sys.setrecursionlimit(1000)     # a RecursionError with a traceback instead of a crash',
+    };
+  }
+  if (object !== null && /\/?_ctypes\.|\/?libffi/.test(object)) {
+    return {
+      title: 'Check the call through ctypes',
+      detail: `${place} calls C code with what it does not expect: declare argtypes and restype (a pointer that is taken for an int is cut to 32 bits), keep buffers and callbacks alive for as long as C uses them, and check pointers for NULL.`,
+    };
+  }
+  if (crashes.deaths.some((death) => death.signal === 7)) {
+    return {
+      title: 'Do not cut a file that is mapped',
+      detail: `SIGBUS comes from a page of a mapping that its file no longer has (mmap(2)): somebody truncated it, or its disk was full or failed, while ${place} read it. Write a new file and rename it over the old one.`,
+    };
+  }
+  return null;
 };
 
 /** Keeping the service up until it is fixed. */

@@ -1,4 +1,5 @@
 import { defineCause, type FindingDraft, type Look, type Quote, type Verdict } from '../model/index.ts';
+import { children } from '../probes/children.ts';
 import { coreStacks } from '../probes/core-stacks.ts';
 import { coredumps } from '../probes/coredumps.ts';
 import { identify } from '../probes/identify.ts';
@@ -6,9 +7,11 @@ import { kernelLog } from '../probes/kernel-log.ts';
 import { logTail } from '../probes/log-tail.ts';
 import { strace } from '../probes/strace.ts';
 import { type Anatomy, anatomyOf } from '../reading/crash-core.ts';
-import { type Crashes, crashesOf, type Death, type Tie } from '../reading/crashes.ts';
+import type { Death, Tie } from '../reading/crash-deaths.ts';
+import { type ToldCrash, toldCrash } from '../reading/crash-told.ts';
+import { type Crashes, crashesOf } from '../reading/crashes.ts';
 import { signalName } from '../reading/signals.ts';
-import { code, duration, list } from '../reading/text.ts';
+import { code, list } from '../reading/text.ts';
 import {
   baseName,
   bySignals,
@@ -18,16 +21,21 @@ import {
   faultHandlerFix,
   howOften,
   mismatch,
+  ownCodeFix,
   packageFix,
   placeOf,
   pythonPlace,
   stormFix,
   theDead,
+  toldQuotes,
   whoDied,
 } from './native-crash.texts.ts';
 
 /** A crash longer ago than this is history and no headline. */
 const RECENT_SECONDS = 24 * 3600;
+
+/** What started longer after a crash than this did not take the place of what had crashed. */
+const SUCCEEDS_SECONDS = 600;
 
 /** How sure it is that a death was one of the family's, before anything is known of its place. */
 const TIED: Readonly<Record<Tie, number>> = { trace: 0.85, core: 0.85, log: 0.8, layout: 0.8, restart: 0.6 };
@@ -43,10 +51,15 @@ const objectOf = (crashes: Crashes, anatomy: Anatomy | null): string | null => {
   return inCore ?? crashes.deaths.findLast((death) => death.fault !== null)?.fault?.name ?? null;
 };
 
-const whereText = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): string => {
+const whereText = (
+  crashes: Crashes,
+  anatomy: Anatomy | null,
+  told: ToldCrash | null,
+  object: string | null,
+): string => {
+  const python = pythonPlace(anatomy, told);
   if (anatomy !== null) {
     const place = placeOf(anatomy);
-    const python = pythonPlace(anatomy);
     const deep =
       anatomy.moment === 'recursion' ? ' The stack was full: Python functions called each other without an end.' : '';
     const native = place === null ? `The C stack in the core could not be read: ${anatomy.data.nativeWhy}.` : '';
@@ -58,23 +71,31 @@ const whereText = (crashes: Crashes, anatomy: Anatomy | null, object: string | n
   }
   const fault = crashes.deaths.findLast((death) => death.fault !== null)?.fault ?? null;
   const offset = fault?.offset ?? null;
+  const said =
+    told === null
+      ? ''
+      : ` The process wrote ${code(`Fatal Python error: ${told.error}`, 120)} before it died${python === null ? '' : `, in ${python}`}.`;
   if (object !== null) {
     const at = fault?.name === object && offset !== null ? ` at offset ${offset}` : '';
-    return `The code that crashed was in ${code(object, 240)}${at}; its function and the Python line are not known without opening a core.`;
+    return `The code that crashed was in ${code(object, 240)}${at}; its function ${python === null ? 'and the Python line are' : 'is'} not known without opening a core.${said}`;
   }
-  return 'In which extension it happened is not known: there is no core, and the kernel’s log does not tell.';
+  return `In which extension it happened is not known: there is no core, and the kernel’s log does not tell.${said}`;
 };
 
-const titleOf = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): string => {
+const titleOf = (crashes: Crashes, anatomy: Anatomy | null, told: ToldCrash | null, object: string | null): string => {
   const place = anatomy === null ? null : placeOf(anatomy);
-  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const python = pythonPlace(anatomy, told);
   const where = place !== null ? ` in ${place}` : object !== null ? ` in ${code(baseName(object), 100)}` : '';
   return `${whoDied(crashes)} die ${bySignals(crashes.deaths)}${where}${python === null ? '' : `, called from ${python}`}`;
 };
 
 const confidenceOf = (crashes: Crashes, anatomy: Anatomy | null, object: string | null): number => {
   const last = Math.max(...crashes.deaths.map((death) => death.time ?? crashes.now));
-  if (crashes.now - last > RECENT_SECONDS) return 0.45;
+  if (
+    crashes.now - last > RECENT_SECONDS ||
+    (crashes.role === 'predecessor' && crashes.started - last > SUCCEEDS_SECONDS)
+  )
+    return 0.45;
   const tie = strongest(crashes.deaths);
   const predecessor = crashes.role === 'predecessor' ? 0.05 : 0;
   if (anatomy !== null && anatomy.frames.length > 0) {
@@ -85,8 +106,9 @@ const confidenceOf = (crashes: Crashes, anatomy: Anatomy | null, object: string 
 };
 
 const findingOf = (look: Look, crashes: Crashes, anatomy: Anatomy | null): FindingDraft => {
+  const told = toldCrash(look);
   const object = objectOf(crashes, anatomy);
-  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const python = pythonPlace(anatomy, told);
   const tie = strongest(crashes.deaths);
   const inferred = [
     ...(tie === 'restart'
@@ -99,23 +121,25 @@ const findingOf = (look: Look, crashes: Crashes, anatomy: Anatomy | null): Findi
   ];
   const confidence = confidenceOf(crashes, anatomy, object);
   const quotes: Quote[] = [
-    ...(anatomy === null ? [] : coreQuotes(look, anatomy)),
-    ...deathQuotes(look, crashes.deaths, anatomy === null ? 4 : 2, anatomy),
+    ...(anatomy === null ? toldQuotes(look, told) : coreQuotes(look, anatomy)),
+    ...deathQuotes(look, crashes.deaths, anatomy === null ? 3 : 2, anatomy),
   ];
   const noCore = coreFix(look, crashes, anatomy);
+  const own = ownCodeFix(crashes, anatomy, told, object);
   return {
     confidence,
-    title: titleOf(crashes, anatomy, object),
+    title: titleOf(crashes, anatomy, told, object),
     summary:
       `${whoDied(crashes)} died ${bySignals(crashes.deaths)} ${howOften(crashes)}: ${theDead(crashes.deaths)}. ` +
-      `${whereText(crashes, anatomy, object)} Requests that such a worker was serving get no answer (502 from a proxy).` +
+      `${whereText(crashes, anatomy, told, object)} Requests that such a worker was serving get no answer (502 from a proxy).` +
       (confidence < 0.9 && inferred.length > 0 ? ` Inferred: ${list(inferred)}.` : ''),
     evidence: [...quotes, look.quote(crashes.who.evidenceId, 2)].slice(0, 7),
     fixes: [
       ...(noCore === null ? [] : [noCore]),
-      ...(object === null || !object.startsWith('/') ? [] : [packageFix(object, crashes, anatomy)]),
+      ...(own === null ? [] : [own]),
+      ...(object === null || !object.startsWith('/') || own !== null ? [] : [packageFix(object, crashes, anatomy)]),
       stormFix(python),
-      ...(anatomy === null ? [faultHandlerFix(crashes)] : []),
+      ...(anatomy === null && told === null ? [faultHandlerFix(crashes)] : []),
     ],
     ...relatedOf(crashes),
   };
@@ -129,15 +153,18 @@ export const relatedOf = (crashes: Crashes): Pick<FindingDraft, 'related'> => {
     : { related: [{ pid: parent.pid, why: 'the master that sees its workers die and starts new ones' }] };
 };
 
-/** Children of the same make that are much younger than their master: somebody is being replaced. */
-const churns = (crashes: Crashes): boolean => {
-  const { children, ageSeconds, command } = crashes.who.data;
-  return (
-    ageSeconds >= 1 &&
-    children.some(
-      (child) => child.command === command && (child.ageSeconds ?? ageSeconds) < Math.min(60, ageSeconds / 3),
-    )
-  );
+/** Forked children that came or went while it was looked at: somebody is being replaced. */
+const churns = (look: Look, crashes: Crashes): boolean => {
+  const { children: first, ageSeconds, command } = crashes.who.data;
+  const forks = first.filter((child) => child.command === command);
+  const later = look.see(children);
+  if (later.seen) {
+    const own = later.data.processes.filter((each) => each.relation === 'descendant' && each.depth === 1);
+    const came = own.some((each) => each.origin === 'forked' && each.states[0] === '-');
+    const went = forks.some((child) => !own.some((each) => each.pid === child.pid));
+    if (came || went) return true;
+  }
+  return ageSeconds >= 1 && forks.some((child) => (child.ageSeconds ?? ageSeconds) < Math.min(60, ageSeconds / 3));
 };
 
 const nothingSeen = (look: Look, crashes: Crashes): Verdict => {
@@ -175,10 +202,10 @@ const nothingSeen = (look: Look, crashes: Crashes): Verdict => {
       wants: mayHaveCore(look) ? [coreStacks.id, strace.id] : [strace.id],
     };
   }
-  if (churns(crashes) && !trace.seen) {
+  if (churns(look, crashes) && !trace.seen) {
     return {
       verdict: 'cannot-tell',
-      why: `its workers are replaced (the youngest is ${duration(Math.min(...crashes.who.data.children.flatMap((child) => child.ageSeconds ?? [])))} old), and no log, core or kernel message says how they end; a trace of the master would`,
+      why: 'its workers are replaced, and no log, core or kernel message says how they end; a trace of the master would',
       wants: [strace.id],
     };
   }

@@ -3,6 +3,7 @@ import { coreStacks } from '../probes/core-stacks.ts';
 import { identify } from '../probes/identify.ts';
 import { type LogLine, type LogTailData, logTail } from '../probes/log-tail.ts';
 import { type Anatomy, anatomyOf, isInterpreter } from '../reading/crash-core.ts';
+import { type ToldCrash, toldCrash } from '../reading/crash-told.ts';
 import { type Crashes, crashesOf } from '../reading/crashes.ts';
 import { code, list, shellQuote } from '../reading/text.ts';
 import {
@@ -19,6 +20,7 @@ import {
   pythonPlace,
   stormFix,
   theDead,
+  toldQuotes,
   whoDied,
 } from './native-crash.texts.ts';
 import { mayHaveCore, relatedOf } from './native-crash.ts';
@@ -41,6 +43,7 @@ const messagesOf = (look: Look, crashes: Crashes): Message[] => {
   if (!seen.seen) return [];
   const { evidenceId, data } = seen;
   return data.lines
+    .filter((line) => !line.before)
     .filter((line) => line.kind === 'refcount' || (line.kind === 'fatal-python' && OF_COUNTS.test(line.text)))
     .filter((line) => (timeOf(line, data) ?? crashes.now) > crashes.now - RECENT_SECONDS)
     .map((line) => ({ line, evidenceId }));
@@ -48,16 +51,6 @@ const messagesOf = (look: Look, crashes: Crashes): Message[] => {
 
 const timeOf = (line: LogLine, data: LogTailData): number | null =>
   line.time ?? (line.file === null ? null : (data.files[line.file]?.written ?? null));
-
-/** Extension modules that faulthandler lists below a fatal error, and the frames of uWSGI's own backtrace. */
-const toldExtensions = (look: Look): string[] => {
-  const seen = look.see(logTail);
-  if (!seen.seen) return [];
-  return seen.data.lines.flatMap((line) => {
-    const names = /^Extension modules: (.*?)(?: \(total: \d+\))?$/.exec(line.text)?.[1];
-    return names === undefined ? [] : names.split(', ').filter((name) => !name.startsWith('_'));
-  });
-};
 
 /** What makes it a matter of reference counts, in words, and how sure that is by itself. */
 interface Sign {
@@ -96,7 +89,7 @@ interface Suspects {
 
 const suspectsOf = (look: Look, anatomy: Anatomy | null): Suspects => ({
   onStack: anatomy?.foreign?.object ?? null,
-  loaded: anatomy !== null ? anatomy.extensions : toldExtensions(look),
+  loaded: anatomy !== null ? anatomy.extensions : (toldCrash(look)?.extensions ?? []),
 });
 
 const confidenceOf = (signs: readonly Sign[], suspects: Suspects, crashes: Crashes): number => {
@@ -123,10 +116,10 @@ const suspectText = (suspects: Suspects, anatomy: Anatomy | null): string => {
     : `No extension was on the stack at that moment, as is usual: the damage is done earlier. Loaded were ${list(suspects.loaded.slice(0, 6).map((path) => code(baseName(path), 80)))}.`;
 };
 
-const proofFix = (suspects: Suspects, anatomy: Anatomy | null, crashes: Crashes): Fix => {
+const proofFix = (suspects: Suspects, anatomy: Anatomy | null, told: ToldCrash | null, crashes: Crashes): Fix => {
   const suspect = suspects.onStack ?? suspects.loaded[0] ?? null;
   const name = suspect === null ? 'the extension' : code(baseName(suspect), 80);
-  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const python = pythonPlace(anatomy, told);
   const exe = crashes.who.data.exe?.path ?? 'python3';
   const version = /\d\.\d+/.exec(crashes.who.data.runtime.version ?? '')?.[0] ?? '3';
   return {
@@ -153,11 +146,12 @@ const findingOf = (look: Look, crashes: Crashes, signs: readonly Sign[], anatomy
   const suspects = suspectsOf(look, anatomy);
   const confidence = confidenceOf(signs, suspects, crashes);
   const suspect = suspects.onStack ?? (suspects.loaded.length === 1 ? (suspects.loaded[0] ?? null) : null);
-  const python = anatomy === null ? null : pythonPlace(anatomy);
+  const told = toldCrash(look);
+  const python = pythonPlace(anatomy, told);
   const noCore = coreFix(look, crashes, anatomy);
   const quotes: Quote[] = [
     ...messages.slice(-1).map((each) => look.quote(each.evidenceId, each.line.at)),
-    ...(anatomy === null ? [] : coreQuotes(look, anatomy)),
+    ...(anatomy === null ? toldQuotes(look, told).slice(1) : coreQuotes(look, anatomy)),
     ...deathQuotes(look, crashes.deaths, 2, anatomy),
   ];
   const inferred =
@@ -175,10 +169,10 @@ const findingOf = (look: Look, crashes: Crashes, signs: readonly Sign[], anatomy
       `${python === null ? '' : ` The Python line above it is ${python}.`}${anatomy === null ? '' : mismatch(anatomy)}${inferred}`,
     evidence: [...quotes, look.quote(crashes.who.evidenceId, 2)].slice(0, 7),
     fixes: [
-      proofFix(suspects, anatomy, crashes),
+      proofFix(suspects, anatomy, told, crashes),
       serialFix(suspects),
       ...(suspect?.startsWith('/') ? [packageFix(suspect, crashes, anatomy)] : []),
-      ...(noCore === null ? [] : [noCore, faultHandlerFix(crashes)]),
+      ...(noCore === null ? [] : [noCore, ...(told === null ? [faultHandlerFix(crashes)] : [])]),
       stormFix(python),
     ],
     ...relatedOf(crashes),

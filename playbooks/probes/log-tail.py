@@ -59,6 +59,8 @@ SIGNATURES = (
 FOLLOWS = re.compile(rb'^(?:Current thread |Thread )0x|^  File ".*", line \d+ in |^  <no Python frame>|^Extension modules: '
                      rb'|^Python runtime state: |^object (?:address|refcount|type|type name|repr) *: '
                      rb'|^\*\*\* backtrace|^\S+\([^)]{0,200}\) ?\[0x[0-9a-f]+\]')
+# What servers write when they start: undated lines above it are of an earlier run.
+STARTS = (b'*** Starting uWSGI', b'Starting gunicorn', b'supervisord started', b'Uvicorn running on', b'Started server process')
 MONTHS = b'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split()
 ISO = re.compile(rb'(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(?: ?(Z|[+-]\d\d:?\d\d))?')
 CTIME = re.compile(rb'([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)(?: (\d{4}))?')
@@ -272,6 +274,7 @@ def said(number, offset, data, asked, quoted):
     """The lines about one log."""
     shown = {}
     picked = []
+    begun = max(data.rfind(word) for word in STARTS)
     for start, kind, line in reversed(matches(data, asked)):
         shown[kind] = shown.get(kind, 0) + 1
         if shown[kind] <= LINES_MOST:
@@ -279,7 +282,7 @@ def said(number, offset, data, asked, quoted):
     for start, kind, line in reversed(picked):
         moment = time_of(line)
         yield 'line %s @ %d %s time %s: %s' % (
-            number, offset + start, kind, '?' if moment is None else moment, quoted(line.rstrip(b'\r')[:TEXT_MOST]))
+            number, offset + start, kind, moment if moment is not None else 'before' if start < begun else '?', quoted(line.rstrip(b'\r')[:TEXT_MOST]))
     for kind in sorted(shown):
         if shown[kind] > LINES_MOST:
             yield 'not shown: %d earlier lines of kind %s in file %s' % (shown[kind] - LINES_MOST, kind, number)

@@ -35,6 +35,8 @@ export const LogLine = z.object({
   kind: LogKind,
   /** What the line itself says, seconds since 1970; null when it says none. */
   time: z.number().nullable(),
+  /** Without a time of its own, and above the line with which the server says that it starts: of an earlier run. */
+  before: z.boolean(),
   text: z.string(),
   at: LineNumber,
 });
@@ -70,7 +72,7 @@ const NAME = String.raw`("(?:[^"\\]|\\.)*")`;
 const FILE = new RegExp(
   `^file (\\d{1,3}): ${NAME}, (\\d{1,18}) bytes, read from (\\d{1,18}), written (\\d{1,12}\\.\\d{3}), fds ([\\d ]{1,200})$`,
 );
-const LINE = new RegExp(`^line (\\d{1,3}|journal) @ (\\d{1,18}) ([a-z-]{1,20}) time (\\d{1,12}|\\?): ${NAME}$`);
+const LINE = new RegExp(`^line (\\d{1,3}|journal) @ (\\d{1,18}) ([a-z-]{1,20}) time (\\d{1,12}|\\?|before): ${NAME}$`);
 const TRACEBACK = new RegExp(`^traceback (\\d{1,3}|journal) @ \\d{1,18} (\\d{1,6}) times: ${NAME}$`);
 const JOURNAL = new RegExp(`^journal: unit ${NAME}, \\d+ bytes$`);
 
@@ -80,9 +82,10 @@ const readLine = (data: LogTailData, partly: string[], line: string, at: number)
   const found = LINE.exec(line);
   const kind = LogKind.safeParse(found?.[3]);
   if (found !== null && kind.success) {
-    const time = found[4] === '?' ? null : Number(found[4]);
+    const before = found[4] === 'before';
+    const time = found[4] === '?' || before ? null : Number(found[4]);
     const text = unquote(found[5] ?? '');
-    data.lines.push({ file: fileOf(found[1]), offset: Number(found[2]), kind: kind.data, time, text, at });
+    data.lines.push({ file: fileOf(found[1]), offset: Number(found[2]), kind: kind.data, time, before, text, at });
     return;
   }
   const file = FILE.exec(line);

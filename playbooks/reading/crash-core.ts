@@ -45,6 +45,8 @@ const ALLOCATES =
   /^(?:__libc_(?:message|free|malloc|calloc|realloc)|malloc_printerr|_int_(?:free|malloc|realloc)\w*|malloc_consolidate|unlink_chunk|tcache_\w+|__GI___libc_\w+|free|malloc|pymalloc_(?:alloc|free)|_PyObject_(?:Malloc|Free|Realloc)|PyObject_(?:Malloc|Free)|_PyMem_Debug\w*)$/;
 /** Frames from which on the stack counts as exhausted by recursion; the reader shows no more of a stack. */
 const DEEP = 300;
+/** As many C frames as are read of a stack, nearly. */
+const DEEP_NATIVE = 50;
 
 /** A path of the interpreter itself: its executable or library, and the extension modules that it is delivered with. */
 export const isInterpreter = (object: string): boolean =>
@@ -71,19 +73,19 @@ const momentOf = (
   near: readonly CoreFrame[],
   interpreter: ReadonlySet<string>,
   aborted: boolean,
-  stack: PythonStack | null,
+  deep: boolean,
 ): { moment: Moment; telling: CoreFrame | null } => {
   // An extension's own type has a dealloc and a traverse too; what counts here are the interpreter's.
   const find = (pattern: RegExp, most: number) =>
     near.slice(0, most).find((frame) => !isForeign(frame, interpreter) && pattern.test(frame.function ?? '')) ?? null;
   const says = (moment: Moment, telling: CoreFrame | null) => ({ moment, telling });
+  if (deep) return says('recursion', near[0] ?? null);
   const gaveUp = find(GIVES_UP, near.length);
   if (gaveUp !== null) {
     // Whoever noticed it tells more than how it gave up.
     const noticed = near.slice(near.findLastIndex((frame) => GIVES_UP.test(frame.function ?? '')) + 1)[0];
     return says('fatal', noticed !== undefined && !isForeign(noticed, interpreter) ? noticed : gaveUp);
   }
-  if ((stack?.frames.length ?? 0) >= DEEP && near.length >= 20) return says('recursion', near[0] ?? null);
   const allocates = find(ALLOCATES, 6);
   if (allocates !== null && (aborted || allocates === near[0])) return says('heap', allocates);
   const collects = find(COLLECTS, 12);
@@ -117,10 +119,11 @@ export const anatomyOf = (look: Look): Anatomy | null => {
     frames.filter((frame) => EVALUATES.test(frame.function ?? '')).map((frame) => frame.object),
   );
   const stack = stackOf(data);
+  const deep = (stack?.frames.length ?? 0) >= DEEP && frames.length >= DEEP_NATIVE && !aborted;
   return {
     data,
     evidenceId: seen.evidenceId,
-    ...momentOf(near, interpreter, aborted, stack),
+    ...momentOf(near, interpreter, aborted, deep),
     frames,
     foreign:
       near.find((frame) => isForeign(frame, interpreter) && !(frame.inlined && /^_?Py/.test(frame.function ?? ''))) ??

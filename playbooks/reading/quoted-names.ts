@@ -2,7 +2,8 @@ const ESCAPE = /\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)/gu;
 const PLAIN: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
 const decoded = (code: string): string => {
-  if (code.length === 1) return PLAIN[code] ?? code;
+  // Any other character may follow a backslash in damaged output; those beyond U+FFFF are two units long.
+  if (!/^[xuU][0-9a-fA-F]+$/.test(code)) return PLAIN[code] ?? code;
   const number = Number.parseInt(code.slice(1), 16);
   return number > 0x10ffff ? '\ufffd' : String.fromCodePoint(number);
 };

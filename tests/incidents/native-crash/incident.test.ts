@@ -4,7 +4,6 @@ import { compileExtension, coresInFolder, removeExtensions, whyNoExtensions } fr
 import {
   canRun,
   examine,
-  examineFully,
   expectFinding,
   expectHealthy,
   pythons,
@@ -30,23 +29,24 @@ describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in nat
     expect(finding.summary + finding.title).toContain('thumbs.');
     if (!cores || !canRun('/usr/bin/gdb')) return;
     expect(finding.title).toMatch(/`(?:row_average|scale)` of/);
-    expect(finding.title).toMatch(/make` \(`\S+thumbnail_master\.py:29`\)/);
+    expect(finding.title).toMatch(/make` \(`\S+thumbnail_master\.py:31`\)/);
     expect(finding.fixes[0]?.title).toContain('thumbs.');
   });
 
   it('as one of the workers: its siblings die, and the master is named', async () => {
     const live = await startProgram('native-crash/thumbnail_master.py', { ...withThumbs(), args: ['cores'] });
+    const [, first = ''] = /^first (\d+)/.exec(await live.line(/^first/)) ?? [];
     await live.line(/^standing/);
-    const { report } = await examineFully(live.pid);
-    const found = report.findings[0]?.cause;
-    expect(found).toBe('native-crash');
+    const finding = expectFinding(await examine(Number(first)), 'native-crash', cores ? 0.9 : 0.5);
+    expect(finding.title).toContain(`process ${live.pid}`);
+    expect(finding.related).toMatchObject([{ pid: live.pid }]);
   });
 
   it('as the master of workers that leave no core: says what is not known, and how to get a core', async () => {
     const { pid } = await startStanding('native-crash/blur_pool.py', { ...withThumbs(), args: ['app.log'] });
     const finding = expectFinding(await examine(pid), 'native-crash', 0.6);
     expect(finding.confidence).toBeLessThan(0.9);
-    expect(finding.summary).toMatch(/Inferred/);
+    expect(finding.summary, JSON.stringify(finding, null, 1)).toMatch(/Inferred/);
     const how = finding.fixes.map((fix) => `${fix.detail}\n${fix.code}`).join('\n');
     expect(how).toContain(`prlimit --pid ${pid} --core=unlimited`);
     expect(how).toContain('PYTHONFAULTHANDLER=1');
