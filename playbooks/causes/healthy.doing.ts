@@ -1,4 +1,5 @@
 import type { Look, Observation, Quote } from '../model/index.ts';
+import { children } from '../probes/children.ts';
 import type { IdentifyData } from '../probes/identify.ts';
 import type { SampleData, SampledThread } from '../probes/sample.ts';
 import { connections, listeners } from '../reading/connections.ts';
@@ -13,6 +14,7 @@ import {
 } from '../reading/python.ts';
 import {
   cpuShare,
+  intArgument,
   isAccept,
   isChildWait,
   isFutex,
@@ -78,6 +80,30 @@ const sourceOf = (look: Look, call: SampledCall): string => {
   return `on ${standard === null ? '' : `${standard}, `}${code(call.fd ?? 'a descriptor', 80)}`;
 };
 
+/** Children of the same name that hold a socket on which the process listens: they take its connections. */
+const workers = (look: Look): number => {
+  const seen = look.see(children);
+  if (!seen.seen) return 0;
+  const own = seen.data.processes.find((each) => each.relation === 'target');
+  const shared = new Set(listeners(look).flatMap((socket) => socket.inode ?? []));
+  return seen.data.processes.filter(
+    (each) =>
+      each.relation === 'descendant' &&
+      each.depth === 1 &&
+      each.comm === own?.comm &&
+      each.sockets.some((socket) => shared.has(socket.inode)),
+  ).length;
+};
+
+/** The only peer of a process that polls a single descriptor and serves nobody; null when that cannot be told. */
+const askedPeer = (look: Look, call: SampledCall): string | null => {
+  if (!/^p?poll$/.test(call.name) || intArgument(call.args, 1) !== 1) return null;
+  const peers = [...connections(look).values()].filter(
+    ({ socket, side }) => socket.kind.startsWith('tcp') && side === 'client' && socket.state === 'ESTAB',
+  );
+  return peers.length === 1 && peers[0] !== undefined ? visible(peers[0].socket.peer) : null;
+};
+
 /** What one steady wait of the main thread means for a process of its kind. */
 const waiting = (scene: Scene, call: SampledCall, thread: SampledThread): Doing => {
   const place = placeOf(threadOf(scene.view, thread.tid));
@@ -85,6 +111,14 @@ const waiting = (scene: Scene, call: SampledCall, thread: SampledThread): Doing 
   const on = listenText(scene.look);
   if (isAccept(call.name)) return { confidence: 0.95, what: `waits for connections${on}${place}`, quotes };
   if (isReadiness(call.name)) {
+    const served = workers(scene.look);
+    if (on !== '' && served > 0) {
+      const what = `is the master of ${count(served, 'process', 'processes')} of its kind that serve requests${on}, and waits in ${call.name}${place}`;
+      return { confidence: 0.9, what, quotes };
+    }
+    const asked = askedPeer(scene.look, call);
+    if (asked !== null && on === '')
+      return { confidence: 0.75, what: `waits for ${asked} to say something${place}`, quotes };
     const turns = turnsText(scene.look, thread.tid);
     const also = turns === null ? '' : `; ${turns}`;
     return on === ''
@@ -93,12 +127,12 @@ const waiting = (scene: Scene, call: SampledCall, thread: SampledThread): Doing 
   }
   if (isSleep(call.name)) return { confidence: 0.9, what: `sleeps until its next turn${place}`, quotes };
   if (isChildWait(call.name)) {
-    const children = scene.who.data.children.filter((child) => child.state !== 'Z');
-    if (children.length === 0) return { confidence: 0.4, what: `waits for a child, and none is seen${place}`, quotes };
-    const names = list(children.slice(0, 3).map((child) => `${child.pid} (${code(child.comm, 40)})`));
+    const alive = scene.who.data.children.filter((child) => child.state !== 'Z');
+    if (alive.length === 0) return { confidence: 0.4, what: `waits for a child, and none is seen${place}`, quotes };
+    const names = list(alive.slice(0, 3).map((child) => `${child.pid} (${code(child.comm, 40)})`));
     return {
       confidence: 0.9,
-      what: `waits for ${count(children.length, 'child', 'children')} to end: ${names}${place}`,
+      what: `waits for ${count(alive.length, 'child', 'children')} to end: ${names}${place}`,
       quotes,
     };
   }
@@ -115,15 +149,15 @@ const crewOf = (scene: Scene, main: SampledThread): string => {
     return thread !== main && first !== undefined && first.share >= 0.9 && isFutex(first.name);
   });
   const [first] = sampledCalls(main);
-  const children = scene.who.data.children.filter((child) => child.state !== 'Z');
+  const offspring = scene.who.data.children.filter((child) => child.state !== 'Z');
   const parts = [
     ...(idle.length === 0
       ? []
       : [`${count(idle.length, 'other thread')} ${idle.length === 1 ? 'waits' : 'wait'} for work`]),
-    ...(children.length === 0 || (first !== undefined && isChildWait(first.name))
+    ...(offspring.length === 0 || workers(scene.look) > 0 || (first !== undefined && isChildWait(first.name))
       ? []
       : [
-          `it has ${count(children.length, 'child', 'children')} (${list([...new Set(children.map((child) => code(child.comm, 40)))].slice(0, 3))})`,
+          `it has ${count(offspring.length, 'child', 'children')} (${list([...new Set(offspring.map((child) => code(child.comm, 40)))].slice(0, 3))})`,
         ]),
   ];
   return parts.length === 0 ? '' : ` (${parts.join('; ')})`;

@@ -174,6 +174,14 @@ describe('tasks and greenlets', () => {
         ),
     ],
     [
+      'may be what another task gives a limit to',
+      (text: string) =>
+        text.replace(
+          /^ {2}1 of type _asyncio\.Task.*$/m,
+          '  1 of type _asyncio.Task waiting, 1 of them all the while, in thread ?, for _asyncio.Future, on sockets -\n    wait_for  /usr/lib/python3.11/asyncio/tasks.py:479  (def at 437)\n    main  /srv/app/main.py:9  (def at 5)\n$&',
+        ),
+    ],
+    [
       'wait for messages',
       (text: string) =>
         text.replace(
