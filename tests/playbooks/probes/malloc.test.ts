@@ -232,6 +232,27 @@ int main(void) {
     });
   });
 
+  it('says so when the process ends, or runs another program, between the looks', async () => {
+    for (const [word, why] of [
+      ['import os; os._exit(0)', /no process|ended/],
+      [
+        'import os; os.execv("/bin/sleep", ["sleep", "60"])',
+        /replaced its program|ended|not mapped|no sense|not found|^$/,
+      ],
+    ] as const) {
+      const live = await startPython('print("ready", flush=True)\nexec(input())');
+      const { parsed } = await runProbe(malloc, {
+        pid: live.pid,
+        // About the pause between two looks: nothing outside tells when that is, and each moment has to be answered. A
+        // program that was replaced before the first look is simply looked at.
+        onStart: () => void setTimeout(() => live.say(word), 700),
+      });
+      const said = parsed.ok ? (parsed.partly ?? []).join(' ') : parsed.why;
+      expect(said).toMatch(why);
+      await endProcesses();
+    }
+  });
+
   it('gives its reason for a process that is another one by now', async () => {
     const { pid } = await startPython('print("ready", flush=True); input()');
     const { parsed } = await runProbe(malloc, { pid, startTime: '1' });
