@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { examine, expectHealthy, pythons, startStanding } from '../../support/incident.ts';
 
-const WAITING = ['idle_server', 'thread_pool', 'asyncio_server', 'child_waiter', 'consumer'];
+const WAITING = ['idle_server', 'thread_pool', 'asyncio_server', 'child_waiter', 'consumer', 'prefork_server'];
 const WORKING = ['busy_server', 'hash_files', 'numeric_job', 'relax_grid', 'gzip_logs', 'sqlite_batch', 'process_pool'];
 
 describe.each([...WAITING, ...WORKING])('%s', (program) => {

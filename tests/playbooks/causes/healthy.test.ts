@@ -20,6 +20,11 @@ describe('says what a healthy process is doing', () => {
       /waits for what comes next on a pipe \(descriptor 3\) in `run_step` .* \(it has 1 child \(`sleep`\)\)/,
       0.6,
     ],
+    [
+      'prefork_server',
+      /is the master of 3 processes of its kind that serve requests on 127\.0\.0\.1:\d+, and waits in pselect6 in `main`/,
+      0.9,
+    ],
     ['consumer', /waits for what comes next from 127\.0\.0\.1:\d+ \(TCP, ESTAB\)/, 0.6],
     ['numeric_job', /works in `is_prime`/, 0.8],
     ['hash_files', /works in `hash_(file|folder)`/, 0.8],
