@@ -157,7 +157,8 @@ const mutable = (draft: {
   fixes: readonly Finding['fixes'][number][];
   related?: readonly { readonly pid: number; readonly why: string }[];
 }): Omit<Finding, 'cause'> => ({
-  confidence: draft.confidence,
+  // Sums of hundredths carry a tail of binary digits that nobody wants to read.
+  confidence: Math.round(draft.confidence * 100) / 100,
   title: draft.title,
   summary: draft.summary,
   evidence: [...draft.evidence],
