@@ -60,7 +60,7 @@ class Glibc(object):
         module, self.name = self._module()
         self.path = module.path
         self.version = version_of(module)
-        self._heap = next((one for one in self._maps if one.path == b'[heap]'), None)
+        self._heap = brk_heap(self._maps)
         self.how = 'search'
         named = module.symbol('main_arena')
         layout = named and next((one for one in LAYOUTS if self._is_main(one, named)), None)
@@ -179,7 +179,7 @@ class Glibc(object):
             for mmaps, base in PARAMETERS:
                 for at in range(0, len(words) - base // 8):
                     value = words[at + base // 8]
-                    if self._heap is None or not self._heap.start <= value < self._heap.start + (1 << 20):
+                    if self._heap is None or not self._heap[0] <= value < self._heap[0] + (1 << 20):
                         continue
                     if parameters_fit(data, at * 8, mmaps):
                         found.add((start + at * 8, mmaps, base))
@@ -202,7 +202,7 @@ class Glibc(object):
         """All arenas with their heaps as they are now. Raises Torn when they change all the time."""
         for attempt in range(5):
             self._maps = self._memory.maps()
-            self._heap = next((one for one in self._maps if one.path == b'[heap]'), None)
+            self._heap = brk_heap(self._maps)
             try:
                 return [self._arena(address) for address in self._ring(self.layout, self.main)]
             except Torn:
@@ -221,12 +221,12 @@ class Glibc(object):
         return arena
 
     def _main_heap(self, arena):
-        if self._heap is None or not self._heap.start <= arena.top < self._heap.end:
+        if self._heap is None or not self._heap[0] <= arena.top < self._heap[1]:
             return  # nothing was asked for yet, or brk(2) gave nothing and mmap(2) was used
-        start = self._heap.start
+        start = self._heap[0]
         if self.parameters:
             start = self._memory.word(self.parameters[0] + self.parameters[2])
-        arena.heaps.append((-(-start // 16) * 16, self._heap.end))
+        arena.heaps.append((-(-start // 16) * 16, self._heap[1]))
 
     def _other_heaps(self, arena):
         base = arena.top & -HEAP_MAX
@@ -264,6 +264,12 @@ class Glibc(object):
                 if many % 1024 == 0 and deadline():
                     return total, many
         return total, many
+
+
+def brk_heap(maps):
+    """(start, end) of what brk(2) gave, or None. After a fork it grows as a second mapping beside the first."""
+    parts = [one for one in maps if one.path == b'[heap]']
+    return (min(one.start for one in parts), max(one.end for one in parts)) if parts else None
 
 
 def plausible(address):

@@ -54,6 +54,16 @@ describe('recorded runs', () => {
     expect(look?.mapped).toMatchObject({ count: expect.any(Number) });
   });
 
+  it('reads what was in use in between, and the books of a newer glibc', () => {
+    expect(read('glibc-2.36-arenas').between).toMatchObject({ walks: expect.any(Number), at: expect.any(Number) });
+    const { glibc, looks, between } = read('glibc-2.41-threads');
+    expect(glibc?.version).toBe('2.41');
+    // malloc_stats(3) of the same process: 167739392 bytes from the system with 31461376 in a mapped chunk.
+    expect(looks[0]?.total.system).toBe(167_739_392 - 31_461_376);
+    expect(looks[0]?.mapped).toMatchObject({ count: 1, bytes: 31_461_376 });
+    expect(between?.least).toBe(between?.most);
+  });
+
   it('names an allocator that has taken malloc’s place, and where it was told so', () => {
     const { allocators, looks, settings } = read('glibc-2.36-jemalloc');
     expect(allocators).toMatchObject([{ kind: 'jemalloc', path: expect.stringContaining('libjemalloc.so') }]);
@@ -176,6 +186,24 @@ describe('real processes', () => {
       expect(settings.map((each) => each.text)).toContain(`LD_PRELOAD=${library}`);
       expect(offered.map((each) => each.path)).toContain(library);
     }
+  });
+
+  it('reads the heap of a forked process, which brk has left in two mappings', async () => {
+    const live = await startPython(`
+import os, sys
+before = [bytearray(5000) for _ in range(300)]
+if os.fork():
+    os.wait()
+else:
+    after = [bytearray(5000) for _ in range(3000)]
+    print("ready\\nchild %d" % os.getpid(), flush=True)
+    input()
+`);
+    const child = Number((await live.line(/^child /)).slice(6));
+    const [first] = (await look(child)).looks;
+    expect(first?.arenas.find((arena) => arena.number === 0)?.heaps).toBe(1);
+    expect(first?.total.used).toBeGreaterThan(3300 * 5000);
+    live.say('');
   });
 
   it.skipIf(!hasGcc)('finds the books of a static executable, with and without symbols', async () => {
