@@ -47,6 +47,48 @@ const brings = (call: SyscallRecord): boolean => {
 export const bringing = (data: StraceData, tid: number): SyscallRecord[] =>
   data.detail.calls.filter((call) => call.tid === tid && brings(call));
 
+/** What a thread says again and again: a log line, a line on its standard output. */
+export interface Refrain {
+  /** The descriptor that it writes to, as strace shows it, and one of the texts. */
+  readonly to: string;
+  readonly text: string;
+  readonly count: number;
+  readonly perSecond: number;
+  readonly examples: readonly SyscallRecord[];
+}
+
+const REFRAIN_TEXTS = 8;
+
+/** A text without the time of day in it, by which the lines of one log statement differ. */
+const timeless = (text: string): string =>
+  text.replace(/\d{4}-\d\d-\d\d|\d\d?:\d\d(:\d\d)?([.,]\d+)?|\b1[5-9]\d{8}(\.\d+)?\b/g, '');
+
+/**
+ * What the thread wrote, if that is all that it moved: few texts, over and over, to a file or its standard streams. Answers
+ * on sockets are no such thing: somebody asked for each. Null when it moved anything else.
+ */
+export const refrainOf = (data: StraceData, tid: number): Refrain | null => {
+  const calls = bringing(data, tid);
+  const texts = new Map<string, number>();
+  for (const call of calls) {
+    const [to = '', text = ''] = splitArguments(call.args);
+    if (!isSend(call.name) || (/^\d+<socket:/.test(to) && !/^[12]</.test(to))) return null;
+    const said = `${to} ${timeless(text)}`;
+    texts.set(said, (texts.get(said) ?? 0) + 1);
+    if (texts.size > REFRAIN_TEXTS) return null;
+  }
+  const [first] = calls;
+  if (first === undefined || calls.length < CALLS_LEAST || [...texts.values()].some((times) => times < 3)) return null;
+  const [to = '', text = ''] = splitArguments(first.args);
+  return {
+    to,
+    text,
+    count: calls.length,
+    perSecond: calls.length / Math.max(data.detail.seconds, 0.001),
+    examples: calls.slice(0, 2),
+  };
+};
+
 /** Whether it asked for no time at all to pass: a timeout of nothing. */
 const waitsForNothing = (call: SyscallRecord): boolean => {
   const args = splitArguments(call.args);

@@ -1,7 +1,7 @@
 import type { Fix } from '../model/index.ts';
 import { asksForTime, namesIn } from '../reading/source.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
-import type { Spin } from './busy-loop.python.ts';
+import type { Spin } from './busy-loop.spin.ts';
 import type { SyscallSpin } from './busy-loop.syscalls.ts';
 
 /** Keeps the state for later: what every finding of a spin advises first. `python`: whether Python frames are in it. */
@@ -30,6 +30,11 @@ export const stateSentences = (spin: Spin): string => {
       `${code(spin.past.name, 60)} went from ${spin.past.from} to ${spin.past.to}, past what the condition waits for, and can only go further away.`,
     );
   }
+  if (spin.grows !== null) {
+    sentences.push(
+      `${code(spin.grows.name, 60)} grew from ${spin.grows.from} to ${spin.grows.to}, as fast as the loop went over it, so that its end comes no nearer.`,
+    );
+  }
   const conditioned = spin.loop?.kind === 'while' ? namesIn(spin.loop.text) : [];
   const movedInCondition = spin.returning.filter((each) => conditioned.includes(each.name)).map((each) => each.name);
   if (spin.stayed.length > 0 && movedInCondition.length > 0) {
@@ -44,7 +49,7 @@ export const stateSentences = (spin: Spin): string => {
   const returning = [...new Set(spin.returning.map((each) => each.name).filter((name) => !/^@|slot \d/.test(name)))];
   if (returning.length > 0) {
     sentences.push(`What moves comes back again and again to values that it had before: ${nameList(returning)}.`);
-  } else if (spin.past === null && spin.stayed.length === 0) {
+  } else if (spin.past === null && spin.grows === null && spin.stayed.length === 0) {
     sentences.push('None of the variables that its frames refer to changed.');
   }
   if (spin.counting.length > 0) {
@@ -64,6 +69,14 @@ const wayOut = (spin: Spin, condition: string | null, where: string): Fix => {
     return {
       title,
       detail: `The loop is in ${code(spin.frame.function)}; its text could not be read here. Find what it waits for, and make each round either bring that nearer or leave.`,
+    };
+  }
+  if (loop.kind === 'for' && spin.grows !== null) {
+    const name = spin.grows.name.slice('len('.length, -1);
+    return {
+      title: `Do not add to ${code(name, 60)} while the loop at ${where} goes over it`,
+      detail: `${condition} goes over a list to whose end its own rounds add. Collect what is to be tried again in another list, and go over that a bounded number of times.`,
+      code: `for attempt in range(5):\n    again = []\n    ${loop.header.replace(name, 'todo')}\n        ...            # again.append(item) instead of ${name}.append(item)\n    if not again:\n        break\n    todo = again`,
     };
   }
   if (loop.kind === 'for') {

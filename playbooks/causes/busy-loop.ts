@@ -3,21 +3,16 @@ import { type SampleData, sample } from '../probes/sample.ts';
 import { sockets } from '../probes/sockets.ts';
 import { strace } from '../probes/strace.ts';
 import { type Burner, burners } from '../reading/cpu.ts';
-import { pythonThreads, threadOf } from '../reading/python.ts';
+import { isLibraryFile, pythonThreads, threadOf } from '../reading/python.ts';
 import { cpuShare, sampledCalls } from '../reading/syscalls.ts';
 import { code, count, kib, list, percent } from '../reading/text.ts';
-import {
-  canTrace,
-  nameOf,
-  nativeFinding,
-  type Opinion,
-  type Scene,
-  silence,
-  spinFinding,
-  syscallFinding,
-} from './busy-loop.findings.ts';
-import { type PythonCourse, pythonCourse } from './busy-loop.python.ts';
-import { bringing } from './busy-loop.syscalls.ts';
+import { syscallFinding } from './busy-loop.calls.ts';
+import { canTrace, nameOf, type Opinion, type Scene, silence, spinFinding } from './busy-loop.findings.ts';
+import { nativeFinding } from './busy-loop.native.ts';
+import { pythonCourse } from './busy-loop.python.ts';
+import { refrainFinding } from './busy-loop.refrain.ts';
+import type { PythonCourse } from './busy-loop.spin.ts';
+import { bringing, refrainOf } from './busy-loop.syscalls.ts';
 
 type Seen<Data> = Extract<Observation<Data>, { seen: true }>;
 
@@ -76,11 +71,50 @@ const callingOpinion = (scene: Scene, burner: Burner, name: string): Opinion => 
   };
 };
 
+/** What the program's own frames show, without what goes on in libraries that they call: loggers, printers, encoders. */
+const ownCourse = (scene: Scene, burner: Burner): PythonCourse | null => {
+  const thread = threadOf(scene.view, burner.thread.tid);
+  if (thread === null || thread.motion === null) return null;
+  const frames = thread.motion.frames.filter((frame) => !isLibraryFile(frame.file));
+  const own = { ...thread, motion: { ...thread.motion, frames } };
+  return pythonCourse(own, scene.view?.source ?? [], {
+    seconds: scene.view?.seconds ?? 0,
+    movesData: null,
+    goesRound: true,
+  });
+};
+
+/** Whether the process writes, reads nothing, and its own code shows no progress: what it writes may be the same each time. */
+const onlyTalks = (scene: Scene, burner: Burner): boolean => {
+  const { io } = scene.sampled.data.process;
+  const writes = io !== null && io.syscw > 40 && io.rchar <= 0.01 * io.wchar && alone(scene.sampled.data, burner);
+  return writes && ownCourse(scene, burner)?.kind === 'spins';
+};
+
+/** A thread that only says the same again and again, while nothing of its own frames gets on. */
+const refrainOpinion = (scene: Scene, burner: Burner): Opinion | null => {
+  const traced = scene.look.see(strace);
+  const refrain = traced.seen ? refrainOf(traced.data, burner.thread.tid) : null;
+  const thread = threadOf(scene.view, burner.thread.tid);
+  if (refrain === null || thread === null) return null;
+  const course = ownCourse(scene, burner);
+  return course?.kind === 'spins' ? refrainFinding(scene, burner, thread, course, refrain) : null;
+};
+
 const opinionOf = (scene: Scene, burner: Burner): Opinion => {
   const name = nameOf(scene, burner);
   const traced = silence(scene, burner);
   if (traced?.kind === 'spins') return syscallFinding(scene, burner, traced.spin);
+  const refrain = refrainOpinion(scene, burner);
+  if (refrain !== null) return refrain;
   if (traced?.kind === 'works') return works(name, traced.why);
+  if (canTrace(scene.look) && onlyTalks(scene, burner)) {
+    return {
+      kind: 'untold',
+      why: `${name} writes and reads nothing; what it writes was not traced`,
+      wants: [strace.id],
+    };
+  }
   if (!burner.silent && traced === null) return callingOpinion(scene, burner, name);
   const thread = threadOf(scene.view, burner.thread.tid);
   const course: PythonCourse =
@@ -143,7 +177,14 @@ export const busyLoop = defineCause({
   id: 'busy-loop',
   title: 'A thread spins without making progress',
   needs: [sample],
-  explains: ['blocked-on-network', 'cpu-throttled', 'event-loop-blocked', 'gil-contention', 'waiting-forever'],
+  explains: [
+    'blocked-on-network',
+    'cpu-throttled',
+    'event-loop-blocked',
+    'gil-contention',
+    'python-heap-growth',
+    'waiting-forever',
+  ],
   judge: (look) => {
     const sampled = look.see(sample);
     if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };

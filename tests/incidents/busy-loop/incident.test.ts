@@ -1,6 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { examine, expectFinding, pythons, startProgram, startStanding, untilBurnt } from '../../support/incident.ts';
+import {
+  examine,
+  expectFinding,
+  expectHealthy,
+  pythons,
+  startProgram,
+  startStanding,
+  untilBurnt,
+} from '../../support/incident.ts';
 
 /** Asks a server that may never answer; the answer, or the end of the server, is of no interest. */
 const ask = (port: string, path: string): void => {
@@ -73,4 +82,45 @@ it('names a search in native code that goes round', async () => {
   await untilBurnt(live.pid, 0.3);
   const finding = expectFinding(await examine(live.pid), 'busy-loop', 0.6);
   expect(finding.title).toMatch(/next_shard.*shard_pick\.py:12/);
+});
+
+const eventlet = spawnSync('/usr/bin/python3', ['-c', 'import eventlet']).status === 0;
+
+it.skipIf(!eventlet)(
+  'names the loop in a green thread of eventlet, which explains that nobody else is served',
+  async () => {
+    const { pid } = await startStanding('busy-loop/green_recall.py');
+    const report = await examine(pid);
+    const finding = expectFinding(report, 'busy-loop', 0.9);
+    expect(finding.title).toMatch(/get_anchor_by_sn.*green_recall\.py:29-37/);
+    expect(finding.summary).toContain('while pool_can_use and curr_sample_cnt < sample_cnt:');
+    expect(finding.summary).toContain('strace saw not a single system call');
+    expect(report.findings.find((each) => each.cause === 'event-loop-blocked')?.explainedBy).toBe('busy-loop');
+  },
+);
+
+it('names a list that grows while it is gone over, with the same things again and again', async () => {
+  const { pid } = await startStanding('busy-loop/retry_pool.py');
+  const finding = expectFinding(await examine(pid), 'busy-loop', 0.85);
+  expect(finding.title).toMatch(/Sender\.run.*retry_pool\.py:18-23/);
+  expect(finding.summary).toMatch(/`len\(parcels\)` grew from \d+ to \d+, as fast as the loop went over it/);
+  expect(finding.fixes[1]?.title).toContain('Do not add to `parcels`');
+});
+
+it('names a loop that logs the same failure again and again', async () => {
+  const { pid } = await startStanding('busy-loop/endpoint_client.py');
+  const finding = expectFinding(await examine(pid), 'busy-loop', 0.7);
+  expect(finding.title).toMatch(/Client\.run.*endpoint_client\.py:2\d-2\d.*says the same again and again/);
+  expect(finding.summary).toContain('ledger is not registered');
+});
+
+it('is no fault when the same line is written for each batch of work that gets on', async () => {
+  const { pid } = await startStanding('busy-loop/healthy_progress.py');
+  expectHealthy(await examine(pid));
+});
+
+it('is no fault when a walk finds new things, and its list grows', async () => {
+  const { pid } = await startStanding('busy-loop/healthy_crawl.py');
+  const wrong = (await examine(pid)).findings.filter((each) => each.cause === 'busy-loop' && each.confidence >= 0.5);
+  expect(wrong).toEqual([]);
 });

@@ -29,7 +29,7 @@ describe.each(pythons('3.10.13', '3.12.1'))('%s', (python) => {
   });
 });
 
-it.each(['healthy_log_scan', 'healthy_long_text', 'healthy_power'])('%s is no fault', async (name) => {
+it.each(['healthy_log_scan', 'healthy_long_text', 'healthy_total'])('%s is no fault', async (name) => {
   const { pid } = await startStanding(`regex-backtracking/${name}.py`);
   expectHealthy(await examine(pid));
 });

@@ -240,3 +240,87 @@ describe('cannot tell', () => {
     });
   });
 });
+
+describe('a list that grows while it is gone over', () => {
+  it('is named with its growth and the item that comes again', () => {
+    const finding = firstFinding(judge('retry_pool'));
+    expect(finding.confidence).toBeGreaterThan(0.85);
+    expect(finding.summary).toMatch(/`len\(parcels\)` grew from \d+ to \d+, as fast as the loop went over it/);
+    expect(finding.summary).toContain('`parcel`');
+    expect(finding.evidence.map((quote) => quote.text.trim())).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^len\(parcels\): size/)]),
+    );
+    expect(finding.fixes[1]?.title).toContain('Do not add to `parcels`');
+  });
+
+  it('is no fault when the things in it are new ones, or when its end comes nearer', () => {
+    expect(verdictOn(busyLoop, loadLook('healthy/crawl'), probes).verdict).not.toBe('fires');
+    const nearer = changedLook(loadLook('busy-loop/retry_pool'), 'py-stacks', (text) =>
+      text.replace(/^( {6}len\(parcels\): .* from )\d+ to (\d+)/m, '$1$2 to $2'),
+    );
+    expect(verdictOn(busyLoop, nearer, probes).verdict).not.toBe('fires');
+  });
+});
+
+describe('a loop that says the same again and again', () => {
+  it('is named with what it says and where to', () => {
+    const finding = firstFinding(judge('endpoint_client'));
+    expect(finding.confidence).toBeCloseTo(0.8, 2);
+    expect(finding.title).toMatch(/`Client\.run` .*says the same again and again/);
+    expect(finding.summary).toMatch(/writes of the same text to `3<\/srv\/app\/run\/client\.log>`/);
+    expect(finding.summary).toContain('Inferred: that what it says is all');
+    expect(finding.fixes[0]?.code).toContain('2 ** attempt');
+  });
+
+  it('is traced before it is called healthy', () => {
+    expect(judge('endpoint_client', ['strace'])).toMatchObject({ verdict: 'cannot-tell', wants: ['strace'] });
+  });
+
+  it('is no fault when the texts differ by more than the time', () => {
+    let number = 0;
+    const look = changedLook(loadLook('busy-loop/endpoint_client'), 'strace', (text) =>
+      text.replace(/cannot connect/g, () => {
+        number += 1;
+        return `batch ${number} done`;
+      }),
+    );
+    expect(verdictOn(busyLoop, look, probes)).toMatchObject({ verdict: 'clear' });
+  });
+
+  it('is no fault when they are answers on a socket', () => {
+    const look = changedLook(loadLook('busy-loop/endpoint_client'), 'strace', (text) =>
+      text.replaceAll('3</srv/app/run/client.log>', '3<socket:[4711]>'),
+    );
+    expect(verdictOn(busyLoop, look, probes)).toMatchObject({ verdict: 'clear' });
+  });
+});
+
+it('in a green thread is found in the callback, with the trace silent', () => {
+  const finding = firstFinding(judge('green_recall'));
+  expect(finding.confidence).toBeGreaterThan(0.9);
+  expect(finding.title).toContain('`NewUserRecall.get_anchor_by_sn`');
+});
+
+it('does not take the allocator’s calls for a spin over system calls', () => {
+  const look = changedLook(loadLook('busy-loop/settle_orders'), 'strace', (text) =>
+    text.replace(
+      /^== detail ended/m,
+      `${Array.from({ length: 200 }, (_, at) => `26523 1795282113.${100000 + at * 50} ${at % 2 ? 'munmap(0x7f1100000000, 262144) = 0' : 'mmap(NULL, 262144, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f1100000000'} <0.000010>`).join('\n')}\n== detail ended`,
+    ),
+  );
+  const finding = firstFinding(verdictOn(busyLoop, look, probes));
+  expect(finding.title).not.toMatch(/mmap|munmap/);
+  expect(finding.summary).toContain('only take memory and give it back');
+});
+
+it('is a hint only while the kernel works for it and nobody traced what for', () => {
+  const look = changedLook(loadLook('busy-loop/settle_orders'), 'sample', (text) =>
+    text.replace(
+      /user (\d+\.\d+) s, system \d+\.\d+ s, switches/g,
+      (_, user: string) => `user ${user} s, system ${(Number(user) * 0.06).toFixed(2)} s, switches`,
+    ),
+  );
+  const verdict = verdictOn(busyLoop, look, probes, ['strace']);
+  expect(verdict).toMatchObject({ wants: ['strace'] });
+  expect(firstFinding(verdict).confidence).toBeLessThan(0.5);
+});

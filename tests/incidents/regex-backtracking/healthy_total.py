@@ -10,8 +10,8 @@ NUMBER = re.compile(r'(\d+)')
 
 
 def work_out(text):
-    total = sum(int(NUMBER.match(word).group(1)) for word in text.split())
-    return len(str(pow(total, 4000000)))
+    highest = max(int(NUMBER.match(word).group(1)) for word in text.split())
+    return sum(range(highest * 10 ** 8))
 
 
 standing.say_standing()
