@@ -13,7 +13,6 @@ from py_read_stacks import reference_bits
 
 TIMERS_MOST = 400
 NO_LIMIT = float('inf')
-FLOAT_AT = 16  # PyFloatObject.ob_fval
 THINGS_MOST = 40  # that are followed from one timer
 ITEMS_MOST = 16
 LEADS = ('_task', '_tasks', '_callbacks', '_waiter', '_fut', '_func')
@@ -62,7 +61,7 @@ class Limits(object):
                 parts = self.dicts.attributes(timer, ('_callback', '_args', '_when'))
                 when = parts.pop('_when', 0)
                 if when and self.objects.is_instance(when, 'float'):
-                    left = struct.unpack('<d', self.memory.read(when + FLOAT_AT, 8))[0] - now
+                    left = struct.unpack('<d', self.memory.read(when + self.layout['PyFloatObject.ob_fval'], 8))[0] - now
                     for thing in self._followed(list(parts.values())):
                         found[thing] = min(max(left, 0.0), found.get(thing, NO_LIMIT))
             return found

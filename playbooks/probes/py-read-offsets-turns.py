@@ -7,6 +7,7 @@ py-read-offsets.py and of their modules _asyncio and _socket; those of 3.14 from
 EVERY = '''
     PyTypeObject tp_base=256 tp_subclasses=360
     PyListObject ob_item=24
+    PyFloatObject ob_fval=16
     PySetObject mask=32 table=40
     PyWeakReference wr_object=16
     PySocketSockObject sock_fd=16

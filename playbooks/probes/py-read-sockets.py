@@ -29,6 +29,14 @@ class Sockets(object):
 
     def of(self, frames):
         """The descriptor that the innermost of `frames` lead to, from the innermost outwards; None without one."""
+        for value in self.locals(frames):
+            descriptor = self._descriptor(value, STEPS_MOST)
+            if descriptor is not None:
+                return descriptor
+        return None
+
+    def locals(self, frames):
+        """Yields the values of local variables of the innermost of `frames`, as addresses, from the innermost outwards."""
         for address, code, _ in frames[:-FRAMES_MOST - 1:-1]:
             try:
                 count = min(self.codes.get(code).locals_count, LOCALS_MOST)
@@ -36,10 +44,7 @@ class Sockets(object):
             except Torn:
                 continue
             for value in struct.unpack('<%dQ' % (len(data) // 8), data):
-                descriptor = self._descriptor(value & self.bits, STEPS_MOST)
-                if descriptor is not None:
-                    return descriptor
-        return None
+                yield value & self.bits
 
     def _descriptor(self, address, steps):
         try:

@@ -11,6 +11,7 @@ from py_read_sockets import Sockets
 from py_read_strands import NAMES_SHOWN, Look, grouped
 from py_read_suspended import CREATED, unchanged
 from py_read_tasks import Tasks
+from py_read_timeouts import Timeouts
 
 MODULES = ('_asyncio', 'asyncio.tasks', 'greenlet', 'greenlet._greenlet')
 STRANDS_MOST = 2000  # of a kind whose stacks are read
@@ -18,6 +19,7 @@ AT_ONCE, AT_ONCE_AGAIN = 256, 2
 AGAIN_MOST = 100  # that are read again in a look
 GROUPS_SHOWN = 200
 SOCKET_SECONDS = 0.3
+LIMITS_ASKED = 5  # members of a group of greenlets whose time limits are looked for
 KINDS = ('asyncio tasks', 'greenlets')
 
 
@@ -34,6 +36,7 @@ class Turns(object):
         self.greenlets = Greenlets(watch.objects, watch.dicts, watch.reader)
         self.limits = Limits(watch.objects, watch.dicts)
         self.sockets = Sockets(watch.objects, watch.dicts, watch.codes)
+        self.timeouts = Timeouts(watch.objects, watch.dicts, self.sockets, watch.blocks)
         self.before = {}
         self.now = {}
 
@@ -122,11 +125,15 @@ class Turns(object):
             if kind == KINDS[0]:
                 self.limits.find(self.now[kind].strands)
             self.groups[kind] = grouped(self.now[kind], self.before.get(kind))
-            for group in self.groups[kind][:GROUPS_SHOWN]:
+        for kind, groups in self.groups.items():
+            for group in groups[:GROUPS_SHOWN]:
                 for strand in group.members:
                     if time.monotonic() > end:
                         return
                     self._ask(group, strand)
+                if kind == KINDS[1]:
+                    limits = [self.timeouts.of(strand.frames) for strand in group.members[:LIMITS_ASKED]]
+                    group.limit = None if None in limits else max(limits)
 
     def _ask(self, group, strand):
         """Adds to a group what a member is called and which socket it is on, if it stands where it stood."""
@@ -155,11 +162,11 @@ class Turns(object):
                 yield '  %d more in other stacks' % sum(group.count for group in groups[GROUPS_SHOWN:])
 
 
-def limit_text(limit):
-    """What a group's line says of the time limit (seconds) of its members, the longest one."""
+def limit_text(limit, loop):
+    """What a group's line says of the time limit (seconds) of its members, the longest one; without a `loop`, in all."""
     if limit is None:
         return ''
-    return ', without a limit' if limit == float('inf') else ', for %.0f s more' % min(limit, 1e8)
+    return ', without a limit' if limit == float('inf') else (', for %.0f s more' if loop else ', for at most %.0f s') % min(limit, 1e8)
 
 
 def group_lines(group, tid, most):
@@ -167,7 +174,7 @@ def group_lines(group, tid, most):
     yield '  %d of type %s %s, %d of them all the while, in thread %s, for %s, on sockets %s%s' % (
         group.count, token(group.type), group.state, group.still, '?' if tid is None else tid,
         token(group.awaits) if group.awaits else '-', ','.join(str(each) for each in group.sockets) or '-',
-        limit_text(group.limit))
+        limit_text(group.limit, group.members[0].loop))
     if group.names:
         yield '    called %s' % ' '.join(quoted(name) for name in group.names)
     left_out = len(group.lines) - most

@@ -18,7 +18,7 @@ MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets',
            'py_read_locks', 'py_read_values', 'py_read_source', 'py_read_patterns', 'py_read_motion', 'py_read_watch',
            'py_read_report',
            'py_read_pools', 'py_read_strands', 'py_read_sockets', 'py_read_suspended', 'py_read_tasks', 'py_read_greenlets',
-           'py_read_offsets_turns', 'py_read_limits', 'py_read_turns')
+           'py_read_offsets_turns', 'py_read_limits', 'py_read_timeouts', 'py_read_turns')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 REST_MOST = 0.2  # seconds of rest after a look: the first one takes long, as it reads all names
 TURNS_AT = (0.1, 0.8)  # parts of the window after which tasks and greenlets are looked at

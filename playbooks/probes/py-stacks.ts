@@ -79,6 +79,7 @@ const MODULES = [
   'py-read-greenlets.py',
   'py-read-offsets-turns.py',
   'py-read-limits.py',
+  'py-read-timeouts.py',
   'py-read-turns.py',
 ] as const;
 

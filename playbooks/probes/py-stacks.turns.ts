@@ -17,7 +17,8 @@ export const TurnGroup = z.object({
   awaits: z.string().nullable(),
   /**
    * Seconds until a timer of the loop ends the wait (`wait_for`, `timeout`, `sleep`), of the member for which that takes
-   * longest; null when no timer does, absent where that cannot be told.
+   * longest; null when no timer does, absent where that cannot be told. Of greenlets the limit of the socket or of the
+   * `Timeout` block that they are in.
    */
   limitSeconds: z.number().nullable().optional(),
   /** Descriptors of the sockets that the innermost frames have to do with, of the first two dozen members. */
@@ -48,7 +49,7 @@ export type Turns = z.infer<typeof Turns>;
 const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
 const HEAD = /^(asyncio tasks|greenlets) found (\d{1,9})( or more)? read (\d{1,9})$/;
 const GROUP = new RegExp(
-  `^ {2}(\\d{1,9}) of type ${NAME} (waiting|ready|created|running), (\\d{1,9}) of them all the while, in thread (\\d{1,9}|\\?), for ${NAME}, on sockets (-|\\d{1,9}(?:,\\d{1,9})*)(?:, (?:for (\\d{1,9}) s more|without a limit))?$`,
+  `^ {2}(\\d{1,9}) of type ${NAME} (waiting|ready|created|running), (\\d{1,9}) of them all the while, in thread (\\d{1,9}|\\?), for ${NAME}, on sockets (-|\\d{1,9}(?:,\\d{1,9})*)(?:, (?:for (?:at most )?(\\d{1,9}) s(?: more)?|without a limit))?$`,
 );
 const CALLED = new RegExp(`^ {4}called (${NAME}(?: ${NAME})*)$`);
 const FRAME = new RegExp(`^ {4}${NAME} {2}${NAME}:(-?\\d{1,9}) {2}\\(def at (\\d{1,9})\\)$`);

@@ -148,6 +148,10 @@ describe('greenlets', () => {
       expect(new Set(clients?.sockets).size).toBe(20);
       for (const socket of clients?.sockets ?? [])
         expect(readlinkSync(`/proc/${live.pid}/fd/${socket}`)).toMatch(/^socket:/);
+      const limits = ['by_socket', 'by_block', 'read_answer'].map(
+        (name) => greenlets?.groups.find((group) => own(group.stack)[0] === name)?.limitSeconds,
+      );
+      expect(limits).toEqual([400, 500, undefined]);
       const server = greenlets?.groups.find((group) => own(group.stack)[0] === 'serve');
       expect(server?.sockets).toHaveLength(1);
     },

@@ -8,11 +8,13 @@ if sys.argv[1] == 'gevent':
     monkey.patch_all()
     spawn = gevent.spawn
     pause = gevent.sleep
+    Timeout = gevent.Timeout
 else:
     import eventlet
     eventlet.monkey_patch()
     spawn = eventlet.spawn
     pause = eventlet.sleep
+    Timeout = eventlet.Timeout
 
 import socket
 
@@ -27,6 +29,19 @@ def ask(address):
     return read_answer(connection)
 
 
+def by_socket(address):
+    connection = socket.create_connection(address, timeout=400)
+    connection.sendall(b'question')
+    connection.recv(1000)
+
+
+def by_block(address):
+    connection = socket.create_connection(address)
+    connection.sendall(b'question')
+    with Timeout(500):
+        connection.recv(1000)
+
+
 def serve(listener):
     while True:
         kept.append(listener.accept())
@@ -37,8 +52,8 @@ listener = socket.socket()
 listener.bind(('127.0.0.1', 0))
 listener.listen(100)
 server = spawn(serve, listener)
-clients = [spawn(ask, listener.getsockname()) for _ in range(20)]
-while len(kept) < 20:
+clients = [spawn(each, listener.getsockname()) for each in [ask] * 20 + [by_socket, by_block]]
+while len(kept) < 22:
     pause(0.01)
 sys.stdout.write('standing %d\n' % os.getpid())
 sys.stdout.flush()
