@@ -53,7 +53,9 @@ const waiter = (look: Look, wait: ServerWait) => {
       .map((call) => ({ thread, call, exact: inode !== null && socketInode(call.fd) === inode })),
   );
   const exact = calls.find((each) => each.exact);
-  const chosen = exact ?? (calls.length === 1 ? calls[0] : calls.find((each) => each.thread.tid === look.target.pid));
+  const main = calls.find((each) => each.thread.tid === look.target.pid);
+  const chosen =
+    exact ?? (calls.length === 1 ? calls[0] : main) ?? calls.find((each) => threadOf(view, each.thread.tid) !== null);
   if (chosen === undefined) return null;
   const python = threadOf(view, chosen.thread.tid);
   const own = python?.stacks[0] === undefined ? null : ownFrame(python.stacks[0]);
@@ -112,7 +114,7 @@ const draftOf = (look: Look, wait: ServerWait): FindingDraft => {
         : threadName(who.python).replace(/^./, (letter) => letter.toUpperCase());
   const others = holders.slice(0, 3);
   const confidence = server.steady ? 0.95 : 0.4;
-  const named = first !== undefined && OPEN.test(first.activity);
+  const named = first !== undefined && (OPEN.test(first.activity) || holders.length === 1);
   const lines = [
     { evidenceId, at: server.at },
     ...(server.client === null ? [] : [{ evidenceId, at: server.client.at }]),
@@ -145,7 +147,7 @@ const draftOf = (look: Look, wait: ServerWait): FindingDraft => {
       `${subject}${place === null ? '' : ` in ${place}`} waits for the answer to ${code(asks(server), 40)}. On this host, server process ${server.pid} serves it, and says itself that it waits for a lock${server.steady ? ', at both ends of the window' : ''}. ` +
       (holders.length === 0
         ? 'Who holds the lock cannot be seen from outside: no other session of the database has a transaction open that shows.'
-        : `${named ? 'Open transactions that may hold it' : 'Sessions that are at work and may hold it'}: ${list(others.map(holderWords))}${holders.length > 3 ? ` and ${count(holders.length - 3, 'more session')}` : ''}. Which of them has this lock only the server can say.`) +
+        : `${first !== undefined && OPEN.test(first.activity) ? 'Open transactions that may hold it' : 'Sessions that are at work and may hold it'}: ${list(others.map(holderWords))}${holders.length > 3 ? ` and ${count(holders.length - 3, 'more session')}` : ''}. Which of them has this lock only the server can say.`) +
       `${server.steady ? '' : ' At the beginning of the window it did something else, so this wait may be a short one.'}`,
     evidence: lines.slice(0, 6).map((line) => look.quote(line.evidenceId, line.at)),
     fixes: fixesOf(wait, place),

@@ -134,8 +134,19 @@ const ownWriteLocks = (look: Look): LockLine[] => {
   );
 };
 
-/** Frames and lines that are inside of SQLite: its own modules' names, and calls of a connection that may have to wait. */
-const QUERIES = /\b(execute|executemany|executescript|commit)\s*\(/;
+/** Milliseconds that SQLite's busy handler waits between its attempts (sqliteDefaultBusyCallback in main.c). */
+const BUSY_NAPS = new Set([1, 2, 5, 10, 15, 20, 25, 50, 100]);
+
+/** Whether a traced call is a nap of SQLite's busy handler: usleep, which Python's own sleep does not use. */
+const isBusyNap = (call: { readonly name: string; readonly args: string }): boolean => {
+  const match = /\{tv_sec=0, tv_nsec=(\d{1,9})\}/.exec(call.args);
+  const own = call.name === 'nanosleep' || /^CLOCK_REALTIME, 0, /.test(call.args);
+  return isSleep(call.name) && own && match !== null && BUSY_NAPS.has(Number(match[1]) / 1e6);
+};
+
+/** Whether the arguments of a traced call name a file, or one beside it that begins with its name. */
+const isAbout = (args: string, path: string | null): boolean =>
+  path !== null && args.includes(path.slice(path.lastIndexOf('/')));
 
 /**
  * A thread that only naps inside of a call on a database which another connection of the same process has locked: SQLite
@@ -144,29 +155,29 @@ const QUERIES = /\b(execute|executemany|executescript|commit)\s*\(/;
 const selfWait = (look: Look): FindingDraft | null => {
   const [held] = ownWriteLocks(look);
   const traced = look.see(strace);
-  const view = pythonThreads(look);
-  if (held === undefined || !traced.seen || view === null) return null;
+  if (held === undefined || !traced.seen) return null;
   for (const tid of ownThreads(look)) {
     const calls = traced.data.detail.calls.filter((call) => call.tid === tid && call.name !== 'restart_syscall');
-    const naps = calls.filter((call) => isSleep(call.name));
-    const thread = threadOf(view, tid);
-    const stack = thread?.stacks[0];
-    const inner = stack?.frames[0];
-    if (thread === null || stack === undefined || inner === undefined) continue;
-    const line = view.source.find((each) => each.file === inner.file && each.line === inner.line);
-    const asks = line !== undefined && QUERIES.test(line.text) && !/\bsleep\s*\(/.test(line.text);
-    if (!asks || naps.length < 5 || naps.length < calls.length * 0.9 || thread.stacks.length > 1) continue;
-    const own = ownFrame(stack) ?? inner;
+    const naps = calls.filter(isBusyNap);
+    // Between them it looks whether the database has changed: nothing but reads of it and of what lies beside it.
+    const rest = calls.filter((call) => !isBusyNap(call));
+    const works = rest.filter(
+      (call) =>
+        !/^(newfstatat|statx?|fstat|pread64|read|fcntl|lseek)$/.test(call.name) || !isAbout(call.args, held.path),
+    );
+    if (naps.length < 5 || works.length > calls.length * 0.1) continue;
+    const thread = threadOf(pythonThreads(look), tid);
+    const own = thread?.stacks[0] === undefined ? null : ownFrame(thread.stacks[0]);
     return {
-      confidence: 0.75,
+      confidence: 0.85,
       title: `Waits for the lock of an SQLite database that another connection of this very process holds: ${code(held.path ?? '?')}`,
-      summary: `${subject(look, tid, thread)} does nothing but nap in ${code(line.text.trim(), 100)}, as SQLite does while a database is busy; the process itself holds a write lock on ${code(held.path ?? 'it')}, so another of its connections has a transaction open. Inferred: that it is this database that it waits for; connections of one process settle that among themselves.`,
+      summary: `${subject(look, tid, thread)} does nothing but nap as SQLite does while a database is busy (${count(naps.length, 'time')} in the trace); the process itself holds a write lock on ${code(held.path ?? 'it')}, so another of its connections has a transaction open. Inferred: that it is this database that it waits for; connections of one process settle that among themselves.`,
       evidence: [
         ...naps.slice(0, 2).map((call) => look.quote(traced.evidenceId, call.at)),
         look.quote(held.evidenceId, held.at),
-        look.quote(thread.evidenceId, own.at),
+        ...(thread === null || own === null ? [] : [look.quote(thread.evidenceId, own.at)]),
       ],
-      fixes: fixesFor({ database: held.path, mode: 'rollback' }, [], frameName(own)),
+      fixes: fixesFor({ database: held.path, mode: 'rollback' }, [], own === null ? null : frameName(own)),
     };
   }
   return null;

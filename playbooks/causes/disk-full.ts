@@ -1,4 +1,5 @@
 import { defineCause, type FindingDraft, type Fix, type Look, type Verdict } from '../model/index.ts';
+import { fds } from '../probes/fds.ts';
 import { identify } from '../probes/identify.ts';
 import { type Mount, type MountsData, mounts, type StoredFile } from '../probes/mounts.ts';
 import { sample } from '../probes/sample.ts';
@@ -167,12 +168,28 @@ const tracedDraft = (look: Look, refused: readonly Refused[]): FindingDraft => {
   };
 };
 
+/** Whether the process was traced writing to a file of this mount, and not refused. */
+const wroteTo = (look: Look, mount: Mount): boolean => {
+  const traced = look.see(strace);
+  return (
+    traced.seen &&
+    traced.data.detail.calls.some(
+      (call) =>
+        /^(write|writev|pwrite64)$/.test(call.name) &&
+        call.errno === null &&
+        (/^\d+<(\/[^>]*)>/.exec(call.args)?.[1] ?? '').startsWith(`${mount.point === '/' ? '' : mount.point}/`),
+    )
+  );
+};
+
 const inferredDraft = (look: Look, full: Full): FindingDraft => {
   const seen = look.see(mounts);
   const files = ownFiles(seen.seen ? seen.data : null, full.mount);
   const written = seen.seen ? seen.data.files.filter((file) => file.writes && file.mount === full.mount.point) : [];
   const [first] = written;
-  const traced = look.see(strace).seen;
+  const traced = look.see(strace);
+  // What it could write in spite of all says more than what it did not try.
+  const went = traced.seen && wroteTo(look, full.mount);
   const lines = [
     { evidenceId: full.evidenceId, at: full.mount.at },
     ...written.slice(0, 3).map((file) => ({ evidenceId: full.evidenceId, at: file.at })),
@@ -180,12 +197,12 @@ const inferredDraft = (look: Look, full: Full): FindingDraft => {
   ];
   const what = full.lacks === 'inodes' ? 'inodes' : 'blocks';
   return {
-    confidence: traced ? 0.4 : written.length > 0 ? 0.75 : 0.4,
+    confidence: went || written.length === 0 ? 0.4 : traced.seen ? 0.65 : 0.75,
     title: `The file system ${code(full.mount.point)}, which it ${written.length > 0 ? 'writes to' : 'uses'}, has no free ${what}`,
     summary:
       `${mountWords(full.mount)} has ${spaceWords(full.mount)}. ` +
       `${first === undefined ? 'The process has its working directory or files there, none of them open for writing now.' : `The process has ${count(written.length, 'file')} open for writing there, ${code(first.path)} among them.`} ` +
-      `${traced ? 'In the trace it was refused nothing.' : 'Not seen directly: that it was refused; a trace would show it at its next write.'}`,
+      `${went ? 'In the trace it wrote there and was refused nothing.' : `Not seen directly: that it is refused; ${traced.seen ? 'it wrote nothing there in the trace.' : 'a trace would show it at its next write.'}`}`,
     evidence: lines.map((line) => look.quote(line.evidenceId, line.at)),
     fixes: fixesOf(look, full.mount, full.lacks === 'inodes', false, files, null),
   };
@@ -214,6 +231,15 @@ const judge = (look: Look): Verdict => {
   if (used.length > 0)
     return { verdict: 'fires', findings: used.map((each) => inferredDraft(look, each)), wants: [strace.id] };
   const traced = look.see(strace);
+  const open = look.see(fds);
+  // full(4): whatever is written there is refused, so who has it open will be.
+  if (!traced.seen && open.seen && open.data.groups.some((group) => group.name === '/dev/full')) {
+    return {
+      verdict: 'cannot-tell',
+      why: 'it has `/dev/full` open, to which nothing can be written',
+      wants: [strace.id],
+    };
+  }
   if (full.length > 0 && !traced.seen && isActive(look)) {
     return {
       verdict: 'cannot-tell',

@@ -77,6 +77,8 @@ const surenessOf = (left: Left, room: number | null): number => {
   }
   // Clients that gave up a server that is stuck look the same: what keeps it from closing is another fault.
   const server = left.group.side === 'server' ? 0.1 : 0;
+  // What lies in a pool for its next use has been read to the end.
+  if (left.group.side === 'client' && left.unread >= number * 0.5) return 0.93;
   if (part >= 0.25 || number >= 50) return 0.93 - server * (left.growing ? 0 : 1);
   return (left.growing ? 0.92 : 0.8) - server;
 };

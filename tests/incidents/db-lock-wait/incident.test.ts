@@ -37,6 +37,13 @@ it('names the reader that keeps a commit waiting', async () => {
   expect(finding.related).toMatchObject([{ pid: holder }]);
 });
 
+it('sees that another connection of the same process has the transaction open', async () => {
+  const { pid } = await standing('notes.py', ['notes.sqlite']);
+  const finding = expectFinding(await examine(pid, { windowSeconds: 2 }), 'db-lock-wait', 0.7);
+  expect(finding.title).toMatch(/another connection of this very process holds: `.*notes\.sqlite`/);
+  expect(finding.summary).toContain('saver');
+});
+
 it('does not mind writers that take turns', async () => {
   const { pid } = await standing('healthy_journal.py', ['journal.sqlite']);
   expectHealthy(await examine(pid, { windowSeconds: 2, playbook: 'fds' }));

@@ -44,6 +44,15 @@ it('wants a trace when a file system is full on which it has nothing open', () =
   expect(untoldOn(cause, 'disk-full/session_files', ['strace']).wants).toEqual(['strace']);
 });
 
+it('is less sure when it wrote nothing in the trace', () => {
+  const silent = changedLook(loadLook('disk-full/event_log'), 'strace', (text) =>
+    text.replaceAll(/^.*ENOSPC.*\n/gm, ''),
+  );
+  const finding = firstFinding(verdictOn(cause, silent, probes));
+  expect(finding.confidence).toBe(0.65);
+  expect(finding.summary).toContain('it wrote nothing there in the trace');
+});
+
 it('gives no more than a hint when the file system is full and nothing was refused', () => {
   const quiet = changedLook(loadLook('disk-full/event_log'), 'strace', (text) =>
     text.replaceAll(/= -1 ENOSPC \([^)]*\)/g, '= 2900'),
