@@ -11,9 +11,11 @@ import bisect
 import re
 import struct
 
+from py_read_cells import NoValue
+from py_read_members import SLOT
 from py_read_patterns import Patterns
-from py_read_values import SLOT, NoValue, Values
 from py_read_source import function_lines
+from py_read_values import Values
 
 # version: (locals of a frame, its globals, its f_locals, its instruction pointer, size of that)
 FRAMES = {

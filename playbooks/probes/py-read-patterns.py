@@ -6,7 +6,7 @@ part of the program and is given; of the subject only its type and length are.
 
 Standard library only, Python 3.6 and newer.
 """
-from py_read_values import NoValue
+from py_read_cells import NoValue
 
 COMPILED = ('re.Pattern', '_sre.SRE_Pattern')
 BOUND = ('builtin_function_or_method', 'builtin_method')

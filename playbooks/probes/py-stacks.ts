@@ -61,6 +61,8 @@ const MODULES = [
   'py-read-stacks.py',
   'py-read-threads.py',
   'py-read-signals.py',
+  'py-read-cells.py',
+  'py-read-members.py',
   'py-read-values.py',
   'py-read-source.py',
   'py-read-patterns.py',
