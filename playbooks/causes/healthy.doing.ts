@@ -142,15 +142,27 @@ const waiting = (scene: Scene, call: SampledCall, thread: SampledThread): Doing 
   return { confidence: 0.6, what: `is in ${call.name}${place}`, quotes };
 };
 
+/** Other threads that wake now and then, so that something goes on in them. */
+const moversBeside = (scene: Scene, main: SampledThread): number =>
+  scene.sampled.data.threads.filter((thread) => thread !== main && (thread.voluntarySwitches ?? 0) > 3).length;
+
 /** Its other threads that wait and its children, when there are any: ` with 7 other threads that wait, master of 4 processes`. */
 const crewOf = (scene: Scene, main: SampledThread): string => {
   const idle = scene.sampled.data.threads.filter((thread) => {
     const [first] = sampledCalls(thread);
-    return thread !== main && first !== undefined && first.share >= 0.9 && isFutex(first.name);
+    return (
+      thread !== main &&
+      (thread.voluntarySwitches ?? 0) <= 3 &&
+      first !== undefined &&
+      first.share >= 0.9 &&
+      isFutex(first.name)
+    );
   });
   const [first] = sampledCalls(main);
+  const moving = moversBeside(scene, main);
   const offspring = scene.who.data.children.filter((child) => child.state !== 'Z');
   const parts = [
+    ...(moving === 0 ? [] : [`${count(moving, 'other thread')} ${moving === 1 ? 'gets' : 'get'} on`]),
     ...(idle.length === 0
       ? []
       : [`${count(idle.length, 'other thread')} ${idle.length === 1 ? 'waits' : 'wait'} for work`]),
@@ -189,7 +201,11 @@ export const doingOf = (scene: Scene): Doing | null => {
   const share = cpuShare(main, data.seconds);
   const own = first !== undefined && first.share >= 0.9 ? waiting(scene, first, main) : mixed(scene, main, share);
   const crew = crewOf(scene, main);
-  if (busy === undefined) return { ...own, what: `${own.what}${crew}` };
+  if (busy === undefined) {
+    // A main thread that only waits for its threads is no riddle when these get on.
+    const confidence = moversBeside(scene, main) > 0 ? Math.max(own.confidence, 0.8) : own.confidence;
+    return { ...own, confidence, what: `${own.what}${crew}` };
+  }
   const other = mixed(scene, busy, cpuShare(busy, data.seconds));
   const name = threadName(threadOf(scene.view, busy.tid) ?? { tid: busy.tid, name: busy.comm, main: false });
   return {

@@ -2,11 +2,12 @@ import { defineCause, type FindingDraft } from '../model/index.ts';
 import { identify } from '../probes/identify.ts';
 import { kernelLog } from '../probes/kernel-log.ts';
 import { sample } from '../probes/sample.ts';
+import { socketRates } from '../probes/socket-rates.ts';
 import { connections } from '../reading/connections.ts';
 import { burners } from '../reading/cpu.ts';
 import { pythonThreads } from '../reading/python.ts';
 import { stateShare, unreadableShare } from '../reading/syscalls.ts';
-import { count, duration, kib } from '../reading/text.ts';
+import { bytes, count, duration, kib } from '../reading/text.ts';
 import { busyLoop } from './busy-loop.ts';
 import { doingOf, type Scene } from './healthy.doing.ts';
 
@@ -19,6 +20,11 @@ const checked = (scene: Scene): string => {
   const open = [...connections(scene.look).values()];
   const unread = open.filter((each) => each.socket.kind.startsWith('tcp') && each.socket.receiveQueue > 0).length;
   const log = scene.look.see(kernelLog);
+  const rates = scene.look.see(socketRates);
+  const moved =
+    rates.seen && rates.data.total.received + rates.data.total.sent > 0
+      ? `, ${bytes(rates.data.total.received)} in and ${bytes(rates.data.total.sent)} out in the window`
+      : '';
   const parts = [
     `${count(data.threads.length, 'thread')} over ${duration(data.seconds)}`,
     `memory ${kib(memory.last)}${Math.abs(grown) < Math.max(1024, memory.first * 0.02) ? ', steady' : `, ${grown > 0 ? 'up' : 'down'} by ${kib(Math.abs(grown))}`}`,
@@ -27,7 +33,7 @@ const checked = (scene: Scene): string => {
       : [`${who.data.fds.open} of ${who.data.fds.softLimit ?? 'unlimited'} descriptors open`]),
     ...(open.length === 0
       ? []
-      : [`${count(open.length, 'connection')}, ${unread === 0 ? 'none' : unread} with unread data`]),
+      : [`${count(open.length, 'connection')}, ${unread === 0 ? 'none' : unread} with unread data${moved}`]),
     ...(log.seen ? ['the kernel log'] : []),
   ];
   return `Looked at: ${parts.join('; ')}.`;
