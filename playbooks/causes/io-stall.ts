@@ -69,6 +69,9 @@ const mountOf = (look: Look, stuck: Stuck): { mount: Mount; by: 'file' | 'silent
     if (on !== undefined) return { mount: on, by: 'file' };
   }
   if (silent[0] !== undefined) return { mount: silent[0], by: 'silent' };
+  // The root of the host goes on, or this look would not.
+  const used = seen.data.mounts.filter(({ point, writes, reads, cwd }) => point !== '/' && (writes + reads > 0 || cwd));
+  if (stuck.frozen && used.length === 1 && used[0] !== undefined) return { mount: used[0], by: 'kind' };
   const kin = seen.data.mounts.filter((mount) => stuck.remote && REMOTE_KIND.test(mount.kind));
   return kin.length === 1 && kin[0] !== undefined ? { mount: kin[0], by: 'kind' } : null;
 };
