@@ -97,8 +97,9 @@ export const socketRates = defineProbe<SocketRatesData>({
       String(target.pid),
       target.startTime,
       String(windowSeconds),
+      '{script:socket-diag.py}',
     ],
-    scripts: ['socket-rates.py'],
+    scripts: ['socket-rates.py', 'socket-diag.py'],
   }),
   parse: (evidence, { target }) => parseSocketRates(evidenceText(evidence), target.pid),
 });
