@@ -90,14 +90,21 @@ const arenasFix = (look: Look, data: MallocData, last: Books): Fix | null => {
   };
 };
 
-const trimFix = (last: Books): Fix => ({
+const isPython = (look: Look): boolean => {
+  const who = look.see(identify);
+  return !who.seen || who.data.runtime.kind === 'python';
+};
+
+const trimFix = (look: Look, last: Books): Fix => ({
   title: `Or give it back from within after each load: malloc_trim(0) would free ${bytes(last.total.trimmable)} now`,
   detail:
     'The service itself calls it when a load is over. It takes the lock of one arena after the other for milliseconds to tenths of a second, so not within a request. ' +
     'Only whole pages can go: pieces between objects that live stay. Never call it from outside with a debugger: a thread may be inside of malloc.',
-  code: 'import ctypes\n\nctypes.CDLL("libc.so.6").malloc_trim(0)',
+  code: isPython(look)
+    ? 'import ctypes\n\nctypes.CDLL("libc.so.6").malloc_trim(0)'
+    : '#include <malloc.h>\n\nmalloc_trim(0);',
 });
 
 /** What to do about memory that malloc keeps: with this host's libraries, this process's unit or command line. */
 export const retentionFixes = (look: Look, data: MallocData, last: Books): Fix[] =>
-  [preloadFix(look, data), arenasFix(look, data, last), trimFix(last)].filter((fix) => fix !== null);
+  [preloadFix(look, data), arenasFix(look, data, last), trimFix(look, last)].filter((fix) => fix !== null);
