@@ -13,6 +13,7 @@ import {
   threadOf,
 } from '../reading/python.ts';
 import { intArgument, sampledCalls } from '../reading/syscalls.ts';
+import { askedName } from './dns-stall.names.ts';
 
 /** A thread that spent (most of) the window looking up names. */
 export interface Lookup {
@@ -149,11 +150,17 @@ export const isNameServerItself = (look: Look): boolean => {
 /** A question to a name server or its time running out, in a trace of system calls: the evidence's lines. */
 export const tracedQuestions = (
   look: Look,
-): { readonly evidenceId: string; readonly asked: number | null; readonly timeout: number | null } | null => {
+): {
+  readonly evidenceId: string;
+  readonly asked: number | null;
+  readonly names: readonly string[];
+  readonly timeout: number | null;
+} | null => {
   const traced = look.see(strace);
   if (!traced.seen) return null;
   const { calls } = traced.data.detail;
   const fds = new Set<string>();
+  const names = new Set<string>();
   let asked: number | null = null;
   let timeout: number | null = null;
   for (const call of calls) {
@@ -162,6 +169,8 @@ export const tracedQuestions = (
     if (/^send/.test(call.name) && (fds.has(fd) || /:53\]?>|htons\(53\)/.test(call.args))) {
       fds.add(fd);
       asked ??= call.at;
+      const name = askedName(call.args);
+      if (name !== null) names.add(name);
     }
     if (
       /^p?poll$/.test(call.name) &&
@@ -170,5 +179,5 @@ export const tracedQuestions = (
     )
       timeout ??= call.at;
   }
-  return { evidenceId: traced.evidenceId, asked, timeout };
+  return { evidenceId: traced.evidenceId, asked, timeout, names: [...names].slice(0, 5) };
 };

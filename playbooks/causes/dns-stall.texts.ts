@@ -102,6 +102,12 @@ const quotesFor = (
   ];
 };
 
+/** What was asked for, where a trace shows it. */
+const namesText = (look: Look): string => {
+  const names = tracedQuestions(look)?.names ?? [];
+  return names.length === 0 ? '' : ` It asked for ${list(names.map((name) => code(name, 120)))}.`;
+};
+
 /** The finding for all threads that wait for name servers. */
 export const draftFor = (
   look: Look,
@@ -128,6 +134,7 @@ export const draftFor = (
     summary:
       `${lookups.length > 1 ? 'They were' : 'It was'} looking up names for ${spent} of ${duration(seconds)}${lookup.resolving === null ? '' : ` (${frameName(lookup.resolving)})`}` +
       `${asked === undefined ? '' : `, with ${count(asked.sockets, 'socket')} to ${visible(asked.peer)} (${asked.kind})`}.` +
+      namesText(look) +
       (one ? ' No answer came in that time.' : ` An answer took about ${duration(lookup.wait)} or more.`) +
       resolverText(known) +
       (sure.inferred === null ? '' : ` Inferred: ${sure.inferred}.`),

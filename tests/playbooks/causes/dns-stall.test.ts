@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { askedName } from '../../../playbooks/causes/dns-stall.names.ts';
 import { dnsStall } from '../../../playbooks/causes/dns-stall.ts';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { loadProbes } from '../../../playbooks/registry.ts';
@@ -85,6 +86,25 @@ describe('is clear', () => {
 describe('cannot tell', () => {
   it('without a window', () => {
     expect(untoldOn(dnsStall, 'dns-stall/mail_router', ['sample']).wants).toEqual(['sample']);
+  });
+});
+
+describe('the name in a traced question', () => {
+  it.each([
+    [
+      String.raw`3<socket:[1]>, "3\23\1\0\0\1\0\0\0\0\0\0\5host1\7example\3com\0\0\1\0\1", 35, MSG_NOSIGNAL, NULL, 0`,
+      'host1.example.com',
+    ],
+    [
+      String.raw`3, [{msg_hdr={msg_name=NULL, msg_namelen=0, msg_iov=[{iov_base="\237\n\1\0\0\1\0\0\0\0\0\0\3api\4corp\0\0\1\0\1", iov_len=26}]`,
+      'api.corp',
+    ],
+    [String.raw`3, "3\23\201\200\0\1\0\1\0\0\0\0\5host1\0\0\1\0\1", 30`, null],
+    [String.raw`3, "3\23\1\0\0\1\0\0\0\0\0\0\5host1\7exam"..., 35`, null],
+    ['3, "GET / HTTP/1.1\\r\\nHost: a\\r\\n", 30', null],
+    ['', null],
+  ])('%s', (args, name) => {
+    expect(askedName(args)).toBe(name);
   });
 });
 
