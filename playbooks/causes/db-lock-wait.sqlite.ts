@@ -1,4 +1,5 @@
 import type { FindingDraft, Fix, Look } from '../model/index.ts';
+import { hostLocks } from '../probes/host-locks.ts';
 import { identify } from '../probes/identify.ts';
 import { locks } from '../probes/locks.ts';
 import { strace } from '../probes/strace.ts';
@@ -80,13 +81,28 @@ const fixesFor = (database: SqliteLock, holders: readonly LockLine[], place: str
   ];
 };
 
+/**
+ * Whether one of those in the way still was in a second look, after the window; null without one. Readers come and go, so it
+ * is enough that one stayed.
+ */
+const stayed = (look: Look, others: readonly LockLine[]): boolean | null => {
+  const second = look.see(hostLocks);
+  if (!second.seen || others.length === 0 || others.some((each) => each.evidenceId === second.evidenceId)) return null;
+  return others.some((each) =>
+    second.data.locks.some(
+      (lock) => !lock.waiting && lock.pid === each.pid && lock.inode === each.inode && lock.mode === each.mode,
+    ),
+  );
+};
+
 const draftOf = (look: Look, { wait, database }: DatabaseWait): FindingDraft => {
   const { pid } = look.target;
   const thread = threadOf(pythonThreads(look), wait.tid);
   const others = inTheWay(look, wait, wait.holders).filter((each) => each.pid !== pid);
   const stack = thread?.stacks[0];
   const own = stack === undefined ? null : ownFrame(stack);
-  const handedOn = wait.later === 'moved' || wait.stuck === 'no';
+  const still = stayed(look, others);
+  const handedOn = still === false || wait.stuck === 'no';
   const confidence = handedOn ? 0.4 : others.length > 0 ? 0.95 : 0.7;
   const every = wait.everySeconds === null ? '' : `, every ${duration(wait.everySeconds)}`;
   const queue = wait.waiters.filter((each) => each.pid !== pid).length;
@@ -106,7 +122,7 @@ const draftOf = (look: Look, { wait, database }: DatabaseWait): FindingDraft => 
       (others.length > 0
         ? `The kernel names who has the lock, and so a transaction open: ${list(others.slice(0, 3).map((each) => holderWords(look, each)))}.`
         : 'Who has it could not be seen: that one link is inferred.') +
-      `${wait.later === 'same' ? ' A second look at the locks, after the window, shows the same holder.' : ''}` +
+      `${still === true ? ' A second look at the locks, after the window, shows the same holder.' : ''}` +
       `${handedOn ? ' The lock went on to another holder meanwhile: a queue for a busy database, and no standstill.' : ''}` +
       `${queue === 0 ? '' : ` ${count(queue, 'other process', 'other processes')} ${queue === 1 ? 'waits' : 'wait'} for it too.`}`,
     evidence: [...new Map(lines.map((line) => [`${line.evidenceId} ${line.at}`, line])).values()]

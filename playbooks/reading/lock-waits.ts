@@ -107,7 +107,10 @@ const laterOf = (
 ) => {
   const [first, second] = [look.see(locks), look.see(hostLocks)];
   if (!first.seen || !second.seen) return null;
-  const before = sides(locksOn(first.data, lock)).holders.map((each) => each.pid);
+  // What the process itself holds for a moment between its attempts says nothing of who is in its way.
+  const before = sides(locksOn(first.data, lock))
+    .holders.map((each) => each.pid)
+    .filter((pid) => pid !== look.target.pid);
   if (before.length === 0) return null;
   const inodes = new Set(locksOn(first.data, lock).map((each) => each.inode));
   const after = sides(second.data.locks.filter((each) => inodes.has(each.inode))).holders;
