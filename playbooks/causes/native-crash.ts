@@ -8,7 +8,7 @@ import { logTail } from '../probes/log-tail.ts';
 import { strace } from '../probes/strace.ts';
 import { type Anatomy, anatomyOf } from '../reading/crash-core.ts';
 import type { Death, Tie } from '../reading/crash-deaths.ts';
-import { type ToldCrash, toldCrash } from '../reading/crash-told.ts';
+import { type ToldCrash, type ToldPlace, toldCrash, toldPlace } from '../reading/crash-told.ts';
 import { type Crashes, crashesOf } from '../reading/crashes.ts';
 import { signalName } from '../reading/signals.ts';
 import { code, list } from '../reading/text.ts';
@@ -45,8 +45,9 @@ const strongest = (deaths: readonly Death[]): Tie =>
   TIES.find((tie) => deaths.some((death) => death.ties.includes(tie))) ?? 'restart';
 
 /** The shared object in which it happened, as far as cores and the kernel tell without opening a core. */
-const objectOf = (crashes: Crashes, anatomy: Anatomy | null): string | null => {
+const objectOf = (crashes: Crashes, anatomy: Anatomy | null, told: ToldPlace | null): string | null => {
   if (anatomy !== null) return anatomy.foreign?.object ?? anatomy.frames[0]?.object ?? null;
+  if (told !== null) return told.object;
   const inCore = crashes.deaths.findLast((death) => death.core?.crashedIn)?.core?.crashedIn?.path;
   return inCore ?? crashes.deaths.findLast((death) => death.fault !== null)?.fault?.name ?? null;
 };
@@ -107,7 +108,8 @@ const confidenceOf = (crashes: Crashes, anatomy: Anatomy | null, object: string 
 
 const findingOf = (look: Look, crashes: Crashes, anatomy: Anatomy | null): FindingDraft => {
   const told = toldCrash(look);
-  const object = objectOf(crashes, anatomy);
+  const place = anatomy === null ? toldPlace(look) : null;
+  const object = objectOf(crashes, anatomy, place);
   const python = pythonPlace(anatomy, told);
   const tie = strongest(crashes.deaths);
   const inferred = [
@@ -121,6 +123,7 @@ const findingOf = (look: Look, crashes: Crashes, anatomy: Anatomy | null): Findi
   ];
   const confidence = confidenceOf(crashes, anatomy, object);
   const quotes: Quote[] = [
+    ...(place === null ? [] : [look.quote(place.evidenceId, place.at)]),
     ...(anatomy === null ? toldQuotes(look, told) : coreQuotes(look, anatomy)),
     ...deathQuotes(look, crashes.deaths, anatomy === null ? 3 : 2, anatomy),
   ];

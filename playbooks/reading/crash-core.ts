@@ -63,11 +63,11 @@ const isCLibrary = (object: string): boolean =>
   /(?:^|\/)(?:libc|libm|ld|ld-linux-[\w-]+|libpthread|libdl|librt|libffi|linux-vdso)[-.\d]*\.so/.test(object) ||
   /ld-musl|vdso/.test(object);
 
+/** Neither the interpreter nor the C library: what a person would look at first. */
+export const isOthersCode = (object: string): boolean => !isInterpreter(object) && !isCLibrary(object);
+
 const isForeign = (frame: CoreFrame, interpreter: ReadonlySet<string>): boolean =>
-  frame.function !== HANDLER &&
-  !interpreter.has(frame.object) &&
-  !isInterpreter(frame.object) &&
-  !isCLibrary(frame.object);
+  frame.function !== HANDLER && !interpreter.has(frame.object) && isOthersCode(frame.object);
 
 const momentOf = (
   near: readonly CoreFrame[],

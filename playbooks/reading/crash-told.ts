@@ -1,5 +1,6 @@
 import type { Look } from '../model/index.ts';
 import { type LogLine, logTail } from '../probes/log-tail.ts';
+import { isOthersCode } from './crash-core.ts';
 import { isLibraryFile } from './python.ts';
 
 /** What faulthandler or the interpreter wrote into the log when it died (Python/traceback.c, Modules/faulthandler.c). */
@@ -71,4 +72,33 @@ export const toldCrash = (look: Look): ToldCrash | null => {
   const rest = lines.slice(at + 1);
   const end = rest.findIndex((line) => line.kind !== 'detail' || line.file !== first.file);
   return readBlock(seen.evidenceId, first, rest.slice(0, end < 0 ? rest.length : end));
+};
+
+/** The place of a crash as uWSGI's own handler of SIGSEGV wrote it (core/utils.c uwsgi_backtrace(), backtrace_symbols(3)). */
+export interface ToldPlace {
+  readonly evidenceId: string;
+  readonly object: string;
+  /** Null where the object exports no name for it. */
+  readonly function: string | null;
+  readonly at: number;
+}
+
+/** The innermost frame outside of interpreter and C library in uWSGI's last backtrace; null when there is none. */
+export const toldPlace = (look: Look): ToldPlace | null => {
+  const seen = look.see(logTail);
+  if (!seen.seen) return null;
+  const { lines } = seen.data;
+  const at = lines.findLastIndex((line) => /^!!! uWSGI process \d+ got /.test(line.text) && !line.before);
+  if (at < 0) return null;
+  const rest = lines.slice(at + 1);
+  const end = rest.findIndex((line) => line.kind !== 'detail');
+  const frames = rest.slice(0, end < 0 ? rest.length : end).flatMap((line) => {
+    const match = /^(\S+)\(([^+)]*)(?:\+0x[0-9a-f]+)?\) ?\[0x/.exec(line.text);
+    return match === null ? [] : [{ object: match[1] ?? '', function: match[2] || null, at: line.at }];
+  });
+  const handler = frames.findLastIndex((frame) => frame.function === 'uwsgi_segfault');
+  const evaluated = frames.findIndex((frame) => /^_?PyEval_/.test(frame.function ?? ''));
+  const near = frames.slice(handler + 1, evaluated < 0 ? frames.length : evaluated);
+  const place = near.find((frame) => isOthersCode(frame.object));
+  return place === undefined ? null : { ...place, evidenceId: seen.evidenceId };
 };

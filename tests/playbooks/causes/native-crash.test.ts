@@ -53,6 +53,25 @@ describe('fires', () => {
     expect(finding.fixes[0]?.detail).toContain('the limit on cores is 0');
   });
 
+  it('with the extension that uWSGI’s own backtrace shows, without its handler and the C library', () => {
+    const frames = [
+      'uwsgi(uwsgi_segfault+0x23) [0x55d62aa7a8f3]',
+      '/lib/x86_64-linux-gnu/libc.so.6(+0x3c050) [0x7f96cf2ae050]',
+      '/srv/shop/thumbs.so(scale+0x17b) [0x7f96cc4ec17b]',
+      '/lib/x86_64-linux-gnu/libpython3.11.so.1.0(_PyEval_EvalFrameDefault+0x4a63) [0x7f96cc709c63]',
+      '/usr/lib/uwsgi/plugins/python3_plugin.so(uwsgi_request_wsgi+0x10) [0x7f96cc709c63]',
+    ].map((text, index) => `line 1 @ ${index} detail time ?: "${text}"`);
+    const look = changedLook(loadLook(BLUR), 'log-tail', (text) =>
+      text.replace(
+        /^line 1 .*$/m,
+        `line 1 @ 0 segfault time ?: "!!! uWSGI process 77 got Segmentation Fault !!!"\n${frames.join('\n')}`,
+      ),
+    );
+    const finding = firstFinding(verdictOn(nativeCrash, look, probes, ['strace', 'kernel-log', 'core-stacks']));
+    expect(finding.title).toContain('`thumbs.so`');
+    expect(finding.evidence[0]?.text).toContain('thumbs.so(scale+0x17b)');
+  });
+
   it('by a trace of the master alone', () => {
     const finding = firingOn(nativeCrash, BLUR, ['log-tail', 'kernel-log']);
     expect(quoted(finding)).toMatch(/CLD_(KILLED|DUMPED)|WTERMSIG/);
