@@ -2,7 +2,7 @@ import { defineCause, type FindingDraft, type Fix, type Look, type Quote, type V
 import { identify } from '../probes/identify.ts';
 import { type CollectorState, pyHeap } from '../probes/py-heap.ts';
 import { sample } from '../probes/sample.ts';
-import { type ProcessGrowth, processGrowth, type SeenHeap, whyCount } from '../reading/heap.ts';
+import { growersIn, type ProcessGrowth, processGrowth, type SeenHeap, whyCount } from '../reading/heap.ts';
 import { code, count, duration, kib, percent } from '../reading/text.ts';
 
 /** Garbage among the sampled objects from which on it is no chance find. */
@@ -15,6 +15,10 @@ const BEYOND = 10;
 /** First thresholds beyond this let tens of thousands of objects pile up between two collections; the default is 700 to 10,000. */
 const HUGE = 50_000;
 const GARBAGE_LIST = 100;
+/** The first threshold of Python to 3.12; 2,000 from 3.13 on. */
+const USUAL = 700;
+
+const isOff = (state: CollectorState): boolean => !state.enabled || state.thresholds[0] === 0;
 
 /** Why the collector does not collect; null when it does. */
 const stalled = (state: CollectorState): string | null => {
@@ -119,6 +123,28 @@ const draftOf = (look: Look, pile: Pile, why: string, confidence: number, inferr
   };
 };
 
+/** Objects pile up with the collector off, and nothing that holds them grows; that they are garbage was not proven. */
+const unprovenDraft = (look: Look, pile: Pile, why: string): FindingDraft => {
+  const { heap, last, younger } = pile;
+  const grown = heap.data.types
+    .filter((type) => (type.grewObjects ?? 0) > 0)
+    .toSorted((a, b) => (b.grewBytes ?? 0) - (a.grewBytes ?? 0))
+    .slice(0, 3);
+  const growth = processGrowth(look);
+  return {
+    confidence: 0.6,
+    title: `Objects pile up while ${why}: ${younger.toLocaleString('en-US')} more in ${duration(heap.data.seconds)}${grown.length === 0 ? '' : ` (${grown.map((type) => code(type.name, 60)).join(', ')})`}`,
+    summary:
+      `The young generation has ${(last.counts[0] ?? 0).toLocaleString('en-US')} new objects, ${younger.toLocaleString('en-US')} more than ${duration(heap.data.seconds)} before, and no list, dict, set or deque that holds them was seen to grow.${growthText(growth)} ` +
+      'Inferred: that they are garbage in cycles that could not be followed, such as those of exceptions with their tracebacks and frames.',
+    evidence: [
+      ...quotesOf(look, pile, growth).slice(0, 4),
+      ...grown.map((type) => look.quote(heap.evidenceId, type.at)),
+    ].slice(0, 7),
+    fixes: fixesOf(look, pile),
+  };
+};
+
 /** Python 2 does not free cycles with `__del__` in them: it keeps them in gc.garbage (gc module, Garbage collection in 2.7). */
 const keptDraft = (look: Look, heap: SeenHeap, state: CollectorState, before: number): FindingDraft => {
   const list = heap.data.containers.find((each) => each.holder?.path === 'gc.garbage');
@@ -195,6 +221,11 @@ const judge = (look: Look): Verdict => {
   }
   if (garbage.sampled < 30)
     return { verdict: 'cannot-tell', why: 'too few objects could be sampled to look for garbage' };
+  const growth = processGrowth(look);
+  const unheld = growth?.steady === true && growersIn(heap.data).length === 0;
+  if (!found && unheld && isOff(last) && pile.younger > PILED && (last.counts[0] ?? 0) > BEYOND * USUAL) {
+    return { verdict: 'fires', findings: [unprovenDraft(look, pile, why)] };
+  }
   if (!found) {
     return {
       verdict: 'clear',
@@ -202,8 +233,8 @@ const judge = (look: Look): Verdict => {
     };
   }
   const [threshold = 0] = last.thresholds;
-  const beyond = (last.counts[0] ?? 0) > BEYOND * Math.max(threshold, 700);
-  if (!last.enabled || threshold === 0 || beyond) {
+  const beyond = (last.counts[0] ?? 0) > BEYOND * Math.max(threshold, USUAL);
+  if (isOff(last) || beyond) {
     if (pile.younger > 0) return { verdict: 'fires', findings: [draftOf(look, pile, why, 0.93, '')] };
     if (pile.dead >= MANY) {
       return {

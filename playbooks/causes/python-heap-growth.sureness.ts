@@ -20,7 +20,7 @@ const isNamed = (frame: { function: string; file: string }, use: SourceUse): boo
  * then it fills the container, and will be done.
  */
 const fills = (look: Look, use: SourceUse): boolean => {
-  if (use.loop !== 'counted for') return false;
+  if (use.loop !== 'finite') return false;
   if (use.function === '<module>') return true;
   const view = pythonThreads(look);
   if (view === null) return true;
@@ -30,6 +30,25 @@ const fills = (look: Look, use: SourceUse): boolean => {
       .reduce((sum, stack) => sum + stack.count, 0);
     return thread.samples > 0 && inside >= STEADY_SHARE * thread.samples;
   });
+};
+
+/** Frames by which a program is run, before its own code. */
+const RUNNER = /^<frozen |(^|\/)runpy\.py$/;
+
+/** Whether the process does one job that has an end: its only thread is in loops of the program's own that are finite. */
+export const isJob = (heap: SeenHeap): boolean => {
+  const { frames, threads } = heap.data;
+  const own = frames.filter((frame) => !frame.library);
+  const outer = frames.slice(
+    0,
+    frames.findLastIndex((frame) => frame.loop !== null),
+  );
+  return (
+    threads === 1 &&
+    own.some((frame) => frame.loop === 'finite') &&
+    !own.some((frame) => frame.loop === 'endless') &&
+    outer.every((frame) => !frame.library || RUNNER.test(frame.file))
+  );
 };
 
 /** Null for a container that has a bound, and is on its way to it. */
@@ -45,6 +64,12 @@ export const surenessOf = (look: Look, heap: SeenHeap, grower: Grower): Sureness
       inferred: 'that it will not be done with that: it is filled in a loop over something that has an end',
     };
   }
+  if (isJob(heap)) {
+    return {
+      confidence: 0.45,
+      inferred: 'that it has no end: it may be a job that collects its results until it is done',
+    };
+  }
   if (of('measures').length > 0) {
     return { confidence: 0.4, inferred: 'that nothing bounds it: the source compares its length with something' };
   }
@@ -56,6 +81,9 @@ export const surenessOf = (look: Look, heap: SeenHeap, grower: Grower): Sureness
   }
   if (of('removes').length > 0) {
     return { confidence: 0.45, inferred: 'that what the source removes from it is less than what it adds, for good' };
+  }
+  if (holder?.library === true) {
+    return { confidence: 0.7, inferred: 'that it has no bound: it belongs to a library' };
   }
   if (holder === null) return { confidence: 0.6, inferred: 'what holds it: no name of the program for it was found' };
   if (holder.kind === 'cache') return { confidence: heap.data.estimated ? 0.85 : 0.93, inferred: null };

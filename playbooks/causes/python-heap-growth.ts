@@ -13,7 +13,7 @@ import {
   whyCount,
 } from '../reading/heap.ts';
 import { bytes, code, count, duration, kib } from '../reading/text.ts';
-import { surenessOf } from './python-heap-growth.sureness.ts';
+import { isJob, surenessOf } from './python-heap-growth.sureness.ts';
 import {
   adderText,
   endText,
@@ -37,7 +37,8 @@ const upper = (text: string): string => text.replace(/^./, (letter) => letter.to
 
 /** The type that grew most among those that are not the interpreter's own. */
 const grownType = (heap: SeenHeap): HeapType | null => {
-  const own = (type: HeapType) => type.name.includes('.') && !/^(collections|functools|weakref|_\w+)\./.test(type.name);
+  const own = (type: HeapType) =>
+    type.name.includes('.') && !/^(collections|functools|weakref|_[a-z]\w*)\./.test(type.name);
   const grown = heap.data.types.filter((type) => (type.grewObjects ?? 0) > 0);
   const most = (types: readonly HeapType[]) =>
     types.toSorted((a, b) => (b.grewBytes ?? 0) - (a.grewBytes ?? 0))[0] ?? null;
@@ -119,7 +120,7 @@ const typeDraft = (look: Look, heap: SeenHeap, growth: ProcessGrowth | null): Fi
     .filter((each) => (each.grewBytes ?? 0) > 0)
     .toSorted((a, b) => (b.grewBytes ?? 0) - (a.grewBytes ?? 0));
   return {
-    confidence: data.estimated ? 0.5 : 0.6,
+    confidence: isJob(heap) ? 0.4 : data.estimated ? 0.5 : 0.6,
     title: `Live ${code(type.name)} objects grow by ${Math.round(((type.grewObjects ?? 0) / data.seconds) * 60).toLocaleString('en-US')} a minute, all objects by ${rateText(total)}`,
     summary:
       `Between two counts ${duration(data.seconds)} apart there were ${count(type.grewObjects ?? 0, 'more object')} of type ${code(type.name)} (${type.objects.toLocaleString('en-US')} now).${growthText(growth)}${endText(look, total)} ` +
@@ -164,8 +165,7 @@ const judge = (look: Look): Verdict => {
   const growth = processGrowth(look);
   const matter = growersIn(data).filter(
     ({ container, bytesPerSecond, itemsPerSecond, seconds }) =>
-      container.holder?.library !== true &&
-      bytesPerSecond >= LEAST_BYTES_PER_SECOND &&
+      bytesPerSecond >= (container.holder?.library === true ? 4 : 1) * LEAST_BYTES_PER_SECOND &&
       itemsPerSecond * seconds >= LEAST_ITEMS,
   );
   const top = matter[0]?.bytesPerSecond ?? 0;
@@ -189,6 +189,6 @@ export const pythonHeapGrowth = defineCause({
   id: 'python-heap-growth',
   title: 'Live Python objects grow without an end',
   needs: [identify, sample],
-  explains: ['oom-killed', 'swap-thrash', 'native-memory-growth'],
+  explains: ['oom-killed', 'swap-thrash'],
   judge,
 });

@@ -33,6 +33,8 @@ def report_lines(heap):
         yield line
     for line in container_lines(heap):
         yield line
+    for line in frame_lines(heap):
+        yield line
     if heap.refs is not None:
         for line in reference_lines(heap):
             yield line
@@ -152,9 +154,18 @@ def container_line(heap, each):
         token(heap.types.shown(heap.types.known[each.kind], heap.dicts)), each.address, each.sizes[-1][1], called(each.holder))
 
 
+def frame_lines(heap):
+    """Where the only thread is, outermost first; of several threads there is no telling which of them adds to what."""
+    yield 'threads %d' % heap.holders.threads
+    for frame in heap.frames:
+        yield '  frame %s %d %s%s' % (token(frame.file), frame.line, token(frame.function),
+                                      ' of a library' if frame.kind == 'library' else
+                                      ' in a loop that is %s' % frame.loop if frame.loop else '')
+
+
 def use_line(use):
     return '  %s %s %d %s%s | %s' % (use.kind, token(use.file), use.line, token(use.function),
-                                     ' in a %s loop' % use.loop if use.loop else '', use_text(use.text))
+                                     ' in a loop that is %s' % use.loop if use.loop else '', use_text(use.text))
 
 
 def use_text(text):

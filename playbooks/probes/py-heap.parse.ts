@@ -39,8 +39,10 @@ const SIZES = lineOf(
 );
 const HOLDS = lineOf(String.raw` {2}holds in \d{1,9} items: (.+); ${NUMBER} bytes an item`);
 const USE = lineOf(
-  String.raw` {2}(adds|empties|takes|removes|measures|sets) ${NAME} ${NUMBER} ${NAME}(?: in a (while|for|counted for) loop)? \| (.*)`,
+  String.raw` {2}(adds|empties|takes|removes|measures|sets) ${NAME} ${NUMBER} ${NAME}(?: in a loop that is (endless|finite))? \| (.*)`,
 );
+const THREADS = lineOf(`threads ${NUMBER}`);
+const FRAME = lineOf(` {2}frame ${NAME} ${NUMBER} ${NAME}(?: in a loop that is (endless|finite)|( of a library))?`);
 const REFERENCES = lineOf(`references to (0x[0-9a-f]{1,16}), ${NUMBER} items, ${NAME}`);
 const REFERENCE = lineOf(` {2}reference ${NUMBER} ${NAME} 0x[0-9a-f]{1,16} to 0x[0-9a-f]{1,16}, ${NAME}`);
 
@@ -100,6 +102,8 @@ class Reading {
       objects: 0,
       types: [],
       containers: [],
+      threads: 0,
+      frames: [],
       references: null,
     };
     this.#readers = [...this.#counts(), ...this.#containers()];
@@ -261,6 +265,27 @@ class Reading {
           };
           if (this.#container === null) data.settings.push(use);
           else this.#container.uses = [...(this.#container.uses ?? []), use];
+          return true;
+        },
+      ],
+      [
+        THREADS,
+        ([, threads]) => {
+          data.threads = Number(threads);
+          return true;
+        },
+      ],
+      [
+        FRAME,
+        ([, file = '', line, where = '', loop, library], at) => {
+          data.frames.push({
+            file: unquote(file),
+            line: Number(line),
+            function: unquote(where),
+            loop: (loop ?? null) as SourceUse['loop'],
+            library: library !== undefined,
+            at,
+          });
           return true;
         },
       ],

@@ -68,8 +68,8 @@ export const SourceUse = z.object({
   line: z.number(),
   /** The function that the line is in, or `<module>`. */
   function: z.string(),
-  /** The outermost loop around it in that function; `counted for` goes over something that has an end. */
-  loop: z.enum(['while', 'for', 'counted for']).nullable(),
+  /** The outermost loop around it in that function: whether it is to go on for ever, as far as its text says. */
+  loop: z.enum(['endless', 'finite']).nullable(),
   text: z.string(),
   at: LineNumber,
 });
@@ -117,6 +117,18 @@ export const PyHeapData = z.object({
   objects: z.number(),
   types: z.array(HeapType),
   containers: z.array(HeapContainer),
+  threads: z.number(),
+  /** Where the only thread was, outermost frame first; empty when there are several. */
+  frames: z.array(
+    z.object({
+      file: z.string(),
+      line: z.number(),
+      function: z.string(),
+      loop: z.enum(['endless', 'finite']).nullable(),
+      library: z.boolean(),
+      at: LineNumber,
+    }),
+  ),
   /** What refers to the biggest container of the type that was asked for; null when none was, or there is none. */
   references: z
     .object({

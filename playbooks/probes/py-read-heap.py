@@ -7,13 +7,14 @@ from py_read_containers import Containers
 from py_read_dicts import Dicts
 from py_read_garbage import Garbage
 from py_read_gc import Collector
-from py_read_holders import Holder, Holders
+from py_read_holders import LIBRARY, Holder, Holders
 from py_read_memory import Torn, Unreadable
 from py_read_objects import Objects
 from py_read_references import References
 from py_read_referrers import Referrers
 from py_read_types import Types
-from py_read_uses import collector_settings, uses
+from py_read_source import read_lines
+from py_read_uses import Use, collector_settings, loop_around, uses
 from py_read_weights import Weights
 
 WATCHED_MOST = 3000  # containers
@@ -91,6 +92,7 @@ class Heap(object):
         self.sampled = 0
         self.refs = None
         self.settings = []
+        self.frames = []
 
     def look(self, window, budget, wanted=None):
         """Counts, watches for `window` seconds, counts again. Raises Torn, Unreadable."""
@@ -119,6 +121,7 @@ class Heap(object):
                 self._tick(time.monotonic())
                 self._state()
             self._look_into(budget)
+            self._where()
             if any(unusual(state) for state in self.states):
                 self.settings = collector_settings(self.memory.pid, self.holders.files)
             if wanted is not None:
@@ -199,6 +202,14 @@ class Heap(object):
                 each.holder = self.referrers.holder(each.address, deadline)
             if each.holder is not None and not each.holder.library:
                 each.uses = self._uses(each.holder, self.containers.family(each.kind))
+
+    def _where(self):
+        """The frames of the only thread, with the loops that they are in."""
+        for function, file, line in self.holders.frames:
+            library = LIBRARY.search(file) is not None
+            lines = [] if library else read_lines(self.memory.pid, file)
+            loop = loop_around(lines, line) if 0 < line <= len(lines) else ''
+            self.frames.append(Use('library' if library else 'own', file, line, function, '', loop))
 
     def _uses(self, holder, family):
         """Where the source adds to a container, by its name or, inside of a library's object, by that object's."""

@@ -17,7 +17,8 @@ from py_read_types import TYPE_SUBCLASS
 LIBRARY = re.compile(r'^<|(^|/)((site|dist)-packages|lib(64)?/python\d[\w.]*|python\d+\.zip)(/|$)')
 DEPTH_MOST = 7
 NODES_MOST = 150000
-ITEMS_LOOKED_AT = 100  # of a container that is not a namespace
+ITEMS_LOOKED_AT = 3000  # of a container that is not a namespace
+ITEMS_FOLLOWED = 100
 NAMES_MOST = 4000  # of a namespace
 THREADS_MOST, FRAMES_MOST = 100, 60
 
@@ -55,8 +56,11 @@ class Holders(object):
         self.files = []
         self.module_files = {}
         self.complete = True
+        self.threads = 0
+        self.frames = []  # (function, file, line) of the first thread, outermost first
         self._seen = set()
         self._texts = {}
+        self._free = {}
 
     def walk(self, seconds):
         """Walks for at most so many seconds of CPU. What was found stays in `found`."""
@@ -81,8 +85,12 @@ class Holders(object):
     def _expand(self, queue, address, kind, holder, depth):
         namespace = kind.name == 'dict' and holder.kind == 'namespace'
         most = NAMES_MOST if namespace else ITEMS_LOOKED_AT
-        found = [each for each in self.references.of(address, kind, most) if each[0] != KEY and each[2] not in self._seen]
+        found = self.references.of(address, kind, most)
+        if holder.kind == 'closure' and kind.name == 'tuple':
+            found = self._closure(address, found)
+        found = [each for each in found if each[0] != KEY and each[2] not in self._seen]
         kinds = self.references.kinds([each[2] for each in found])
+        followed = 0
         for (how, name, target), target_kind in zip(found, kinds):
             if target_kind is None or target_kind.name in LEAVES or target in self._seen:
                 continue
@@ -94,11 +102,15 @@ class Holders(object):
                 continue
             if self.containers.family(target_kind.address) and following.kind != 'namespace':
                 self.found.setdefault(target, following)
-            if depth < DEPTH_MOST:
+            followed += 1
+            if depth < DEPTH_MOST and (namespace or followed <= ITEMS_FOLLOWED):
                 queue.append((target, target_kind, following, depth + 1))
 
     def _called(self, holder, how, name, target, target_kind, kind, address):
         """The Holder of what `holder` refers to in this way, None for what is not to be followed."""
+        if name == '__closure__':
+            self._free[target] = self._variables(self.memory.word(address + self.layout['PyFunctionObject.func_code']))
+            return Holder(holder.path, holder.name, holder.file, 'closure', library=holder.library)
         if name == '__dict__':
             return Holder(holder.path, holder.name, holder.file, 'namespace', holder.function, holder.line, holder.library)
         text = name if not isinstance(name, int) else self._text(name)
@@ -123,6 +135,11 @@ class Holders(object):
                       else 'attribute', holder.function, holder.line, library)
         made.owner = address
         return made
+
+    def _closure(self, address, found):
+        """The references of a function's closure, with the names of its free variables: a code's last ones."""
+        names = self._free.get(address, ())
+        return [(ATTRIBUTE, name, each[2]) for name, each in zip(names[-len(found):], found)] if found else []
 
     def _first_line(self, wrapper):
         """The line of the `def` of the function that functools.lru_cache wraps, 0 when it is not known."""
@@ -187,9 +204,13 @@ class Holders(object):
         except (Torn, Unreadable):
             return []
         found = []
+        self.threads = len(threads)
         for thread in threads[:THREADS_MOST]:
             try:
                 _, _, chain = reader.prove(thread.address, lambda chain: True)
+                if len(threads) == 1:
+                    self.frames = [(code.name.rpartition('.')[2], code.file, code.line_at(offset))
+                                   for _, code, offset in self.codes.visible(chain.frames[:FRAMES_MOST])]
                 for frame, address, _ in chain.frames[-FRAMES_MOST:]:
                     if address:
                         found.extend(self._frame(frame, address, reader))

@@ -6,7 +6,7 @@ refers to that block is looked for in turn. Tables too big for a pool are not se
 import array
 import time
 
-from py_read_holders import Holder
+from py_read_holders import LIBRARY, Holder
 from py_read_memory import Torn
 from py_read_pools import OVERHEAD, free_blocks, runs
 
@@ -96,7 +96,9 @@ class Referrers(object):
             name = self._attribute(at, kind, address)
             if name:
                 shown = self.heap.types.shown(kind, self.heap.dicts)
-                return Holder('%s().%s' % (shown, name), name, self._file(kind), 'attribute')
+                file = self._file(kind)
+                library = LIBRARY.search(file) is not None or not file and '.' in shown
+                return Holder('%s().%s' % (shown, name), name, file, 'attribute', library=library)
         return None
 
     def _owner(self, names, deadline):

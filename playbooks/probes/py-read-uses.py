@@ -9,6 +9,7 @@ from py_read_source import indentation, read_lines
 
 FILES_MOST = 40
 LINES_MOST = 4  # of each kind
+MAKERS = ('<module>', '__init__', '__new__')
 TEXT_MOST = 160
 DEFINITION = re.compile(r'\s*(?:async\s+)?(def|class)\s+(\w+)')
 ADDING = r'(?:\[[^\]]*\]\s*(?:[-+|&*/]?=(?!=)|\.(?:append|add|extend|update|setdefault|insert)\()|\.(?:append|appendleft|extend|extendleft' \
@@ -17,15 +18,16 @@ EMPTYING = r'(?:\[\s*(?::|0:)[^\]]*\]\s*=(?!=)|\.(?:clear|cache_clear)\b)'
 TAKING = r'\.(?:popleft\b|pop\(\s*(?:0|-1)?\s*\)|popitem\(\s*\)%s)'
 REMOVING = r'(?:\[[^\]]*:[^\]]*\]\s*=(?!=)|\.(?:pop|popitem|remove|discard|difference_update|intersection_update' \
            r'|evict\w*|expire\w*|prune\w*|trim\w*|truncate\w*)\b)'
-COUNTED = re.compile(r'\bin\s+(?:range|xrange|enumerate|zip|sorted|reversed|list|tuple|open|map)\(|\bin\s+[\[\(\'"]'
-                     r'|\.(?:items|values|keys|iteritems|itervalues|readlines|splitlines|split|fetchall|listdir|glob|iterdir)\(')
+# Loops that need not have an end: over what counts for ever, or as long as nobody says stop.
+ENDLESS = re.compile(r'while\s*\(?\s*(?:True\b|1\b|not\b|[\w.]*(?:run|alive|active|open|serv|up\b|go\b|work))'
+                     r'|for\b.*\bin\s+(?:itertools\.)?(?:count|cycle|repeat|iter)\(')
 LOOP = re.compile(r'\s*(?:async\s+)?(for|while)\b')
 SETTING = re.compile(r'\bgc\.(?:disable|set_threshold|freeze|set_debug)\s*\(|(?<![\w.])(?:set_threshold|freeze)\s*\(')
 
 
 class Use(object):
     """One line: `kind` is `adds`, `empties`, `takes` (one at a time), `removes` or `measures`; `function` the one it is in, or
-    `<module>`; `loop` the outermost loop around it in that function: `while`, `for`, `counted for` (over what has an end) or ''.
+    `<module>`; `loop` the outermost loop around it in that function: `endless`, `finite` (as far as its text says) or ''.
     """
 
     __slots__ = ('kind', 'file', 'line', 'function', 'text', 'loop')
@@ -46,35 +48,37 @@ def uses(pid, holder, files, family):
         ('adds', re.compile(r'\b%s%s' % (name, ADDING))),
         ('measures', re.compile(r'\blen\(\s*[\w.]*\b%s\s*\)\s*[<>=]|[<>]=?\s*len\(\s*[\w.]*\b%s\s*\)' % (name, name))),
     )
-    binds = re.compile(r'(?:^|[\s.,])%s\s*(?::[^=]+)?=(?!=)' % name)
+    binds = re.compile(r'(?:^|[\s.,])%s\s*(?::[^=]+)?=(?!=|\s*None\b)' % name)
     paths = [holder.file] if holder.kind == 'local' else [holder.file] + [path for path in files if path != holder.file]
-    found, read, known = [], False, {}
+    found, read = [], False
     for path in paths[:FILES_MOST]:
         lines = read_lines(pid, path)
         read = read or bool(lines)
-        bound = 0
+        bound = []
         for number, text in enumerate(lines, 1):
             if holder.name not in text or text.lstrip().startswith('#'):
                 continue
             if holder.kind == 'local' and not in_function(lines, holder.line, number):
                 continue
             kind = next((kind for kind, pattern in patterns if pattern.search(text)), None)
-            where = enclosing(lines, number)
-            # To bind the name again, anywhere but where the object is made, lets go of what was there.
-            if kind is None and binds.search(text) and 'import ' not in text:
-                bound += 1
-                if where not in ('<module>', '__init__', '__new__') and holder.kind != 'local' or bound > 1 and holder.kind == 'local':
-                    kind = 'empties'
-            if kind and known.get(kind, 0) < LINES_MOST:
-                known[kind] = known.get(kind, 0) + 1
-                found.append(Use(kind, path, number, where, text.strip()[:TEXT_MOST], loop_around(lines, number)))
+            use = Use(kind, path, number, enclosing(lines, number), text.strip()[:TEXT_MOST], loop_around(lines, number))
+            if kind is not None:
+                found.append(use)
+            elif binds.search(text) and 'import ' not in text:
+                bound.append(use)
+        # To bind the name again, elsewhere than where the object is made, lets go of what was there.
+        for index, use in enumerate(bound):
+            if index if holder.kind == 'local' else len(bound) > 1 and use.function not in MAKERS:
+                use.kind = 'empties'
+                found.append(use)
+    found = [use for at, use in enumerate(found) if sum(1 for other in found[:at] if other.kind == use.kind) < LINES_MOST]
     return found if read else None
 
 
 def loop_around(lines, number):
-    """What kind of loop is the outermost one around line `number` in its function, '' for none."""
-    margin, found = indentation(lines[number - 1]), ''
-    for at in range(number - 1, 0, -1):
+    """Whether the outermost loop around line `number` in its function is `endless` or `finite`, '' for none."""
+    margin, found = indentation(lines[number - 1]) + 1, ''  # the line itself may be the loop
+    for at in range(number, 0, -1):
         text = lines[at - 1]
         if text.strip() and indentation(text) < margin and not text.lstrip().startswith(('#', ')', ']', '}')):
             margin = indentation(text)
@@ -82,7 +86,7 @@ def loop_around(lines, number):
                 break
             match = LOOP.match(text)
             if match:
-                found = 'counted for' if match.group(1) == 'for' and COUNTED.search(text) else match.group(1)
+                found = 'endless' if ENDLESS.match(text.strip().replace('async ', '')) else 'finite'
     return found
 
 

@@ -3,11 +3,12 @@ import struct
 from collections import Counter
 
 from py_read_memory import Torn
-from py_read_types import BYTES, LONG, TUPLE, UNICODE
+from py_read_types import BYTES, HAVE_GC, LONG, UNICODE
 
 SAMPLED = 24  # items, the last added ones where the order is kept
 OBJECTS_MOST = 60  # of one item
 DEPTH_MOST = 4
+SHARED_MOST = 10  # references to an item that other containers know too
 SMALL = 512  # bytes up to which pymalloc serves
 
 
@@ -41,7 +42,7 @@ class Weights(object):
         return len(found), keys, values, total / float(len(found)) if found else 0.0
 
     def weigh(self, address):
-        """Bytes of the object at `address` and of what it alone leads to; 0 when others refer to it too."""
+        """Bytes of the object at `address` and of what it alone leads to; 0 when many others refer to it too."""
         total, waiting, seen = 0, [(address, 0)], set()
         while waiting and len(seen) < OBJECTS_MOST:
             at, depth = waiting.pop()
@@ -51,7 +52,8 @@ class Weights(object):
             try:
                 count, word = struct.unpack('<QQ', self.memory.read(at, 16))
                 kind = self.types.get(word)
-                if kind is None or count & 0xffffffff != 1:
+                shared = not depth and kind is not None and kind.flags & HAVE_GC and 0 < count & 0xffffffff <= SHARED_MOST
+                if kind is None or count & 0xffffffff != 1 and not shared:
                     continue
                 total += self.size(at, kind)
                 if depth < DEPTH_MOST and not kind.flags & (LONG | BYTES | UNICODE):

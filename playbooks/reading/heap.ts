@@ -24,8 +24,14 @@ const FALL_MOST = 0.15;
 /** A place in a list, and more than that in a dict or a set: what an item takes at least. */
 const PLACE_BYTES = 8;
 
-const sizeAt = (sizes: HeapContainer['sizes'], seconds: number): number =>
-  sizes.findLast((size) => size.seconds <= seconds + 0.001)?.items ?? sizes[0]?.items ?? 0;
+/** Items at a moment, on the straight line between the looks before and after it. */
+const sizeAt = (sizes: HeapContainer['sizes'], seconds: number): number => {
+  const after = sizes.find((size) => size.seconds >= seconds) ?? sizes.at(-1);
+  const before = sizes.findLast((size) => size.seconds <= seconds) ?? sizes[0];
+  if (before === undefined || after === undefined) return 0;
+  const span = after.seconds - before.seconds;
+  return span <= 0 ? before.items : before.items + ((seconds - before.seconds) / span) * (after.items - before.items);
+};
 
 /** Whether a container grew in each part of the look, without giving much back. */
 export const isSteady = (sizes: HeapContainer['sizes']): boolean => {
@@ -89,7 +95,7 @@ export const processGrowth = (look: Look): ProcessGrowth | null => {
 /** Resident memory from which on a heap is worth counting even if it does not grow, in KiB. */
 const LARGE_KIB = 1024 * 1024;
 /** Growth over a window of a few seconds that is worth a count, in KiB. */
-const GROWTH_KIB = 48;
+const GROWTH_KIB = 24;
 
 /** Why the heap should be counted; null when memory neither grows nor is large. */
 export const whyCount = (growth: ProcessGrowth | null): string | null => {

@@ -56,9 +56,9 @@ describe('a heap that grows', () => {
   });
 
   it('does not call it a leak when a finite loop that goes on all the time fills it', () => {
-    const filled = ifHeapSaid(CACHE, /25 answer \|/, '25 serve in a counted for loop |');
+    const filled = ifHeapSaid(CACHE, /25 answer \|/, '25 serve in a loop that is finite |');
     expect(firstFinding(filled).confidence).toBe(0.4);
-    const again = ifHeapSaid(CACHE, /25 answer \|/, '25 elsewhere in a counted for loop |');
+    const again = ifHeapSaid(CACHE, /25 answer \|/, '25 elsewhere in a loop that is finite |');
     expect(firstFinding(again).confidence).toBe(0.9);
   });
 
