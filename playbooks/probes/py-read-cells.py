@@ -1,7 +1,7 @@
 """Reads words, names, types and whole numbers of CPython objects in another process.
 
 Standard library only, Python 3.6 and newer. `read(address, size)` gives bytes of the other process or raises Torn.
-Layouts are those of 64-bit release builds of CPython 2.7 and 3.6 to 3.13 (Include/ and Objects/ of each version). The
+Layouts are those of 64-bit release builds of CPython 2.7 and 3.6 to 3.14 (Include/ and Objects/ of each version). The
 other process is running: whatever is read may be torn or freed, so every number is bounded before it is used and a
 value that makes no sense is not given.
 """
@@ -33,6 +33,7 @@ class Cells(object):
         self._read = read
         self._read_all = read_all
         self.version = version
+        self.items_at = 32 if version >= (3, 14) else 24  # PyTupleObject.ob_item
         self._types = {}
         self._names = {}
         self._tuples = {}
@@ -51,7 +52,7 @@ class Cells(object):
         old `i` shows whatever temporary value came to lie there. So slots and numbers are read in one call, and
         again when a slot has changed meanwhile. Raises NoValue.
         """
-        pointers = self.words(address, count)
+        pointers = self.references(address, count)
         if self._read_all is None or not count:
             return pointers
         for attempt in range(SETTLE_TRIES):
@@ -64,7 +65,7 @@ class Cells(object):
                 raise NoValue()
             if pieces[0] is None or pieces[-1] is None:
                 raise NoValue()
-            now = struct.unpack('<%dQ' % count, pieces[-1])
+            now = self._untagged(struct.unpack('<%dQ' % count, pieces[-1]))
             if pieces[0] == pieces[-1] and now == pointers or attempt == SETTLE_TRIES - 1:
                 break
             pointers = now
@@ -131,6 +132,13 @@ class Cells(object):
     def words(self, address, count):
         return struct.unpack('<%dQ' % count, self.bytes(address, 8 * count)) if count else ()
 
+    def references(self, address, count):
+        """`count` references of a frame: from 3.14 on their lowest bits are tags (pycore_stackref.h)."""
+        return self._untagged(self.words(address, count))
+
+    def _untagged(self, words):
+        return tuple(word & ~3 for word in words) if self.version >= (3, 14) else words
+
     def number(self, address):
         return struct.unpack('<q', self.bytes(address, 8))[0]
 
@@ -187,7 +195,7 @@ class Cells(object):
             if not 0 <= size <= 5000:
                 raise NoValue()
             known = self._tuples[address] = tuple(
-                self.text(each) for each in self.words(address + 24, min(size, MAX_NAMES)))
+                self.text(each) for each in self.words(address + self.items_at, min(size, MAX_NAMES)))
         return known
 
     def tuple_size(self, address):

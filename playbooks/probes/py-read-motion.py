@@ -22,6 +22,7 @@ FRAMES = {
     (2, 7): (376, 48, 56, 120, 4), (3, 6): (376, 48, 56, 120, 4), (3, 7): (360, 48, 56, 104, 4),
     (3, 8): (360, 48, 56, 104, 4), (3, 9): (360, 48, 56, 104, 4), (3, 10): (352, 48, 56, 96, 4),
     (3, 11): (72, 8, 24, 56, 8), (3, 12): (72, 24, 40, 56, 8), (3, 13): (72, 24, 40, 56, 8),
+    (3, 14): (80, 24, 40, 56, 8),
 }
 # version: offsets in a code object of stack size, names of attributes and globals, and either the three tuples of
 # locals, free and cell variables, or the one of all.
@@ -29,6 +30,7 @@ CODES = {
     (2, 7): (24, 48, (56, 72, 64)), (3, 6): (28, 56, (64, 80, 72)), (3, 7): (28, 56, (64, 80, 72)),
     (3, 8): (32, 64, (72, 88, 80)), (3, 9): (32, 64, (72, 88, 80)), (3, 10): (32, 64, (72, 88, 80)),
     (3, 11): (68, 32, (96,)), (3, 12): (64, 32, (96,)), (3, 13): (64, 32, (96,)),
+    (3, 14): (64, 32, (96,)),
 }
 OUTER_FRAMES, INNER_FRAMES, OFTEN_FRAMES, SELDOM = 10, 30, 6, 5
 NEAR_FRAMES = 4  # from the inside, in whose containers the containers are looked at too
@@ -164,7 +166,7 @@ class Motion(object):
         try:
             head = objects.bytes(address, locals_at)
             pointers = objects.settled(address + locals_at, len(code.slots))
-            pointers += objects.words(address + locals_at + 8 * len(code.slots), code.stack)
+            pointers += objects.references(address + locals_at + 8 * len(code.slots), code.stack)
         except NoValue:
             self.cut.add(where[0])
             return

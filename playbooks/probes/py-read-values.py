@@ -57,7 +57,7 @@ class Values(Members):
         """Something that changes when items are exchanged: pointers to what it holds."""
         length_at, items_at = LENGTHS[kind]
         if kind == 'tuple':
-            return self.bytes(address + 24, 8 * min(size, 32))
+            return self.bytes(address + self.items_at, 8 * min(size, 32))
         if kind == 'list':
             return self._spots(self.word(address + items_at), 8 * size) if size else b''
         if kind in ('set', 'frozenset'):
@@ -173,7 +173,7 @@ class Values(Members):
         at, in_tuple = WRAPPERS[kind]
         inner = self.word(address + at)
         if in_tuple:
-            inner = self.words(inner + 24, 1)[0]
+            inner = self.words(inner + self.items_at, 1)[0]
         if follow <= 0:
             raise NoValue()
         value = self.value(inner, follow - 1)

@@ -2,11 +2,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Motion } from '../../../playbooks/probes/py-stacks.motion.ts';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import { courseOf } from '../../../playbooks/reading/motion.ts';
-import { pythons } from '../../support/incident.ts';
+import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startPython } from '../../support/live-process.ts';
 import { runProbe } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
+sayWhatIsMissing();
 
 /** Everything in it is known: what stays, what comes back, what counts, what goes onward. */
 const PROGRAM = `
@@ -62,30 +63,28 @@ const frameOf = (motion: Motion, name: string) => {
   return found;
 };
 
-describe.each(pythons('2.7.18', '3.6.15', '3.7.16', '3.8.18', '3.9.18', '3.10.13', '3.11.7', '3.12.1', '3.13.0'))(
-  '%s',
-  (python) => {
-    it('shows that a loop goes round: what stays, what comes back, what counts', async () => {
-      const motion = await watch(python, 'spin');
-      const frame = frameOf(motion, 'spin');
-      const course = (name: string) => {
-        const moving = frame.moving.find((each) => each.name === name);
-        return moving === undefined ? null : courseOf(moving);
-      };
-      expect(frame.still).toEqual(expect.arrayContaining(['items', 'len(items)', 'box', 'box.flag', 'total']));
-      expect(course('box.rounds')).toBe('counts');
-      expect(course('index')).toBe('returns');
-      expect(course('item')).toBe('returns');
-      expect(course('@iterator0')).toBe('returns');
-      expect(motion.complete).toBe(true);
-    });
+describe.each(everyInterpreter)('%s', (python) => {
+  it('shows that a loop goes round: what stays, what comes back, what counts', async () => {
+    const motion = await watch(python, 'spin');
+    const frame = frameOf(motion, 'spin');
+    const course = (name: string) => {
+      const moving = frame.moving.find((each) => each.name === name);
+      return moving === undefined ? null : courseOf(moving);
+    };
+    expect(frame.still).toEqual(expect.arrayContaining(['items', 'len(items)', 'box', 'box.flag', 'total']));
+    expect(course('box.rounds')).toBe('counts');
+    expect(course('index')).toBe('returns');
+    expect(course('item')).toBe('returns');
+    expect(course('@iterator0')).toBe('returns');
+    expect(motion.complete).toBe(true);
+  });
 
-    it('shows that work gets on: an iterator and a size that go onward', async () => {
-      const frame = frameOf(await watch(python, 'work'), 'work');
-      const iterator = frame.moving.find((each) => each.name === '@iterator0');
-      expect(iterator === undefined ? null : courseOf(iterator)).toBe('onward');
-      const number = frame.moving.find((each) => each.name === 'number');
-      expect(Number(number?.to)).toBeGreaterThan(Number(number?.from));
-    });
-  },
-);
+  it('shows that work gets on: an iterator and a size that go onward', async () => {
+    const frame = frameOf(await watch(python, 'work'), 'work');
+    const iterator = frame.moving.find((each) => each.name === '@iterator0');
+    expect(iterator === undefined ? null : courseOf(iterator)).toBe('onward');
+    const number = frame.moving.find((each) => each.name === 'number');
+    // A number may be read while its place is lent to another one for a moment: then one look does not fit.
+    expect(number?.rising ?? 0).toBeGreaterThan((number?.looks ?? 0) * 0.8);
+  });
+});
