@@ -18,6 +18,7 @@ import { type PythonThreadView, type PythonView, shareWhere, threadName } from '
 import { handlerRuns, inHandler } from '../reading/signals.ts';
 import { waitLimit } from '../reading/syscalls.ts';
 import { code, duration } from '../reading/text.ts';
+import { judgeStandstill } from './signal-handler-deadlock.events.ts';
 import {
   frameLine,
   gaveBack,
@@ -133,10 +134,12 @@ const judgeEvent = (scene: Scene): Opinion => {
     ];
     return selfWait(scene, lock, { confidence: 0.82, inferred, holder, address, lines });
   }
-  return {
-    kind: 'other',
-    why: `a signal handler of ${threadName(thread)} waits for an event or a thread, not for a lock`,
-  };
+  return (
+    judgeStandstill(scene) ?? {
+      kind: 'other',
+      why: `a signal handler of ${threadName(thread)} waits for an event or a thread, not for a lock`,
+    }
+  );
 };
 
 const NO_LOCK_CALLS = /^(wait4|waitid|read|readv|write|writev|recv\w*|send\w*|accept4?|connect|p?poll|epoll_\w+)$/;

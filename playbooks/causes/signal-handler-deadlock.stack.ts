@@ -9,6 +9,8 @@ export type WantedLock =
   | { readonly kind: 'file'; readonly wait: FileWait }
   /** `through`: the handler waits for that thread, and only it for the lock. */
   | { readonly kind: 'memory'; readonly type: string; readonly through: PythonThreadView | null }
+  /** Something that other code must bring: an event, room in a queue, the end of a thread. */
+  | { readonly kind: 'event'; readonly type: string }
   /** A lock between processes that lives in shared memory (multiprocessing). */
   | { readonly kind: 'shared'; readonly type: string };
 

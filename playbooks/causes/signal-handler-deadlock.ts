@@ -3,6 +3,7 @@ import { sample } from '../probes/sample.ts';
 import { frameName, ownFrame, type PythonView, pythonThreads, samplesWhere, threadName } from '../reading/python.ts';
 import { inHandler, signalName } from '../reading/signals.ts';
 import { code, count, duration, list } from '../reading/text.ts';
+import { eventDraft } from './signal-handler-deadlock.events.ts';
 import { judgeHandlers } from './signal-handler-deadlock.evidence.ts';
 import type { SelfWait } from './signal-handler-deadlock.stack.ts';
 import {
@@ -25,6 +26,7 @@ const threadsBehind = (view: PythonView, wait: SelfWait): number => {
 const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | null => {
   const [run] = wait.runs;
   if (run === undefined) return null;
+  if (wait.lock.kind === 'event') return eventDraft(look, wait, run, wait.lock.type);
   const pid = look.target.pid;
   const signal = signalName(run.signal);
   const lock = lockName(wait);

@@ -108,11 +108,15 @@ export const senderDraft = (
   const shown = children.filter((each) => groups.some((group) => Math.abs(group.peer) === each.pid)).slice(0, 2);
   const slow = groups.every((group) => group.times.length < enough(signal));
   const plural = groups.length === 1 ? 'it does' : 'they do';
+  // Who catches SIGHUP is meant to live on: it is asked to reload (daemon(7)).
+  const reload = signal === 'SIGHUP' && groups.every((group) => inMask(child(group.peer)?.caught ?? null, signal));
   return {
-    confidence: signal === 'SIGHUP' ? 0.6 : slow ? 0.6 : 0.95,
-    title: zombies
-      ? `Sends ${signal} every ${duration(beat(first.times)?.seconds ?? 0)} to ${list(names.slice(0, 4))}, which ${groups.length === 1 ? 'has' : 'have'} ended already`
-      : `Sends ${signal} every ${duration(beat(first.times)?.seconds ?? 0)} to ${list(names.slice(0, 4))}, and ${plural} not end`,
+    confidence: reload ? 0.4 : signal === 'SIGHUP' ? 0.6 : slow ? 0.6 : 0.95,
+    title: reload
+      ? `Sends SIGHUP every ${duration(beat(first.times)?.seconds ?? 0)} to ${list(names.slice(0, 4))}, which ${groups.length === 1 ? 'catches' : 'catch'} it: a reload, asked for very often`
+      : zombies
+        ? `Sends ${signal} every ${duration(beat(first.times)?.seconds ?? 0)} to ${list(names.slice(0, 4))}, which ${groups.length === 1 ? 'has' : 'have'} ended already`
+        : `Sends ${signal} every ${duration(beat(first.times)?.seconds ?? 0)} to ${list(names.slice(0, 4))}, and ${plural} not end`,
     summary:
       `In ${duration(traced.data.detail.seconds)} of trace it sent ${signal} ${groups
         .slice(0, 4)
@@ -182,9 +186,12 @@ export const receiverDraft = (look: Look, traced: Seen<StraceData>, received: Re
       : frame === null
         ? ''
         : ` Meanwhile its main thread is in ${frameName(frame)}.`;
+  const reload = signal === 'SIGHUP' && who.seen && inMask(who.data.signals.caught, signal) && handler === undefined;
   return {
-    confidence: signal === 'SIGHUP' ? 0.55 : 0.92,
-    title: `Gets ${signal} every ${duration(beat(received.times)?.seconds ?? 0)} from process ${received.peer}, and does not end`,
+    confidence: reload ? 0.4 : signal === 'SIGHUP' ? 0.55 : 0.92,
+    title: reload
+      ? `Gets SIGHUP every ${duration(beat(received.times)?.seconds ?? 0)} from process ${received.peer} and catches it: a reload, asked for very often`
+      : `Gets ${signal} every ${duration(beat(received.times)?.seconds ?? 0)} from process ${received.peer}, and does not end`,
     summary:
       `In ${duration(traced.data.detail.seconds)} of trace ${signal} came ${often(received)} from ${sender}.${disposition(who.seen ? who.data : null, signal)}${doing} ` +
       'The sender repeats what had no effect the first time; what keeps this process from ending is the other half of the fault.',

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram, startStanding } from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'signal-handler-deadlock';
@@ -113,6 +113,12 @@ it.each(pythons('2.7.18').slice(1))('infers the owner of a lock that %s takes wi
   expect(finding.confidence).toBeLessThan(0.9);
   expect(finding.summary).toContain('`put`');
   expect(finding.summary).toContain('Not seen directly: ');
+});
+
+it.each([[], ['queue']])('is a handler that waits for what only the interrupted code brings: %s', async (...args) => {
+  const { pid } = await startStanding(`${HERE}/drain_event.py`, { args });
+  const finding = expectFinding(await examine(pid), 'signal-handler-deadlock', 0.7);
+  expect(finding.title).toMatch(args.length === 0 ? /waits for an event/ : /waits for room in a full queue/);
 });
 
 describe('healthy handlers', () => {

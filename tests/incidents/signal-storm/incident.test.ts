@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram, startStanding } from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'signal-storm';
@@ -70,6 +70,12 @@ describe('rightful signals', () => {
     await nextEvent(live, 'reopened');
     expectHealthy(await examine(numberOf(up, 'supervisor')));
     expectHealthy(await examine(numberOf(up, 'worker'), { playbook: 'hang' }));
+  });
+
+  it('are reloads, asked for twice a second of a worker that catches SIGHUP', async () => {
+    const { live, pid } = await startStanding(`${HERE}/healthy_reload.py`);
+    expectHealthy(await examine(pid));
+    expectHealthy(await examine(live.pid));
   });
 
   it('are an interval timer, a profiler and children that end', async () => {

@@ -98,6 +98,21 @@ describe('cannot tell', () => {
   });
 });
 
+describe('fires on a handler that waits for what only other code could bring', () => {
+  it.each([
+    ['signal-handler-deadlock/event', 'an event that somebody sets', /`Worker\.on_term`/],
+    ['signal-handler-deadlock/full-queue', 'room in a full queue', /`Worker\.on_term`/],
+  ])('%s', (name, words, handler) => {
+    const finding = firingOn(cause, name);
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.7);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.title).toContain(`waits for ${words}`);
+    expect(finding.title).toMatch(handler);
+    expect(finding.summary).toContain('Not seen directly: ');
+    expect(finding.fixes[0]?.title).toContain('only set a flag');
+  });
+});
+
 describe('is clear', () => {
   it('when another process holds the lock', () => {
     expect(clearOn(cause, 'file-lock-wait/rotating-sibling')).toMatch(/, but process \d+ holds it$/);

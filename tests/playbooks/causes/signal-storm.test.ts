@@ -5,6 +5,17 @@ import { lookNames } from '../../support/record-look.ts';
 
 const cause = signalStorm;
 
+it('is a hint where SIGHUP asks for reloads, and the receiver catches it', () => {
+  for (const [name, title] of [
+    ['signal-storm/reload-receiver', /^Gets SIGHUP every 0\.5\d* s from process \d+ and catches it: a reload/],
+    ['signal-storm/reload-sender', /^Sends SIGHUP every 0\.5\d* s to process \d+, which catches it: a reload/],
+  ] as const) {
+    const finding = firingOn(cause, name);
+    expect(finding.confidence).toBeLessThan(0.5);
+    expect(finding.title).toMatch(title);
+  }
+});
+
 describe('fires', () => {
   it('on a master that sends SIGTERM every 0.1 s from its own handler', () => {
     const finding = firingOn(cause, 'signal-storm/rotating-master');
