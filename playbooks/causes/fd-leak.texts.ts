@@ -79,7 +79,9 @@ export const closeFix = (group: FdGroup, opener: Opener | null): Fix => {
     title:
       opener === null
         ? 'Close what is opened'
-        : `Close in ${code(opener.frame.function)} what it opens (${code(`${opener.frame.file}:${opener.source?.line ?? opener.frame.line}`)})`,
+        : opener.by === 'line'
+          ? `Close in ${code(opener.frame.function)} what it opens (${code(`${opener.frame.file}:${opener.source?.line ?? opener.frame.line}`)})`
+          : `Find what ${code(opener.frame.function)} opens, or what it calls, and close it`,
     detail:
       `${where}: use ${code('with')}, or ${code('close()')} in a ${code('finally')}, also on the paths that raise or return early. ` +
       'An object that a list, a cache, a global or a traceback still refers to is never closed by itself.',
