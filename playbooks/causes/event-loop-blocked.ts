@@ -3,7 +3,7 @@ import { pyStacks } from '../probes/py-stacks.ts';
 import { type SampleData, type SampledThread, sample } from '../probes/sample.ts';
 import { type Socket, sockets } from '../probes/sockets.ts';
 import { strace } from '../probes/strace.ts';
-import { type LoopThread, loopThread } from '../reading/event-loop.ts';
+import { type LoopThread, loopThread, suspendedHub } from '../reading/event-loop.ts';
 import { type PythonView, pythonThreads, quoteFrame, threadName } from '../reading/python.ts';
 import { cpuShare, isReadiness, type SampledCall, sampledCalls, stateShare } from '../reading/syscalls.ts';
 import { count, percent } from '../reading/text.ts';
@@ -84,7 +84,11 @@ const waitingHold = (scene: Scene): Hold | null => {
   const held = Math.min(waited, loop.callback);
   // Where the loop waits for events in between, about every second wait is its own.
   const waits = (sampled.voluntarySwitches ?? 0) * (loop.waits > 0.02 ? 0.5 : 1);
-  const seconds = (held * data.seconds) / (waits + 1);
+  // One stack all the while is one call that waits again and again inside of itself: a database that tries for its lock.
+  const [stack] = loop.thread.stacks;
+  const one =
+    loop.callback >= 0.95 && (stack?.count ?? 0) >= 0.9 * loop.thread.samples && (tracedPolls(scene)?.polls ?? 0) === 0;
+  const seconds = one ? held * data.seconds : (held * data.seconds) / (waits + 1);
   return { kind: 'waits', share: loop.callback, seconds, call: call.name, turns: null };
 };
 
@@ -110,7 +114,15 @@ interface Sureness {
   readonly inferred: string | null;
 }
 
-const sureOfWaiting = (hold: Hold): Sureness => {
+const sureOfWaiting = (scene: Scene, hold: Hold): Sureness => {
+  if (hold.seconds >= LONG_HOLD && (scene.sampled.voluntarySwitches ?? 0) * LONG_HOLD > 2 * scene.data.seconds) {
+    return tracedPolls(scene)?.polls === 0
+      ? { confidence: 0.95, inferred: null }
+      : {
+          confidence: 0.8,
+          inferred: 'that it is one callback all the while; it was in the same stack, but system calls were not traced',
+        };
+  }
   if (hold.share >= ALL && hold.seconds >= LONG_HOLD) return { confidence: 0.95, inferred: null };
   if (hold.seconds >= LONG_HOLD)
     return { confidence: 0.75, inferred: 'that the loop has other work during the part of the time that it is held' };
@@ -160,23 +172,31 @@ const findingOf = (scene: Scene, hold: Hold, sureness: Sureness): FindingDraft =
   };
 };
 
+/** A trace can still be asked for: it was neither tried nor refused. */
+const canAsk = (look: Look): boolean => {
+  const traced = look.see(strace);
+  return !traced.seen && (traced.reason === 'not-run' || traced.reason === 'not-needed');
+};
+
 const judgeLoop = (scene: Scene): Verdict => {
   const { loop, sampled, data } = scene;
   const name = threadName(loop.thread);
   const waits = waitingHold(scene);
   const served = others(scene.look);
   if (waits !== null && waits.seconds >= SHORT_HOLD) {
-    return { verdict: 'fires', findings: [findingOf(scene, waits, sureOfWaiting(waits))] };
+    return {
+      verdict: 'fires',
+      findings: [findingOf(scene, waits, sureOfWaiting(scene, waits))],
+      ...(canAsk(scene.look) ? { wants: [strace.id] } : {}),
+    };
   }
   const computes = computingHold(scene);
   if (computes !== null && computes.seconds >= LONG_HOLD) {
     const sureness = sureOfComputing(scene, computes, { waiting: served.waiting.length, serves: served.serves });
-    const open = scene.look.see(strace);
-    const ask = !open.seen && (open.reason === 'not-run' || open.reason === 'not-needed');
     return {
       verdict: 'fires',
       findings: [findingOf(scene, computes, sureness)],
-      ...(ask && served.serves ? { wants: [strace.id] } : {}),
+      ...(canAsk(scene.look) && served.serves ? { wants: [strace.id] } : {}),
     };
   }
   const busy = cpuShare(sampled, data.seconds);
@@ -204,8 +224,10 @@ export const eventLoopBlocked = defineCause({
     }
     const { data, evidenceId } = sampled;
     if (data.seconds < 0.4) return { verdict: 'cannot-tell', why: 'the window was too short' };
+    const stacks = look.see(pyStacks);
+    const greenlets = stacks.seen ? stacks.data.greenlets : undefined;
     const scenes = view.threads.flatMap((thread): Scene[] => {
-      const loop = thread.samples < 4 ? null : loopThread(thread);
+      const loop = thread.samples < 4 ? null : loopThread(thread, suspendedHub(greenlets, thread.tid));
       const own = data.threads.find((each) => each.tid === thread.tid);
       return loop === null || own === undefined ? [] : [{ look, data, evidenceId, view, loop, sampled: own }];
     });

@@ -7,6 +7,8 @@ const WHY: Readonly<Record<Ambiguity['kind'], string>> = {
   nested:
     'has a quantifier inside of a quantifier: it can divide the same characters among its rounds in many ways, twice as many with each character more',
   alternatives: 'repeats alternatives that fit the same characters: twice as many ways with each character more',
+  restarts:
+    'takes as much as it can from wherever the search begins, and the search begins again at each of its characters: the time grows with the square of the length',
   adjacent: 'has quantifiers next to each other that fit the same characters: the ways grow with a power of the length',
 };
 

@@ -25,9 +25,13 @@ import { patternFixes, patternSentence } from './regex-backtracking.texts.ts';
 
 /** Looks at running threads below which one lasting call cannot be told from many short ones. */
 const LOOKS_LEAST = 12;
-/** Characters a second below which a scan that goes on once from left to right would have been done long ago. */
-const SLOW_RATE = 20_000;
-const FAIR_RATE = 300_000;
+/**
+ * Characters for each second of processor time below which a scan that goes on once from left to right would have been done
+ * long ago; of a pattern of which nothing is known, and of one that can match in many ways.
+ */
+const LEAST_RATE = 5000;
+const SLOW_RATE = 100_000;
+const FAIR_RATE = 1_000_000;
 
 /** What shows that a thread is inside one match for the whole window. */
 interface Match {
@@ -78,7 +82,7 @@ interface Sureness {
 }
 
 /** How sure it is that the match goes back and forth, and does not just have much to read. */
-const sureness = (match: Match, data: SampleData, seenInC: boolean): Sureness | null => {
+const sureness = (match: Match, cpuSeconds: number, seenInC: boolean): Sureness | null => {
   const { call } = match;
   if (call === null) {
     const by = {
@@ -89,19 +93,27 @@ const sureness = (match: Match, data: SampleData, seenInC: boolean): Sureness | 
     }[match.by];
     return { confidence: match.by === 'native' ? 0.85 : match.by === 'module' ? 0.75 : 0.55, inferred: by };
   }
-  const rate = call.subject.length / data.seconds;
-  const ambiguity = call.pattern === null ? null : ambiguityOf(call.pattern);
-  if (rate <= SLOW_RATE) {
-    if (ambiguity !== null || seenInC) return { confidence: seenInC ? 0.97 : 0.95, inferred: null };
-    return {
-      confidence: 0.88,
-      inferred: 'which part of the pattern it is; but so short a text is read through in no time',
-    };
-  }
-  if (rate <= FAIR_RATE && ambiguity !== null) {
+  const rate = call.subject.length / Math.max(cpuSeconds, 0.05);
+  const found = call.pattern === null ? null : ambiguityOf(call.pattern);
+  const ambiguity = found?.kind === 'restarts' && /match$/.test(call.method) ? null : found;
+  if (ambiguity !== null && rate <= SLOW_RATE) return { confidence: seenInC ? 0.97 : 0.95, inferred: null };
+  if (ambiguity !== null && rate <= FAIR_RATE) {
     return { confidence: 0.75, inferred: 'that it is this part of the pattern, and not the length of the text alone' };
   }
-  return ambiguity === null ? null : { confidence: 0.4, inferred: 'that it is not the length of the text alone' };
+  if (ambiguity?.kind === 'restarts') return null;
+  if (ambiguity !== null) return { confidence: 0.4, inferred: 'that it is not the length of the text alone' };
+  if (rate <= LEAST_RATE) {
+    return {
+      confidence: seenInC ? 0.95 : 0.88,
+      inferred: seenInC ? null : 'which part of the pattern it is; but so short a text is read through in no time',
+    };
+  }
+  return rate <= SLOW_RATE
+    ? {
+        confidence: 0.55,
+        inferred: 'that it goes back and forth: the text is not very long, but the pattern may be slow by itself',
+      }
+    : null;
 };
 
 const findingOf = (
@@ -165,7 +177,7 @@ const judgeThreads = (
     const seenInC = nativeCalls(look, burner.thread.tid)
       .slice(0, 6)
       .some((each) => SRE.test(each.function));
-    const sure = sureness(match, data, seenInC);
+    const sure = sureness(match, burner.thread.userSeconds + burner.thread.systemSeconds, seenInC);
     if (sure === null) {
       long = `${threadName(thread)} matches a regular expression with ${(match.call?.subject.length ?? 0).toLocaleString('en-US')} characters, which takes its time`;
       continue;

@@ -1,4 +1,5 @@
 import type { PythonFrame, PythonStack } from '../model/index.ts';
+import type { Turns } from '../probes/py-stacks.turns.ts';
 import { isLibraryFile, type PythonThreadView, samplesWhere } from './python.ts';
 
 /** Libraries whose event loop runs in Python frames that can be told. */
@@ -117,9 +118,25 @@ export interface LoopThread {
   readonly frames: readonly PythonFrame[];
 }
 
-/** The event loop that a thread was in for most of the window; null when it was in none. */
-export const loopThread = (thread: PythonThreadView): LoopThread | null => {
-  const spots = thread.stacks.map((stack) => ({ stack, spot: loopSpot(stack) }));
+/**
+ * The library whose hub is suspended on this thread: a greenlet runs then, whatever its stack begins with. Null when none
+ * was seen to be. `greenlets`: those that do not run, as py-stacks saw them.
+ */
+export const suspendedHub = (greenlets: Turns | undefined, tid: number | null): LoopKind | null => {
+  const hub = greenlets?.groups.find(
+    (group) =>
+      group.tid === tid && group.still > 0 && group.stack.frames.some((frame) => is(frame, GREEN_HUB, /^run$/)),
+  );
+  if (hub === undefined || tid === null) return null;
+  return hub.stack.frames.some((frame) => /(^|\/)eventlet\//.test(frame.file)) ? 'eventlet' : 'gevent';
+};
+
+/** The event loop that a thread was in for most of the window; null when it was in none. `hub`: see `suspendedHub`. */
+export const loopThread = (thread: PythonThreadView, hub: LoopKind | null = null): LoopThread | null => {
+  const spots = thread.stacks.map((stack) => ({
+    stack,
+    spot: loopSpot(stack) ?? (hub === null ? null : { kind: hub, doing: 'callback' as const, callback: stack.frames }),
+  }));
   const share = (doing: LoopSpot['doing']) =>
     thread.samples === 0
       ? 0

@@ -3,8 +3,11 @@
  * knows enough of Python's syntax (Lib/re/_parser.py) for that and answers null for what it cannot read.
  */
 export interface Ambiguity {
-  /** `nested` and `alternatives` take exponentially long, `adjacent` a power of the length. */
-  readonly kind: 'nested' | 'alternatives' | 'adjacent';
+  /**
+   * `nested` and `alternatives` take exponentially long, `adjacent` a power of the length; `restarts` the square of it, where
+   * the pattern is searched for: it is tried anew at each place of what its first part takes.
+   */
+  readonly kind: 'nested' | 'alternatives' | 'adjacent' | 'restarts';
   /** The part of the pattern that can match the same text in many ways. */
   readonly part: string;
 }
@@ -175,10 +178,22 @@ const inSequence = (items: readonly Item[]): Ambiguity | null => {
   return null;
 };
 
+/** A search for `\\s+$`: at each of many spaces it goes through all that follow, and finds no end. */
+const restartsOf = (pattern: string, items: readonly Item[]): Ambiguity | null => {
+  const [first] = items;
+  const anchored = /^\^|^\\A/.test(pattern);
+  const last = first !== undefined && pattern === first.text;
+  return first !== undefined && !anchored && !last && first.most === Number.POSITIVE_INFINITY
+    ? { kind: 'restarts', part: first.text }
+    : null;
+};
+
 /** The part of a pattern that can match one text in very many ways; null when there is none that can be told. */
 export const ambiguityOf = (pattern: string): Ambiguity | null => {
   const alternatives = new PatternReader(pattern).all();
   if (alternatives === null) return null;
   const found = alternatives.map(inSequence).filter((each) => each !== null);
+  const restarts = alternatives.map((items) => restartsOf(pattern, items)).filter((each) => each !== null);
+  if (found.length === 0) return restarts[0] ?? null;
   return found.find((each) => each.kind !== 'adjacent') ?? found[0] ?? null;
 };

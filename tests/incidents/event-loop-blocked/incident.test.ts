@@ -44,6 +44,21 @@ it.skipIf(!has('gevent'))('names pauses of half a second that a handler of geven
   expect(finding.title).toMatch(/gevent.*settle.*meter_reader\.py:14/);
 });
 
+it.skipIf(!has('gevent'))('names a spawned function of gevent by the hub that is suspended meanwhile', async () => {
+  const { pid } = await startStanding('event-loop-blocked/rate_refresh.py');
+  expect(expectFinding(await examine(pid), 'event-loop-blocked', 0.9).title).toMatch(
+    /gevent.*refresh.*rate_refresh\.py:14/,
+  );
+});
+
+it('names one call that waits again and again inside of itself', async () => {
+  const { pid } = await startStanding('event-loop-blocked/ledger_api.py');
+  const report = await examine(pid);
+  const finding = report.findings.find((each) => each.cause === 'event-loop-blocked');
+  expect(finding?.confidence, JSON.stringify(report.findings)).toBeGreaterThanOrEqual(0.8);
+  expect(finding?.title).toMatch(/Ledger\.add.*ledger_api\.py:16/);
+});
+
 describe('a loop whose callbacks come back', () => {
   it('is no fault when threads do what blocks', async () => {
     const { pid } = await startStanding('event-loop-blocked/healthy_executor.py');

@@ -9,6 +9,15 @@ const probes = await loadProbes();
 const judged = (name: string, change: (text: string) => string, probe = 'py-stacks', without: readonly string[] = []) =>
   verdictOn(eventLoopBlocked, changedLook(loadLook(name), probe, change), probes, without);
 
+it('is one call when its stack stays the same, however often it wakes, and a trace makes that sure', () => {
+  const often = changedLook(loadLook('event-loop-blocked/order_gateway'), 'sample', (text) =>
+    text.replace(/switches \d+ voluntary/g, 'switches 60 voluntary'),
+  );
+  const verdict = verdictOn(eventLoopBlocked, often, probes);
+  expect(verdict).toMatchObject({ verdict: 'fires', wants: ['strace'] });
+  expect(firstFinding(verdict).confidence).toBeCloseTo(0.8, 2);
+});
+
 describe('a callback that waits', () => {
   it('for an answer is named with its line, its way there and who else waits', () => {
     const finding = firingOn(eventLoopBlocked, 'event-loop-blocked/order_gateway');
@@ -95,6 +104,11 @@ describe('a callback that waits', () => {
     );
     expect(firstFinding(verdict).title).toContain('The uvloop event loop');
   });
+});
+
+it('of gevent may be a function that was spawned: the hub is suspended meanwhile', () => {
+  const finding = firingOn(eventLoopBlocked, 'event-loop-blocked/rate_refresh');
+  expect(finding.title).toMatch(/gevent.*`refresh`/);
 });
 
 describe('a callback that computes', () => {

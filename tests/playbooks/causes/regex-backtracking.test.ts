@@ -66,6 +66,16 @@ describe('a match that may come to an end', () => {
     expect(plain).toMatchObject({ verdict: 'clear', why: expect.stringContaining('90,000,000 characters') });
   });
 
+  it('begins anew at each of many places', () => {
+    const spaces = (method: string, length: number) =>
+      judged((text) =>
+        text.replace(CALLS, () => `      calls ${method} of pattern "\\\\s+$" on str of ${length} in 60 of 60 looks`),
+      );
+    expect(firstFinding(spaces('sub', 40_000)).summary).toContain('the square of the length');
+    expect(spaces('match', 900_000)).toMatchObject({ verdict: 'clear' });
+    expect(spaces('sub', 90_000_000)).toMatchObject({ verdict: 'clear' });
+  });
+
   it('is one of many when something of its frames moves', () => {
     const verdict = judged((text) =>
       text.replace(CALLS, '$&\n      number: int, 50 changes in 60 looks, 50 up, 0 down, 0 back, from 3 to 900'),

@@ -13,17 +13,19 @@ it.each([
   ['(\\w|\\d)+z', 'alternatives', '(\\w|\\d)+'],
   ['.*.*=.*', 'adjacent', '.*.*'],
   ['\\s*\\s*$', 'adjacent', '\\s*\\s*'],
+  ['\\s+$', 'restarts', '\\s+'],
+  ['[a-z]+ing', 'restarts', '[a-z]+'],
 ])('%s is %s', (pattern, kind, part) => {
   expect(ambiguityOf(pattern)).toEqual({ kind, part });
 });
 
 it.each([
   '^(\\d+)-(\\w+)$',
-  '(?:[^,]*,)*x',
-  '(\\w+\\s)*end',
+  '^(?:[^,]*,)*x',
+  '^(\\w+\\s)*end',
   '(foo|bar)+',
-  '[A-Za-z]+://[^/]+/.*',
-  '(x++)+y',
+  '^[A-Za-z]+://[^/]+/.*',
+  '^(x++)+y',
   '(?>x+)+y',
   '^\\d{3}-\\d{4}$',
   '(?i)user=(\\w+)',
