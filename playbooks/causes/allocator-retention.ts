@@ -28,6 +28,15 @@ const inTurns = (view: MemoryView, first: Books, last: Books): boolean => {
   return growth !== null && (Math.abs(growth.kib) * 1024 > least || growth.fall * 1024 > least);
 };
 
+/**
+ * Whether it worked in the window and not while malloc was looked at: then nothing was seen of what its work does with
+ * that memory.
+ */
+const restedOnlyThen = (view: MemoryView, cpu: number | null, seconds: number): boolean => {
+  const between = view.malloc?.data.between ?? null;
+  return between !== null && cpu !== null && cpu >= 0.005 && between.ranSeconds / seconds < cpu * 0.3;
+};
+
 const confidenceOf = (
   look: Look,
   view: MemoryView,
@@ -38,6 +47,7 @@ const confidenceOf = (
 ): number => {
   if (freeKib < LEAST_KIB || share < LEAST_SHARE) return 0.4;
   const cpu = processCpu(look);
+  if (restedOnlyThen(view, cpu, last.seconds)) return 0.45;
   if (inTurns(view, first, last) || (cpu !== null && cpu >= BUSY)) return 0.45;
   if (cpu === null || cpu >= ACTIVE || first === last) return 0.8;
   return share >= 0.6 ? 0.96 : 0.92;

@@ -42,7 +42,7 @@ const sureness = (
     return { confidence: 0.8, inferred: 'that nothing unmaps it later: it lies in mappings that malloc did not make' };
   }
   if (books === null) {
-    return { confidence: 0.7, inferred: "that the memory is native code's: malloc's books do not show it" };
+    return { confidence: 0.75, inferred: "that it goes on: malloc's books were not read twice" };
   }
   return { confidence: 0.92, inferred: null };
 };
@@ -73,10 +73,11 @@ const draftOf = (
   sure: { confidence: number; inferred: string | null },
 ): FindingDraft => {
   const rate = growth.kib / growth.seconds;
+  const outside = growth.heapsKib !== null && growth.heapsKib < growth.kib * 0.3;
   const where =
-    books === null || ((growth.heapsKib ?? growth.kib) < growth.kib * 0.3 && books.kib < 64)
+    outside && (books === null || books.kib < 64)
       ? 'in mappings outside of malloc'
-      : books.where;
+      : (books?.where ?? 'in malloc’s heaps');
   const sizes =
     books === null || books.sizes.length === 0
       ? ''

@@ -11,7 +11,7 @@ const MAPPED = new RegExp(
 );
 const GLIBC = /^malloc: glibc (\d{1,3}\.\d{1,3}), main arena at 0x[0-9a-f]{1,16} by (search|symbol), /;
 const LOOK = /^look at (\d{1,6}\.\d{1,3}) s$/;
-const BETWEEN = new RegExp(`^in between: walked ${N} times, in use from ${N} to ${N}$`);
+const BETWEEN = new RegExp(`^in between: walked ${N} times, in use from ${N} to ${N}, ran (\\d{1,9}\\.\\d{3}) s$`);
 const SIZES = /^sizes in use: ?((?:\d{1,18}x\d{1,18}(?: |$))*)$/;
 const ALLOCATOR = /^allocator: ([a-z]{2,20})(?: "(.*)"| in the executable)$/;
 const OFFERED = /^offered: ([a-z_]{2,20}) "(.*)"$/;
@@ -117,8 +117,8 @@ export const parseMalloc = (text: string): Parsed<MallocData> => {
     );
   }
   const [between = null] = each(BETWEEN, (match, at) => {
-    const [walks = 0, least = 0, most = 0] = match.slice(1).map(Number);
-    return { walks, least, most, at };
+    const [walks = 0, least = 0, most = 0, ranSeconds = 0] = match.slice(1).map(Number);
+    return { walks, least, most, ranSeconds, at };
   });
   const how = glibc?.[2] === 'symbol' ? 'symbol' : 'search';
   return {

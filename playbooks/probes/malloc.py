@@ -16,7 +16,7 @@ import types
 MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_malloc', 'py_read_chunks', 'py_read_allocators')
 ARENAS_SHOWN = 24
 SIZES_SHOWN = 40
-AGAIN_MOST = 0.6  # a walk that took longer is not repeated, as a share of what it may take
+AGAIN_MOST = 0.95  # a walk that took longer is not repeated, as a share of what it may take
 
 
 def load_modules():
@@ -83,6 +83,18 @@ def look(glibc, memory, seconds, out):
     return time.monotonic() - begun, total.used + (limits[4] if limits else 0)
 
 
+def run_time(pid):
+    """Seconds that the threads which live now have run on a processor (proc_pid_schedstat, kernel sched-stats.rst)."""
+    total = 0
+    try:
+        for name in os.listdir('/proc/%d/task' % pid)[:2000]:
+            with open('/proc/%d/task/%s/schedstat' % (pid, name)) as stat:
+                total += int(stat.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        pass
+    return total / 1e9
+
+
 def watch(glibc, memory, until, took, seconds):
     """Bytes in use at some moments until then, of which the walks take a third at most. What memory is used in turns shows."""
     seen = []
@@ -123,14 +135,15 @@ def books(pid, started, seconds, walk_seconds, out):
         out('malloc: glibc %d.%d, main arena at 0x%x by %s, layout of %s, "%s"' % (
             glibc.version + (glibc.main, glibc.how, glibc.layout.versions, escaped(glibc.path))))
         out('look at 0.00 s')
-        begun = time.monotonic()
+        begun, ran = time.monotonic(), run_time(pid)
         took, used = look(glibc, memory, walk_seconds, out)
         if took < walk_seconds * AGAIN_MOST:
             seen = [used] + watch(glibc, memory, begun + seconds - took, took, walk_seconds)
             at = time.monotonic() - begun
             again = []
             seen.append(look(glibc, memory, walk_seconds, again.append)[1])
-            out('in between: walked %d times, in use from %d to %d' % (len(seen), min(seen), max(seen)))
+            out('in between: walked %d times, in use from %d to %d, ran %.3f s' % (
+                len(seen), min(seen), max(seen), max(0, run_time(pid) - ran)))
             out('look at %.2f s' % at)
             for line in again:
                 out(line)

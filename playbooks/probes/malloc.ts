@@ -70,14 +70,23 @@ export const MallocData = z.object({
   /** Allocators that could be preloaded: path as seen inside the process's root. */
   offered: z.array(z.object({ kind: z.string(), path: z.string(), at: LineNumber })),
   /** Bytes in use (mapped chunks too) at several moments from the first look to the last; null after one look only. */
-  between: z.object({ walks: z.number().int(), least: z.number(), most: z.number(), at: LineNumber }).nullable(),
+  between: z
+    .object({
+      walks: z.number().int(),
+      least: z.number(),
+      most: z.number(),
+      /** CPU seconds that the process used meanwhile. */
+      ranSeconds: z.number(),
+      at: LineNumber,
+    })
+    .nullable(),
   /** One, or two when the walk was quick; none where there are no books of glibc's. */
   looks: z.array(MallocLook),
 });
 export type MallocData = z.infer<typeof MallocData>;
 
 /** Between the two looks, in seconds. */
-const AGAIN_AFTER = 1.5;
+const AGAIN_AFTER = 2;
 /** Seconds for one walk over all chunks. */
 const WALK = 3;
 

@@ -81,6 +81,18 @@ describe('fires', () => {
       ),
     );
     expect(confidenceOn(moving)).toBeLessThan(0.5);
+    const rested = changedLook(
+      changedLook(look, 'sample', (text) =>
+        text.replace(/^(process: .*?)user [\d.]+ s, system [\d.]+ s/m, '$1user 0.10 s, system 0.02 s'),
+      ),
+      'malloc',
+      (text) =>
+        text.replace(
+          /^look at (?=0\.[1-9]|[1-9])/m,
+          'in between: walked 5 times, in use from 7 to 7, ran 0.000 s\nlook at ',
+        ),
+    );
+    expect(confidenceOn(rested)).toBeLessThan(0.5);
     const large = changedLook(look, 'memory', (text) =>
       text.replace(/^end counters: resident \d+/m, 'end counters: resident 330000'),
     );

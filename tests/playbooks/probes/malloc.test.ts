@@ -27,7 +27,7 @@ describe('command', () => {
       '{script:malloc.py}',
       String(process.pid),
       startTimeOf(process.pid),
-      '1.5',
+      '2',
       '3',
     ]);
     expect(scripts).toContain('py-read-malloc.py');
