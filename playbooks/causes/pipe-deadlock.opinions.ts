@@ -4,7 +4,7 @@ import { strace } from '../probes/strace.ts';
 import { inModule, lastName } from '../reading/lock-frames.ts';
 import { ownThreads } from '../reading/lock-waits.ts';
 import { caughtSignals, type Family, type ProcessWait } from '../reading/processes.ts';
-import { pythonThreads, shareWhere, threadOf } from '../reading/python.ts';
+import { isLibraryFile, pythonThreads, shareWhere, threadOf } from '../reading/python.ts';
 import { isChildWait, isReadiness, isReceive, splitArguments, waitLimit } from '../reading/syscalls.ts';
 import { code } from '../reading/text.ts';
 
@@ -55,16 +55,32 @@ const loopSleeps = (process: RelativeProcess): boolean =>
   );
 
 /**
+ * Whether the program's own code waits there: the main thread, or one with a frame of the program. asyncio has threads of the
+ * library's that wait for children (ThreadedChildWatcher), while the loop may read their output.
+ */
+const waitsItself = (look: Look, family: Family, wait: ProcessWait): boolean => {
+  if (wait.thread.tid === wait.process.pid) return true;
+  if (wait.process !== family.target) return false;
+  const thread = threadOf(pythonThreads(look), wait.thread.tid);
+  return thread?.stacks[0]?.frames.some((frame) => !isLibraryFile(frame.file)) ?? false;
+};
+
+/**
  * What a ring of waits means. `stuck`: nobody outside can help. Null when it is not this cause's: rings in which all only
  * read, among processes that one program forked, wait for work and not for each other.
  */
-export const ringOpinion = (family: Family, ring: readonly ProcessWait[], stuck: boolean): Opinion | null => {
+export const ringOpinion = (
+  look: Look,
+  family: Family,
+  ring: readonly ProcessWait[],
+  stuck: boolean,
+): Opinion | null => {
   const writer = ring.find((wait) => wait.kind === 'writes') ?? null;
   if (writer !== null) {
     const after = ring[(ring.indexOf(writer) + 1) % ring.length] ?? writer;
     const reader = after.process;
     if (stuck) return { ring, writer, reader, confidence: 0.95, inferred: null, waiting: null };
-    const main = after.thread.tid === after.process.pid;
+    const main = waitsItself(look, family, after);
     const idle = loopSleeps(reader);
     const confidence = main ? 0.78 : idle ? 0.65 : 0.4;
     const inferred = main

@@ -78,12 +78,12 @@ const stuckRing = (family: Family): ProcessWait[] => {
 const opinionOf = (look: Look, family: Family): Opinion | null => {
   if (family.stuck.has(family.target.pid)) {
     const ring = stuckRing(family);
-    const opinion = ring.length === 0 ? null : ringOpinion(family, ring, true);
+    const opinion = ring.length === 0 ? null : ringOpinion(look, family, ring, true);
     if (opinion !== null) return opinion;
   }
   const awake = ringFrom(family, family.target);
   if (awake.some((wait) => wait.kind === 'writes')) {
-    const opinion = ringOpinion(family, awake, false);
+    const opinion = ringOpinion(look, family, awake, false);
     if (opinion !== null && !readsChannel(look, opinion.writer?.channel ?? null)) return opinion;
   }
   return expecting(look, family);
