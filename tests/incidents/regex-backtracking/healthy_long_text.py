@@ -1,4 +1,4 @@
-"""Finds all words of a very long text in one call: that takes its time because there is so much of it."""
+"""Looks for a word in a very long text in one call: that takes its time because there is so much of it."""
 import os
 import re
 import sys
@@ -7,10 +7,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import standing
 
 
-def count_words(text):
-    return len(re.findall(r'[a-z]+ing\b', text))
+def has_word(text):
+    return re.search(r'[a-z]+ingly\b', text) is not None
 
 
+novel = 'the king was bringing nothing but a little string ' * 2000000
 standing.say_standing()
 while True:
-    count_words('the king was bringing nothing but a little string ' * 4000000)
+    has_word(novel)
