@@ -9,7 +9,7 @@ import struct
 from py_read_elf import Module
 from py_read_memory import Torn
 from py_read_strands import Strand
-from py_read_suspended import RUNNING, Suspended
+from py_read_suspended import RUNNING, SUSPENDED, Suspended
 
 TASKS_MOST = 20000  # that are counted
 SET_MOST = 1 << 18  # entries of a set
@@ -179,7 +179,9 @@ class Tasks(object):
                 strand.pieces = pieces + chain.pieces
                 strand.frames = [] if chain.state == RUNNING else chain.frames
                 strand.awaits = chain.leaf or self._waiter(waiter)
-                strand.state = chain.state if chain.state != 'suspended' else 'waiting' if not self._is_none(waiter) else 'ready'
+                strand.state = chain.state
+                if chain.state == SUSPENDED:
+                    strand.state = 'ready' if self._is_none(waiter) else 'waiting'
             strands.append(strand)
         return strands
 
@@ -203,7 +205,7 @@ class Tasks(object):
             return None
 
     def name(self, address):
-        """The text of a task's name; empty for one that has none, or has not been given one yet (3.12 and later count until asked)."""
+        """The text of a task's name, empty without one. From 3.12 on it is a number until somebody asks for it."""
         try:
             if address and self.objects.is_instance(address, 'str'):
                 return self.objects.string(address)

@@ -1,10 +1,11 @@
 """Looks at asyncio tasks and greenlets twice in a window, and prints those that wait in groups of equal stacks."""
+import struct
 import time
 
 from py_read_greenlets import Greenlets
 from py_read_layout import parse_table
 from py_read_limits import Limits
-from py_read_memory import Torn
+from py_read_memory import Torn, Unreadable
 from py_read_offsets_turns import TURNS
 from py_read_report import quoted, token
 from py_read_sockets import Sockets
@@ -21,6 +22,8 @@ GROUPS_SHOWN = 200
 SOCKET_SECONDS = 0.3
 LIMITS_ASKED = 5  # members of a group of greenlets whose time limits are looked for
 KINDS = ('asyncio tasks', 'greenlets')
+# What reading memory of another meaning than it should have may lead to; the stacks of threads are worth more than that.
+STRANGE = (Torn, Unreadable, struct.error, ArithmeticError, LookupError, UnicodeError, ValueError)
 
 
 class Turns(object):
@@ -41,8 +44,14 @@ class Turns(object):
         self.now = {}
 
     def look(self):
-        """One look at all of them; what cannot be read is left out."""
+        """One look at all of them; what cannot be read, and a process that ends meanwhile, is left out."""
         self.before, self.now = self.now, {}
+        try:
+            self._look()
+        except STRANGE:
+            self._say('Tasks and greenlets could not all be read.')
+
+    def _look(self):
         threads = list(self.watch.list.threads)
         for interpreter in self.watch.list.interpreters:
             try:
@@ -117,7 +126,13 @@ class Turns(object):
         return tuple((code.name, code.file, code.line_at(offset), code.first_line) for _, code, offset in shown[::-1])
 
     def finish(self):
-        """After the last look: the groups of each kind, and which sockets their members wait on. Bounded in time."""
+        """After the last look: the groups of each kind, and what their members wait for. Bounded in time."""
+        try:
+            self._finish()
+        except STRANGE:
+            self._say('Tasks and greenlets could not all be read.')
+
+    def _finish(self):
         end = time.monotonic() + SOCKET_SECONDS
         for kind in KINDS:
             if kind not in self.now:
@@ -163,10 +178,12 @@ class Turns(object):
 
 
 def limit_text(limit, loop):
-    """What a group's line says of the time limit (seconds) of its members, the longest one; without a `loop`, in all."""
+    """What a group's line says of its longest time limit (seconds): of tasks, which have a `loop`, what is left of it."""
     if limit is None:
         return ''
-    return ', without a limit' if limit == float('inf') else (', for %.0f s more' if loop else ', for at most %.0f s') % min(limit, 1e8)
+    if limit == float('inf'):
+        return ', without a limit'
+    return (', for %.0f s more' if loop else ', for at most %.0f s') % min(limit, 1e8)
 
 
 def group_lines(group, tid, most):

@@ -15,10 +15,9 @@ import types
 MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets', 'py_read_layout',
            'py_read_runtime', 'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks',
            'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks',
-           'py_read_locks', 'py_read_cells', 'py_read_members', 'py_read_values',
-           'py_read_source', 'py_read_patterns', 'py_read_motion', 'py_read_watch',
-           'py_read_report',
-           'py_read_pools', 'py_read_strands', 'py_read_sockets', 'py_read_suspended', 'py_read_tasks', 'py_read_greenlets',
+           'py_read_locks', 'py_read_cells', 'py_read_members', 'py_read_values', 'py_read_source',
+           'py_read_patterns', 'py_read_motion', 'py_read_watch', 'py_read_report', 'py_read_pools',
+           'py_read_strands', 'py_read_sockets', 'py_read_suspended', 'py_read_tasks', 'py_read_greenlets',
            'py_read_offsets_turns', 'py_read_limits', 'py_read_timeouts', 'py_read_turns')
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 REST_MOST = 0.2  # seconds of rest after a look: the first one takes long, as it reads all names

@@ -6,7 +6,7 @@ import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import type { TurnGroup } from '../../../playbooks/probes/py-stacks.turns.ts';
 import { everyInterpreter, inDebianRoots, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses } from '../../support/live-process.ts';
-import { look, own, plain, start, versionOf } from '../../support/py-stacks.ts';
+import { look, openFiles, own, plain, start, versionOf } from '../../support/py-stacks.ts';
 import { hasModule } from '../../support/python-modules.ts';
 import { runProbe } from '../../support/run-probe.ts';
 
@@ -110,6 +110,22 @@ describe('asyncio tasks', () => {
       }
     },
   );
+
+  it('of a process that ends in the middle do not take away what was seen until then', async () => {
+    const live = await start('tasks.py', '/usr/bin/python3');
+    const { parsed } = await runProbe(pyStacks, {
+      pid: live.pid,
+      windowSeconds: 20,
+      onStart: async (reader) => {
+        // Its page map or memory is open once the reader looks at it.
+        while (!openFiles(reader.pid ?? 0).includes(`/proc/${live.pid}/mem`))
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        live.child.kill('SIGKILL');
+      },
+    });
+    if (parsed.ok) expect(parsed.partly?.join(' ')).toMatch(/ended|no process/);
+    else expect(parsed.reason).toBe('target-gone');
+  });
 });
 
 describe('greenlets', () => {
