@@ -1,83 +1,31 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
 import { unquote } from '../reading/quoted-names.ts';
-import type { CollectorState, HeapContainer, HeapHolder, PyHeapData, SourceUse } from './py-heap.ts';
-
-// A name as the script prints it: a plain word, or in double quotes with escapes.
-const NAME = String.raw`("(?:[^"\\]|\\.)*"|[^\s"\\]+)`;
-const NUMBER = String.raw`(\d{1,15})`;
-const SIGNED = String.raw`(-?\d{1,15})`;
-const TIME = String.raw`(\d{1,9}\.\d{1,3})`;
-const lineOf = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
-
-const HEADER = lineOf(String.raw`python (\S+) looks ([12]) seconds ${TIME} counting ${TIME}`);
-const UNREADABLE = /^unreadable (\S+) (.+)$/;
-const NOTE = lineOf(`note ${NAME}`);
-const POOLS = lineOf(
-  `pymalloc ${NUMBER} pools in use, ${NUMBER} free; ${NUMBER} blocks in use, ${NUMBER} bytes; ${NUMBER} bytes free in pools; ${NUMBER} other blocks, ${NUMBER} bytes`,
-);
-const COLLECTOR = lineOf(
-  String.raw`collector (enabled|disabled), thresholds ${SIGNED} ${SIGNED} ${SIGNED}, counts ${SIGNED} ${SIGNED} ${SIGNED}, (\d{1,15}|\?) collections, ${NUMBER} in gc\.garbage, (\d{1,15}|\?) uncollectable, ${NUMBER} frozen`,
-);
-const GARBAGE = lineOf(
-  `garbage ${NUMBER} of ${NUMBER} sampled objects, of ${NUMBER} that the collector looks after in pools`,
-);
-const GARBAGE_TYPE = lineOf(` {2}garbage-type ${NAME} ${NUMBER}`);
-const CYCLE = /^ {2}cycle of \d{1,9} objects, all references to them are from each other: (.+)$/;
-const TYPES = lineOf(
-  `types ${NUMBER} in all, ${NUMBER} objects(, estimated)?(?:, without strings, bytes and numbers over 512 bytes)?`,
-);
-const TYPE = lineOf(
-  `type ${NAME} ${NUMBER} objects, ${NUMBER} bytes, ${NUMBER} in tables(?:, grew by ${SIGNED} objects, ${SIGNED} bytes)?`,
-);
-const CONTAINERS = lineOf(`containers ${NUMBER} watched, ${NUMBER} names grew`);
-const CONTAINER = lineOf(`container ${NAME} (0x[0-9a-f]{1,16}) ${NUMBER} items, (nameless|.+)`);
-const HOLDER = lineOf(
-  `(global|attribute|local|cache) ${NAME} in ${NAME}(?: of ${NAME} at ${NUMBER})?(?: bounded to ${NUMBER})?( of a library)?`,
-);
-const SIZES = lineOf(
-  String.raw` {2}sizes ((?:\d{1,9}\.\d\d:\d{1,15}(?: |(?=$)))+)(?: ?of ${NUMBER} containers of that name)?`,
-);
-const HOLDS = lineOf(String.raw` {2}holds in \d{1,9} items: (.+); ${NUMBER} bytes an item`);
-const USE = lineOf(
-  String.raw` {2}(adds|empties|takes|removes|measures|sets) ${NAME} ${NUMBER} ${NAME}(?: in a loop that is (endless|finite))? \| (.*)`,
-);
-const THREADS = lineOf(`threads ${NUMBER}`);
-const FRAME = lineOf(` {2}frame ${NAME} ${NUMBER} ${NAME}(?: in a loop that is (endless|finite)|( of a library))?`);
-const REFERENCES = lineOf(`references to (0x[0-9a-f]{1,16}), ${NUMBER} items, ${NAME}`);
-const REFERENCE = lineOf(` {2}reference ${NUMBER} ${NAME} 0x[0-9a-f]{1,16} to 0x[0-9a-f]{1,16}, ${NAME}`);
-
-const orNull = (text: string | undefined): number | null => (text === undefined || text === '?' ? null : Number(text));
-const named = (text: string): string | null => (text === 'nameless' ? null : unquote(text));
-
-const holderOf = (text: string): HeapHolder | null => {
-  const match = HOLDER.exec(text);
-  if (match === null) return null;
-  const [, kind, path = '', file = '', of, line, bound, library] = match;
-  return {
-    kind: kind as HeapHolder['kind'],
-    path: unquote(path),
-    file: file === '?' ? null : unquote(file),
-    function: of === undefined ? null : unquote(of),
-    line: orNull(line),
-    bound: orNull(bound),
-    library: library !== undefined,
-  };
-};
-
-const collectorOf = (match: RegExpExecArray, at: number): CollectorState => {
-  const [, enabled, ...rest] = match;
-  const numbers = rest.slice(0, 6).map(Number);
-  return {
-    enabled: enabled === 'enabled',
-    thresholds: numbers.slice(0, 3),
-    counts: numbers.slice(3, 6),
-    collections: orNull(rest[6]),
-    garbage: Number(rest[7]),
-    uncollectable: orNull(rest[8]),
-    frozen: Number(rest[9]),
-    at,
-  };
-};
+import {
+  COLLECTOR,
+  CONTAINER,
+  CONTAINERS,
+  CYCLE,
+  collectorOf,
+  FRAME,
+  GARBAGE,
+  GARBAGE_TYPE,
+  HEADER,
+  HOLDS,
+  holderOf,
+  NOTE,
+  named,
+  orNull,
+  POOLS,
+  REFERENCE,
+  REFERENCES,
+  SIZES,
+  THREADS,
+  TYPE,
+  TYPES,
+  UNREADABLE,
+  USE,
+} from './py-heap.lines.ts';
+import type { HeapContainer, PyHeapData, SourceUse } from './py-heap.ts';
 
 type Reader = (match: RegExpExecArray, at: number) => boolean;
 
