@@ -82,11 +82,12 @@ const sceneOf = (look: Look, data: FdsData, evidenceId: string): Scene => {
 /** How sure growth alone makes it: many of one name that only become more are no start-up and no burst. */
 const growthSureness = ({ group, use, course, opener }: Scene, near: boolean): number => {
   if (!course.rises || group === null || !onlyGrows(group)) return 0;
-  if (use === 'load' || use === 'used') return 0.4;
+  // More clients than before are no fault, as long as there is room for them.
+  if (use === 'load' || use === 'used') return near ? 0.4 : 0;
   const same = group.name !== null && group.names === 1;
   const many = group.last;
   const traced = opener !== null && opener.call !== null ? 0.07 : 0;
-  const sure = same ? (many >= 20 ? 0.9 : many >= 8 ? 0.75 : 0.4) : many >= 30 ? 0.85 : many >= 12 ? 0.65 : 0.4;
+  const sure = same ? (many >= 20 ? 0.9 : many >= 8 ? 0.75 : 0) : many >= 30 ? 0.85 : many >= 12 ? 0.65 : 0;
   return sure < 0.5 ? sure : Math.min(0.94, sure + (near ? 0.05 : 0) + traced);
 };
 
