@@ -21,8 +21,8 @@ TAIL = 256 << 10
 TAILS_MOST = 1 << 20
 LINES_MOST = 120  # of one kind and file
 TEXT_MOST = 400
-HITS_MOST = 600  # of one word in one file
-FOLLOWING = 20  # lines of faulthandler's or uWSGI's own stack after the first
+HITS_MOST = 250  # of one word in one file
+FOLLOWING = 60  # lines of faulthandler's or uWSGI's own stack after the first
 JOURNAL_SECONDS = 3
 # A file there may keep whoever asks for it waiting for a server.
 REMOTE = (b'nfs', b'nfs4', b'cifs', b'smb3', b'ceph', b'9p', b'afs', b'lustre', b'glusterfs', b'fuse')

@@ -24,8 +24,9 @@ def batch(number):
 
 def main():
     logging.basicConfig(filename=sys.argv[1], level=logging.INFO, format='%(asctime)s %(levelname)s %(message)s')
-    soft = resource.RLIM_INFINITY if 'cores' in sys.argv[2:] else 0
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    soft = hard if 'cores' in sys.argv[2:] else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     context = multiprocessing.get_context('fork')
     for number in range(100000):
         worker = context.Process(target=blur_all, args=('blur', batch(number)))

@@ -17,6 +17,9 @@ const withThumbs = (python?: string) => ({
   env: { PYTHONPATH: compileExtension('native-crash/native/thumbs.c', python) },
 });
 
+/** Programs that crash several times a second need no longer one. */
+const WINDOW = { windowSeconds: 2 };
+
 afterAll(removeExtensions);
 
 describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in native code', () => {
@@ -24,7 +27,11 @@ describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in nat
 
   it.each(versions)('as the master, from the core: function, extension and Python line (%s)', async (python) => {
     const { pid } = await startStanding('native-crash/thumbnail_master.py', { ...withThumbs(python), args: ['cores'] });
-    const finding = expectFinding(await examine(pid), 'native-crash', cores && canRun('/usr/bin/gdb') ? 0.9 : 0.6);
+    const finding = expectFinding(
+      await examine(pid, WINDOW),
+      'native-crash',
+      cores && canRun('/usr/bin/gdb') ? 0.9 : 0.6,
+    );
     expect(finding.title).toContain('SIGSEGV');
     expect(finding.summary + finding.title).toContain('thumbs.');
     if (!cores || !canRun('/usr/bin/gdb')) return;
@@ -37,14 +44,14 @@ describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in nat
     const live = await startProgram('native-crash/thumbnail_master.py', { ...withThumbs(), args: ['cores'] });
     const [, first = ''] = /^first (\d+)/.exec(await live.line(/^first/)) ?? [];
     await live.line(/^standing/);
-    const finding = expectFinding(await examine(Number(first)), 'native-crash', cores ? 0.9 : 0.5);
+    const finding = expectFinding(await examine(Number(first), WINDOW), 'native-crash', cores ? 0.9 : 0.5);
     expect(finding.title).toContain(`process ${live.pid}`);
     expect(finding.related).toMatchObject([{ pid: live.pid }]);
   });
 
   it('as the master of workers that leave no core: says what is not known, and how to get a core', async () => {
     const { pid } = await startStanding('native-crash/blur_pool.py', { ...withThumbs(), args: ['app.log'] });
-    const finding = expectFinding(await examine(pid), 'native-crash', 0.6);
+    const finding = expectFinding(await examine(pid, WINDOW), 'native-crash', 0.6);
     expect(finding.confidence).toBeLessThan(0.9);
     expect(finding.summary, JSON.stringify(finding, null, 1)).toMatch(/Inferred/);
     const how = finding.fixes.map((fix) => `${fix.detail}\n${fix.code}`).join('\n');
@@ -55,7 +62,7 @@ describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in nat
   it('as what a supervisor started in the place of the dead one', async () => {
     const live = await startProgram('native-crash/respawned.py', withThumbs());
     const [, pid = ''] = /^standing (\d+)/.exec(await live.line(/^standing/)) ?? [];
-    const report = await examine(Number(pid));
+    const report = await examine(Number(pid), WINDOW);
     const finding = expectFinding(report, 'native-crash', 0.5);
     if (cores) expect(finding.title).toContain(`process ${live.pid}`);
   });
@@ -64,7 +71,7 @@ describe.skipIf(whyNoExtensions() !== null)('a family whose members crash in nat
 describe('a family whose members end otherwise', () => {
   it.each(['healthy_recycling.py', 'healthy_timeouts.py', 'healthy_failing_tool.py'])('%s', async (program) => {
     const { pid } = await startStanding(path.join('native-crash', program), { args: ['app.log'] });
-    const report = await examine(pid);
+    const report = await examine(pid, WINDOW);
     expectHealthy(report);
     expect(report.findings.map((finding) => finding.cause)).not.toContain('native-crash');
   });

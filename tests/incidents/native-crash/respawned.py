@@ -23,7 +23,8 @@ def service(number):
 
 
 def supervise():
-    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     while True:
         subprocess.run([sys.executable, '-u', __file__, 'service'], check=False)
 

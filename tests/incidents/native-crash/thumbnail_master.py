@@ -49,10 +49,8 @@ def spawn(seed):
 
 
 def main():
-    if 'cores' in sys.argv[1:]:
-        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    else:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard if 'cores' in sys.argv[1:] else 0, hard))
     first = spawn(0)
     print('first', first, flush=True)
     workers = {first, spawn(1)}

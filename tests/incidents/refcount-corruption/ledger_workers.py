@@ -52,8 +52,9 @@ def keep(log, place, lost):
 
 
 def main():
-    soft = resource.RLIM_INFINITY if 'cores' in sys.argv[2:] else 0
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    soft = hard if 'cores' in sys.argv[2:] else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     log, lost = open(sys.argv[1], 'a'), []
     for place in range(2):
         threading.Thread(target=keep, args=(log, place, lost), daemon=True).start()

@@ -37,8 +37,9 @@ def serve():
 
 
 def main():
-    soft = resource.RLIM_INFINITY if 'cores' in sys.argv[1:] else 0
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    soft = hard if 'cores' in sys.argv[1:] else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     lost = 0
     while True:
         pid = os.fork()

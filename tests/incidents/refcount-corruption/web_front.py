@@ -30,8 +30,9 @@ def ask(path):
 
 
 def main():
-    soft = resource.RLIM_INFINITY if 'cores' in sys.argv[4:] else 0
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    soft = hard if 'cores' in sys.argv[4:] else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     master = subprocess.Popen(COMMANDS[server], stdout=open('out.log', 'ab'), stderr=subprocess.STDOUT,
                               env=dict(os.environ, PYTHONPATH=os.environ['PYTHONPATH'] + ':' + folder))
     while ask('/') != 200:
