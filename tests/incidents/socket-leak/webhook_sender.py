@@ -7,6 +7,7 @@ import os
 import queue
 import sys
 import threading
+import time
 
 import requests
 
@@ -50,7 +51,8 @@ def main():
     threading.Thread(target=sender, name="sender", daemon=True).start()
     for _ in range(count):
         outbox.put(url)
-    threading.Event().wait()
+    while True:
+        time.sleep(1)
 
 
 if __name__ == "__main__":
