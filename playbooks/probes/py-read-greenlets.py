@@ -78,8 +78,7 @@ class Greenlets(object):
                 if not self._types.isdisjoint(kinds):
                     found.extend(address + OVERHEAD + head + at * block for at, kind in enumerate(kinds)
                                  if kind in self._types)
-        # The module's own main greenlet always is there: without it objects lie where they were not looked for.
-        self.complete = self.complete and pools.complete and not pools.swapped and bool(found)
+        self.complete = self.complete and pools.complete and not pools.swapped
         return found[:GREENLETS_MOST]
 
     def _basic_size(self, kind):

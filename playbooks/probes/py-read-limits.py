@@ -59,11 +59,9 @@ class Limits(object):
             found, now = {}, time.monotonic()
             for timer in timers:
                 parts = self.dicts.attributes(timer, ('_callback', '_args', '_when'))
-                when = parts.pop('_when', 0)
-                if when and self.objects.is_instance(when, 'float'):
-                    left = struct.unpack('<d', self.memory.read(when + self.layout['PyFloatObject.ob_fval'], 8))[0] - now
-                    for thing in self._followed(list(parts.values())):
-                        found[thing] = min(max(left, 0.0), found.get(thing, NO_LIMIT))
+                when = number_at(self.objects, parts.pop('_when', 0))
+                for thing in self._followed(list(parts.values())) if when is not None else ():
+                    found[thing] = min(max(when - now, 0.0), found.get(thing, NO_LIMIT))
             return found
         except Torn:
             return None
@@ -107,3 +105,10 @@ class Limits(object):
             return [address]
         except Torn:
             return []
+
+
+def number_at(objects, address):
+    """The value of the int or float at `address`, None for anything else. Raises Torn."""
+    if address and objects.is_instance(address, 'float'):
+        return struct.unpack('<d', objects.memory.read(address + objects.layout['PyFloatObject.ob_fval'], 8))[0]
+    return objects.integer(address) if address else None

@@ -3,8 +3,7 @@
 gevent's sockets keep theirs in `timeout`, eventlet's in `_timeout`; the Timeout objects of both keep `seconds`. Their timers
 are not read: a greenlet of which no limit is seen may have one all the same.
 """
-import struct
-
+from py_read_limits import number_at
 from py_read_memory import Torn
 
 SOCKET = ('_sock', 'fd')
@@ -16,7 +15,6 @@ class Timeouts(object):
 
     def __init__(self, objects, dicts, sockets, blocks):
         self.objects = objects
-        self.memory = objects.memory
         self.dicts = dicts
         self.sockets = sockets
         self.blocks = blocks
@@ -27,10 +25,10 @@ class Timeouts(object):
         for address in self.sockets.locals(frames):
             try:
                 parts = self.dicts.attributes(address, SOCKET + SOCKET_LIMITS) if address else {}
+                if any(name in parts for name in SOCKET):
+                    found.extend(number_at(self.objects, parts[name]) for name in SOCKET_LIMITS if name in parts)
             except Torn:
                 continue
-            if any(name in parts for name in SOCKET):
-                found.extend(self._number(parts[name]) for name in SOCKET_LIMITS if name in parts)
         found.extend(self._block_limits(frames))
         return min([limit for limit in found if limit is not None] or [None])
 
@@ -44,12 +42,6 @@ class Timeouts(object):
                 if kind.rpartition('.')[2] != 'Timeout':
                     continue
                 try:
-                    yield self._number(self.dicts.attribute(address, 'seconds'))
+                    yield number_at(self.objects, self.dicts.attribute(address, 'seconds'))
                 except Torn:
                     continue
-
-    def _number(self, address):
-        """The value of the int or float at `address`, None for anything else."""
-        if address and self.objects.is_instance(address, 'float'):
-            return struct.unpack('<d', self.memory.read(address + self.objects.layout['PyFloatObject.ob_fval'], 8))[0]
-        return self.objects.integer(address) if address else None

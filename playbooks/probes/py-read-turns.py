@@ -169,6 +169,8 @@ class Turns(object):
             if kind not in self.groups:
                 continue
             look, groups = self.now[kind], self.groups[kind]
+            if not look.found and look.complete:
+                continue
             yield '%s found %d%s read %d' % (kind, look.found, '' if look.complete else ' or more', len(look.strands))
             for group in groups[:GROUPS_SHOWN]:
                 for line in group_lines(group, owners.get(group.ident), frames):
