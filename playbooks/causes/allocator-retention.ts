@@ -28,13 +28,16 @@ const inTurns = (view: MemoryView, first: Books, last: Books): boolean => {
   return growth !== null && (Math.abs(growth.kib) * 1024 > least || growth.fall * 1024 > least);
 };
 
-/**
- * Whether it worked in the window and not while malloc was looked at: then nothing was seen of what its work does with
- * that memory.
- */
-const restedOnlyThen = (view: MemoryView, cpu: number | null, seconds: number): boolean => {
+/** CPU over wall time below which a process rests, and uses no memory in turns. */
+const RESTS = 0.005;
+/** Seconds between walks, at most, for a burst that takes memory and gives it back to be seen. */
+const GAP = 0.35;
+
+/** Whether a process that works was watched so closely, while it worked, that use of this memory would have been seen. */
+const watchedAtWork = (view: MemoryView, cpu: number, seconds: number): boolean => {
   const between = view.malloc?.data.between ?? null;
-  return between !== null && cpu !== null && cpu >= 0.005 && between.ranSeconds / seconds < cpu * 0.3;
+  if (between === null || between.walks < 3 || seconds / (between.walks - 1) > GAP) return false;
+  return between.ranSeconds / seconds >= cpu * 0.3;
 };
 
 const confidenceOf = (
@@ -46,10 +49,15 @@ const confidenceOf = (
   freeKib: number,
 ): number => {
   if (freeKib < LEAST_KIB || share < LEAST_SHARE) return 0.4;
+  if (inTurns(view, first, last)) return 0.45;
   const cpu = processCpu(look);
-  if (restedOnlyThen(view, cpu, last.seconds)) return 0.45;
-  if (inTurns(view, first, last) || (cpu !== null && cpu >= BUSY)) return 0.45;
-  if (cpu === null || cpu >= ACTIVE || first === last) return 0.8;
+  if (cpu === null) return 0.6;
+  const ran = (view.malloc?.data.between?.ranSeconds ?? 0) / Math.max(0.1, last.seconds);
+  if (cpu >= RESTS || ran >= RESTS) {
+    if (cpu >= BUSY || !watchedAtWork(view, cpu, last.seconds)) return 0.45;
+    if (cpu >= ACTIVE) return 0.8;
+  }
+  if (first === last) return 0.8;
   return share >= 0.6 ? 0.96 : 0.92;
 };
 
