@@ -25,6 +25,10 @@ const lacking = (mount: Mount, root: boolean): 'blocks' | 'inodes' | null => {
   return (root ? space.free : space.available) < Math.min(LITTLE, space.bytes * 0.01) ? 'blocks' : null;
 };
 
+/** Whether so little is left that one more file of some size would not fit. */
+const isTight = ({ space }: Mount): boolean =>
+  space !== null && space.bytes > 0 && space.available < Math.max(1024 * 1024, space.bytes * 0.01);
+
 interface Full {
   readonly mount: Mount;
   readonly lacks: 'blocks' | 'inodes';
@@ -178,6 +182,15 @@ const judge = (look: Look): Verdict => {
     return {
       verdict: 'cannot-tell',
       why: `${list(full.slice(0, 3).map(({ mount }) => code(mount.point)))} is full; the process has nothing open there, and whether it tries to write there is seen only in a trace (${traced.why})`,
+      wants: [strace.id],
+    };
+  }
+  // A write that fails is often undone, and its room is free again until the next attempt.
+  const tight = seen.data.mounts.filter((mount) => (mount.writes > 0 || mount.cwd) && isTight(mount));
+  if (tight.length > 0 && !traced.seen && isActive(look)) {
+    return {
+      verdict: 'cannot-tell',
+      why: `${list(tight.slice(0, 3).map((mount) => code(mount.point)))} has hardly any room left; whether a write is refused for it is seen only in a trace (${traced.why})`,
       wants: [strace.id],
     };
   }

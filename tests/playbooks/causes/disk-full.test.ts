@@ -53,6 +53,17 @@ it('is less sure when it wrote nothing in the trace', () => {
   expect(finding.summary).toContain('it wrote nothing there in the trace');
 });
 
+it('wants a trace when hardly anything is left', () => {
+  const tight = changedLook(loadLook('disk-full/event_log'), 'mounts', (text) =>
+    text.replace(/free 0 of (\d+) bytes, available 0 bytes/, 'free 300000 of $1 bytes, available 300000 bytes'),
+  );
+  expect(verdictOn(cause, tight, probes, ['strace'])).toMatchObject({
+    verdict: 'cannot-tell',
+    why: expect.stringContaining('hardly any room left'),
+    wants: ['strace'],
+  });
+});
+
 it('gives no more than a hint when the file system is full and nothing was refused', () => {
   const quiet = changedLook(loadLook('disk-full/event_log'), 'strace', (text) =>
     text.replaceAll(/= -1 ENOSPC \([^)]*\)/g, '= 2900'),
