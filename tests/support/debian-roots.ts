@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** Releases whose Pythons are read in tests, oldest first, and the packages that bring them and greenlet. */
@@ -9,7 +9,9 @@ const RELEASES: Readonly<Record<string, readonly string[]>> = {
   trixie: ['python3', 'python3-greenlet'],
   testing: ['python3', 'python3-greenlet'],
 };
-const MAKE_SECONDS = 900;
+const MAKE_SECONDS = 300;
+/** How long one failure to fetch a release counts: else each test file would wait for a mirror that does not answer. */
+const FAILED_MS = 3_600_000;
 const TARGETS = path.resolve(import.meta.dirname, '../playbooks/probes/py-stacks-targets');
 const CACHE = path.join(process.env.XDG_CACHE_HOME ?? '/var/cache', 'straceback-tests');
 
@@ -52,6 +54,7 @@ const MAKE = `
 set -e
 root=$1 include=$2 release=$3 mirror=$4
 [ -e "$root" ] && exit 0
+[ -n "$(find "$root.failed" -mmin -60 2>/dev/null)" ] && exit 1
 rm -rf "$root.part"
 debootstrap --variant=minbase --include="$include" "$release" "$root.part" "$mirror" > "$root.log" 2>&1
 rm -rf "$root.part/var/cache/apt/archives" "$root.part/var/lib/apt/lists"
@@ -61,13 +64,17 @@ mv "$root.part" "$root"
 const make = async (release: string, packages: readonly string[]): Promise<string | null> => {
   const root = path.join(CACHE, release);
   if (existsSync(root)) return root;
+  const failed = `${root}.failed`;
+  if (existsSync(failed) && Date.now() - statSync(failed).mtimeMs < FAILED_MS) return null;
   mkdirSync(CACHE, { recursive: true });
   const script = ['sh', '-c', MAKE, 'sh', root, packages.join(','), release, mirror() ?? ''];
   const child = spawn('flock', [`${CACHE}/lock`, 'timeout', '-k', '10', String(MAKE_SECONDS), ...script], {
     stdio: 'ignore',
   });
   await once(child, 'exit');
-  return existsSync(root) ? root : null;
+  if (existsSync(root)) return root;
+  writeFileSync(failed, '');
+  return null;
 };
 
 /**
