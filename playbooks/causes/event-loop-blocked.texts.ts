@@ -4,6 +4,7 @@ import type { LoopKind, LoopThread } from '../reading/event-loop.ts';
 import { frameName, isLibraryFile } from '../reading/python.ts';
 import { isChildWait, isFutex, isReceive, isSend, isSleep } from '../reading/syscalls.ts';
 import { code, count, duration, list, percent } from '../reading/text.ts';
+import { overdueTurns, type TurnView, turnFrame } from '../reading/turns.ts';
 
 /** How a callback holds the loop: waiting in the kernel or computing, for how long at a time. */
 export interface Hold {
@@ -126,13 +127,17 @@ const plainName = (frame: PythonFrame | null): string => {
   return name ?? 'function';
 };
 
-const waitingSentence = (waiting: readonly Socket[]): string => {
+const waitingSentence = (waiting: readonly Socket[], overdue: readonly TurnView[]): string => {
   const listening = waiting.filter((socket) => socket.state === 'LISTEN');
   const unread = waiting.length - listening.length;
   const parts = [
     ...listening
       .slice(0, 3)
       .map((each) => `${count(each.receiveQueue, 'connection')} to ${code(each.local)} not accepted`),
+    ...overdue.slice(0, 1).map((turn) => {
+      const frame = turnFrame(turn);
+      return `${count(turn.still, turn.kind)} whose time has come${frame === null ? '' : `, in ${frameName(frame)}`}`;
+    }),
     ...(unread > 0 ? [`unread bytes on ${count(unread, 'connection')}`] : []),
   ];
   return parts.length === 0 ? '' : ` Meanwhile others wait for it: ${list(parts)}.`;
@@ -186,7 +191,7 @@ export const blockedTexts = (
     summary:
       `${capital} runs the ${loop.kind} loop, and was inside of a callback ${howLong}: ${where} ${doing}.${entered} ` +
       `While a callback runs, the loop asks for no events: all other connections, tasks and timers of it stand still.` +
-      `${hold.turns === 0 ? ' The loop did not begin another turn in the window.' : ''}${waitingSentence(waiting)}`,
+      `${hold.turns === 0 ? ' The loop did not begin another turn in the window.' : ''}${waitingSentence(waiting, overdueTurns(look, loop.thread.tid))}`,
     own,
     outer,
     fixes: [

@@ -7,6 +7,7 @@ import { type LoopThread, loopThread, suspendedHub } from '../reading/event-loop
 import { type PythonView, pythonThreads, quoteFrame, threadName } from '../reading/python.ts';
 import { cpuShare, isReadiness, type SampledCall, sampledCalls, stateShare } from '../reading/syscalls.ts';
 import { count, percent } from '../reading/text.ts';
+import { overdueTurns, quoteTurn } from '../reading/turns.ts';
 import { blockedTexts, type Hold } from './event-loop-blocked.texts.ts';
 
 /** Share of the window that callbacks must have held the loop without a break to be all of it, and a part to be worth telling. */
@@ -166,6 +167,9 @@ const findingOf = (scene: Scene, hold: Hold, sureness: Sureness): FindingDraft =
       ...(texts.outer === null || texts.outer === inner || texts.outer === texts.own
         ? []
         : [quoteFrame(look, loop.thread, texts.outer)]),
+      ...overdueTurns(look, loop.thread.tid)
+        .slice(0, 1)
+        .flatMap((turn) => quoteTurn(look, turn)),
       ...(evidenceId === null ? [] : waiting.slice(0, 2).map((socket) => look.quote(evidenceId, socket.at))),
     ],
     fixes: texts.fixes,
@@ -192,7 +196,11 @@ const judgeLoop = (scene: Scene): Verdict => {
   }
   const computes = computingHold(scene);
   if (computes !== null && computes.seconds >= LONG_HOLD) {
-    const sureness = sureOfComputing(scene, computes, { waiting: served.waiting.length, serves: served.serves });
+    const overdue = overdueTurns(scene.look, loop.thread.tid).reduce((sum, turn) => sum + turn.still, 0);
+    const sureness = sureOfComputing(scene, computes, {
+      waiting: served.waiting.length + overdue,
+      serves: served.serves,
+    });
     return {
       verdict: 'fires',
       findings: [findingOf(scene, computes, sureness)],

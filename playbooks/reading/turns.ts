@@ -36,6 +36,18 @@ export const turnsOn = (look: Look, descriptors: ReadonlySet<number>): TurnView[
 /** The frame of a group that is the program's own, innermost first; the innermost one where all are a library's. */
 export const turnFrame = (turn: TurnView): PythonFrame | null => ownFrame(turn.stack);
 
+/**
+ * The groups whose turn has come and who did not get it: ready all the while, or past the time that a timer gave them.
+ * Their loop did not come round to them.
+ */
+export const overdueTurns = (look: Look, tid: number | null): TurnView[] =>
+  turnsOf(look).filter(
+    (turn) =>
+      turn.tid === tid &&
+      turn.still > 0 &&
+      (turn.state === 'ready' || (turn.state === 'waiting' && turn.limitSeconds === 0)),
+  );
+
 /** The line that counts the members of a group, and that of the frame that they stand in. */
 export const quoteTurn = (look: Look, turn: TurnView): Quote[] => {
   const frame = turnFrame(turn);
