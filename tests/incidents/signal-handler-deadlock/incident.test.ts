@@ -1,7 +1,15 @@
 import { readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram, startStanding } from '../../support/incident.ts';
+import {
+  examine,
+  expectFinding,
+  expectHealthy,
+  headlines,
+  pythons,
+  startProgram,
+  startStanding,
+} from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'signal-handler-deadlock';
