@@ -1,4 +1,5 @@
 import { defineCause, type Look, type Verdict } from '../model/index.ts';
+import { children } from '../probes/children.ts';
 import { identify } from '../probes/identify.ts';
 import { sample } from '../probes/sample.ts';
 import { type StraceData, strace } from '../probes/strace.ts';
@@ -53,6 +54,26 @@ const looksUpOften = (look: Look): boolean => {
   );
 };
 
+const ENDING = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGINT'];
+
+/**
+ * Whether a child could be sent a signal again and again and still be there: one that has ended and was not fetched, one that
+ * takes no notice, or one that has a handler and woke. The others would have ended at the first one.
+ */
+const hasPossibleVictim = (look: Look): boolean => {
+  const seen = look.see(children);
+  if (!seen.seen || seen.partly.length > 0 || seen.data.zombies.stayed > 0) return true;
+  return seen.data.processes.some((process) => {
+    if (process.relation !== 'descendant') return false;
+    const { signals } = process;
+    if (signals === null || process.states.some((state) => /[TtZ]/.test(state))) return true;
+    // What a shell puts in the background ignores SIGINT and SIGQUIT; that says nothing.
+    if (inMask(signals.ignored, 'SIGTERM') || ENDING.some((signal) => inMask(signals.blocked, signal))) return true;
+    const woke = process.threads.some((thread) => thread.woke === null || thread.woke > 0);
+    return woke && ENDING.some((signal) => inMask(signals.caught, signal));
+  });
+};
+
 /** What phases 1 and 2 show that makes a trace worth its while; null when there is nothing. */
 const hint = (look: Look): string | null => {
   const who = look.see(identify);
@@ -64,7 +85,11 @@ const hint = (look: Look): string | null => {
       inMask(who.data.signals.pending, signal),
     );
     if (pending !== undefined) return `${pending} is pending`;
-    if (who.data.children.length > 0 && (nappingThreads(look).length > 0 || looksUpOften(look))) {
+    if (
+      who.data.children.length > 0 &&
+      (nappingThreads(look).length > 0 || looksUpOften(look)) &&
+      hasPossibleVictim(look)
+    ) {
       return 'it has children and wakes again and again';
     }
     const { caught, ignored } = who.data.signals;
