@@ -103,7 +103,7 @@ export const bufferedDownload = defineCause({
       verdict: 'clear',
       why:
         received < 1 << 20
-          ? `no more than ${bytes(received)} came in on connections of its own making in the window`
+          ? `${received === 0 ? 'nothing' : `no more than ${bytes(received)}`} came in on connections of its own making in the window`
           : `${bytes(received)} came in and did not stay: memory ${grown <= 0 ? 'did not grow' : `grew by ${kib(grown)}`}`,
     };
   },

@@ -17,7 +17,7 @@ export const fixesOf = (family: Family, run: HandlerRun | null, signals: readonl
         `A forked child has all handlers of its parent until it sets others or calls exec (fork(2), signal(7)). ${handler} belongs to the master alone: give each worker handlers of its own that only stop this worker, as uWSGI and gunicorn do. ` +
         'Block the signals around the fork, so that none comes in between.',
       code:
-        `def worker_main(*arguments):\n    for number in (${(set.length > 0 ? set : ['SIGTERM', 'SIGINT']).map((name) => `signal.${name}`).join(', ')}):\n        signal.signal(number, signal.SIG_DFL)      # or the worker's own handler\n    ...\n\n` +
+        `def worker_main(*arguments):\n    for number in [${(set.length > 0 ? set : ['SIGTERM', 'SIGINT']).map((name) => `signal.${name}`).join(', ')}]:\n        signal.signal(number, signal.SIG_DFL)      # or the worker's own handler\n    ...\n\n` +
         'blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})\npid = os.fork()\nif pid == 0:\n    # reset handlers here\n    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)\n    worker_main()\n# multiprocessing: do it at the top of target=, or os.register_at_fork(after_in_child=reset_handlers)',
     },
     {
