@@ -176,6 +176,6 @@ export const allocatorRetention = defineCause({
   id: 'allocator-retention',
   title: 'malloc keeps memory that the program has freed',
   needs: [memory],
-  explains: [],
+  explains: ['oom-killed', 'swap-thrash'],
   judge,
 });

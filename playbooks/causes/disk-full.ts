@@ -219,6 +219,7 @@ export const diskFull = defineCause({
   id: 'disk-full',
   title: 'A file system that it writes to is full',
   needs: [mounts],
-  explains: [],
+  // A write that is tried again and again; what cannot be written is kept.
+  explains: ['busy-loop', 'python-heap-growth'],
   judge,
 });

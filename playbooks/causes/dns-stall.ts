@@ -44,7 +44,7 @@ export const dnsStall = defineCause({
   id: 'dns-stall',
   title: 'Lookups of names are not answered, or late',
   needs: [sample],
-  explains: ['blocked-on-network', 'waiting-forever', 'event-loop-blocked', 'import-deadlock'],
+  explains: ['blocked-on-network', 'waiting-forever'],
   judge: (look) => {
     const sampled = look.see(sample);
     if (!sampled.seen) return { verdict: 'cannot-tell', why: sampled.why, wants: [sample.id] };

@@ -222,7 +222,8 @@ export const eventLoopBlocked = defineCause({
   id: 'event-loop-blocked',
   title: 'A callback holds up the event loop',
   needs: [sample, pyStacks],
-  explains: ['blocked-on-network', 'dns-stall', 'waiting-forever'],
+  // The place to change is the call in the callback; who keeps it waiting is the second question.
+  explains: ['blocked-on-network', 'db-lock-wait', 'dns-stall', 'file-lock-wait', 'waiting-forever'],
   judge: (look) => {
     const sampled = look.see(sample);
     const view = pythonThreads(look);

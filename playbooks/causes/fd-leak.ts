@@ -195,6 +195,6 @@ export const fdLeak = defineCause({
   id: 'fd-leak',
   title: 'Descriptors are opened and not closed',
   needs: [fds],
-  explains: [],
+  explains: ['native-memory-growth', 'python-heap-growth'],
   judge,
 });

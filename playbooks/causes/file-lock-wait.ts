@@ -197,6 +197,7 @@ export const fileLockWait = defineCause({
   id: 'file-lock-wait',
   title: 'A thread waits for a file lock that another process holds',
   needs: [sample],
-  explains: [],
+  // Who waits for a lock, in its handler or elsewhere, does not end when it is asked to.
+  explains: ['signal-storm'],
   judge,
 });

@@ -198,6 +198,6 @@ export const importDeadlock = defineCause({
   id: 'import-deadlock',
   title: 'An import waits for a thread that waits for the import',
   needs: [pyStacks],
-  explains: ['thread-deadlock', 'waiting-forever', 'lock-across-fork'],
+  explains: ['lock-across-fork', 'signal-storm', 'thread-deadlock', 'waiting-forever'],
   judge,
 });

@@ -222,6 +222,6 @@ export const ioStall = defineCause({
   id: 'io-stall',
   title: 'A thread is stuck in an uninterruptible wait for a disk or file system',
   needs: [sample],
-  explains: [],
+  explains: ['waiting-forever'],
   judge,
 });

@@ -118,6 +118,6 @@ export const lockAcrossFork = defineCause({
   id: 'lock-across-fork',
   title: 'A forked process waits for a lock whose owner exists only in its parent',
   needs: [pyStacks],
-  explains: ['thread-deadlock'],
+  explains: ['event-loop-blocked', 'signal-storm', 'thread-deadlock', 'waiting-forever'],
   judge,
 });

@@ -232,7 +232,7 @@ export const nativeCrash = defineCause({
   id: 'native-crash',
   title: 'Workers crash in native code',
   needs: [identify],
-  explains: ['zombie-children'],
+  explains: ['waiting-forever', 'zombie-children'],
   judge: (look) => {
     const crashes = crashesOf(look);
     if (crashes === null)

@@ -168,6 +168,6 @@ export const nativeMemoryGrowth = defineCause({
   id: 'native-memory-growth',
   title: 'Memory of native code grows',
   needs: [memory],
-  explains: [],
+  explains: ['oom-killed', 'swap-thrash'],
   judge,
 });

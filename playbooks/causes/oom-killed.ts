@@ -232,7 +232,7 @@ export const oomKilled = defineCause({
   id: 'oom-killed',
   title: 'The kernel killed for want of memory',
   needs: [identify],
-  explains: ['zombie-children'],
+  explains: ['waiting-forever', 'zombie-children'],
   judge: (look) => {
     const who = look.see(identify);
     if (!who.seen) return { verdict: 'cannot-tell', why: who.why, wants: [identify.id] };

@@ -124,6 +124,6 @@ export const pipeDeadlock = defineCause({
   id: 'pipe-deadlock',
   title: 'Parent and child wait for each other over a pipe',
   needs: [children],
-  explains: ['zombie-children', 'waiting-forever', 'blocked-on-network'],
+  explains: ['blocked-on-network', 'event-loop-blocked', 'waiting-forever', 'zombie-children'],
   judge,
 });

@@ -155,7 +155,18 @@ export const processStopped = defineCause({
   id: 'process-stopped',
   title: 'The process is stopped',
   needs: [identify],
-  explains: ['blocked-on-network', 'file-lock-wait', 'event-loop-blocked', 'waiting-forever', 'pipe-deadlock'],
+  explains: [
+    'blocked-on-network',
+    'db-lock-wait',
+    'dns-stall',
+    'event-loop-blocked',
+    'file-lock-wait',
+    'io-stall',
+    'pipe-deadlock',
+    'signal-storm',
+    'waiting-forever',
+    'zombie-children',
+  ],
   judge: (look) => {
     const who = look.see(identify);
     if (!who.seen) return { verdict: 'cannot-tell', why: who.why, wants: [identify.id] };

@@ -122,6 +122,13 @@ export const signalHandlerDeadlock = defineCause({
   id: 'signal-handler-deadlock',
   title: 'A signal handler waits for a lock that the code it interrupted holds',
   needs: [sample],
-  explains: ['signal-storm', 'file-lock-wait', 'thread-deadlock'],
+  explains: [
+    'event-loop-blocked',
+    'fd-leak',
+    'file-lock-wait',
+    'python-heap-growth',
+    'signal-storm',
+    'thread-deadlock',
+  ],
   judge,
 });

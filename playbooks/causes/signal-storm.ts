@@ -157,6 +157,7 @@ export const signalStorm = defineCause({
   id: 'signal-storm',
   title: 'A signal is sent again and again to processes that do not end',
   needs: [sample],
-  explains: [],
+  // Handlers that are stacked on each other keep what each of them has opened.
+  explains: ['fd-leak', 'python-heap-growth'],
   judge,
 });

@@ -227,6 +227,6 @@ export const threadDeadlock = defineCause({
   id: 'thread-deadlock',
   title: 'Threads wait for each other in a ring',
   needs: [pyStacks],
-  explains: [],
+  explains: ['event-loop-blocked', 'signal-storm', 'waiting-forever'],
   judge,
 });

@@ -146,6 +146,6 @@ export const threadLeak = defineCause({
   id: 'thread-leak',
   title: 'Threads are started again and again and do not end',
   needs: [children],
-  explains: [],
+  explains: ['allocator-retention', 'native-memory-growth', 'python-heap-growth'],
   judge,
 });

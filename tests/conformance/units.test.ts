@@ -106,7 +106,27 @@ describe('every cause', () => {
     for (const cause of causes.values()) {
       for (const probe of cause.needs) expect(probes.get(probe.id), `${cause.id} needs ${probe.id}`).toBe(probe);
       expect(cause.explains, cause.id).not.toContain(cause.id);
+      for (const id of cause.explains) expect([...causes.keys()], `${cause.id} explains ${id}`).toContain(id);
+      expect(new Set(cause.explains).size, `${cause.id} explains one twice`).toBe(cause.explains.length);
     }
+  });
+
+  it('explains no cause by which it is explained itself, over however many others', () => {
+    const rings: string[] = [];
+    const follow = (id: string, path: readonly string[]) => {
+      if (path.includes(id)) {
+        rings.push([...path.slice(path.indexOf(id)), id].join(' > '));
+        return;
+      }
+      for (const next of causes.get(id)?.explains ?? []) follow(next, [...path, id]);
+    };
+    for (const id of causes.keys()) follow(id, []);
+    expect(rings).toEqual([]);
+  });
+
+  it('leaves healthy out: it explains nothing and nothing explains it', () => {
+    expect(causes.get('healthy')?.explains).toEqual([]);
+    for (const cause of causes.values()) expect(cause.explains, cause.id).not.toContain('healthy');
   });
 
   it('is asked by the default playbook', async () => {
