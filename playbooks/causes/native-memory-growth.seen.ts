@@ -1,6 +1,6 @@
 import type { Look, Quote } from '../model/index.ts';
 import { pyHeap } from '../probes/py-heap.ts';
-import { growersIn } from '../reading/heap.ts';
+import { growersIn, ownsMemory } from '../reading/heap.ts';
 import type { MemoryView } from '../reading/memory.ts';
 import {
   frameName,
@@ -21,6 +21,8 @@ export interface NativeGrowth {
   readonly where: string;
   /** Sizes of chunks of which there were most more, in bytes with their header. */
   readonly sizes: readonly { readonly size: number; readonly more: number }[];
+  /** Whether no chunk came, and one with a mapping of its own was made larger: a buffer that is extended. */
+  readonly extends: boolean;
   readonly firstAt: number;
   readonly lastAt: number;
 }
@@ -47,6 +49,7 @@ export const booksGrowth = (view: MemoryView): NativeGrowth | null => {
     kib: (arenas + mapped) / 1024,
     seconds: last.seconds - first.seconds,
     where: byMapping ? 'in malloc’s chunks with mappings of their own' : 'in malloc’s arenas',
+    extends: byMapping && (last.mapped?.count ?? 0) <= (first.mapped?.count ?? 0),
     sizes: arenas > 0 && !byMapping ? sizes : [],
     firstAt: byMapping ? (first.mapped?.at ?? first.total.at) : first.total.at,
     lastAt: byMapping ? (last.mapped?.at ?? last.total.at) : last.total.at,
@@ -84,9 +87,6 @@ export const pythonGrowth = (look: Look): PythonGrowth | null => {
   };
 };
 
-/** What has no memory apart from its own, or only such as is counted with it. */
-const OWNS_NOTHING =
-  /^(?:int|float|complex|bool|str|bytes|NoneType|datetime\.\w+|ctypes\.\w+|LP_\w+|\w*c_\w+|\d+|and|others|more)$/;
 /** Pieces of native memory that one object has at most: streams of zlib and their like have about ten. */
 const PIECES_MOST = 12;
 
@@ -103,11 +103,15 @@ export const ownerOf = (look: Look, view: MemoryView): string | null => {
   const more = (books: typeof first) => books.total.usedChunks + (books.mapped?.count ?? 0);
   const pieces = (more(last) - more(first)) / (last.seconds - first.seconds);
   const owner = growersIn(heap.data).find(
-    (grower) =>
-      grower.itemsPerSecond * PIECES_MOST >= pieces &&
-      (grower.container.holds?.text ?? '').split(/[^\w.]+/).some((word) => word !== '' && !OWNS_NOTHING.test(word)),
+    (grower) => grower.itemsPerSecond * PIECES_MOST >= pieces && ownsMemory(grower),
   );
   return owner === undefined ? null : (owner.container.holder?.path ?? `a ${owner.container.type}`);
+};
+
+/** Whether the only thread was in a loop over something that has an end: what it builds meanwhile may go when that is done. */
+export const isInPass = (look: Look): boolean => {
+  const heap = look.see(pyHeap);
+  return heap.seen && heap.data.threads === 1 && heap.data.frames.some((frame) => frame.loop === 'finite');
 };
 
 /** Python code that ran while memory grew. */

@@ -8,7 +8,14 @@ import { type Growth, growthOf, type MemoryView, memoryView } from '../reading/m
 import { lastReading } from '../reading/memory-division.ts';
 import { code, duration, kib } from '../reading/text.ts';
 import { nativeFixes } from './native-memory-growth.fixes.ts';
-import { booksGrowth, growersOf, type NativeGrowth, ownerOf, pythonGrowth } from './native-memory-growth.seen.ts';
+import {
+  booksGrowth,
+  growersOf,
+  isInPass,
+  type NativeGrowth,
+  ownerOf,
+  pythonGrowth,
+} from './native-memory-growth.seen.ts';
 
 /** Less growth than this in the window, in KiB, is what heaps do that are laid out in steps of 132 KiB to 1 MiB. */
 const LEAST_KIB = 384;
@@ -37,6 +44,12 @@ const sureness = (
   if (books !== null && !outside && !goesOn) return null;
   if (isPython && objects === null) {
     return { confidence: 0.45, inferred: 'that it is not Python objects that grow: they were not counted' };
+  }
+  if (((outside && !goesOn) || books?.extends === true) && isInPass(look)) {
+    return {
+      confidence: 0.45,
+      inferred: 'that it is kept when the loop is done that it grew in: that loop has an end',
+    };
   }
   if (outside && !goesOn) {
     return { confidence: 0.8, inferred: 'that nothing unmaps it later: it lies in mappings that malloc did not make' };

@@ -1,6 +1,6 @@
 import type { Look } from '../model/index.ts';
 import type { SourceUse } from '../probes/py-heap.ts';
-import type { Grower, SeenHeap } from '../reading/heap.ts';
+import { type Grower, type SeenHeap, untilFull } from '../reading/heap.ts';
 import { pythonThreads } from '../reading/python.ts';
 
 /** How sure it is that a container grows without an end, and what that rests on without having been seen. */
@@ -51,11 +51,27 @@ export const isJob = (heap: SeenHeap): boolean => {
   );
 };
 
+/** What a container may take when it is full, for its bound to be worth its name: 2 GiB. */
+const FULL_MOST = 2 * 1024 ** 3;
+
+/** Whether a container that bounds itself will be full before it does harm: then it warms up, and does not leak. */
+export const isBounded = (look: Look, grower: Grower): boolean => {
+  const { bound, items } = grower.container;
+  if (bound === null) return false;
+  const each = grower.bytesPerSecond / grower.itemsPerSecond;
+  const seconds = ((bound - items) * each) / grower.bytesPerSecond;
+  return bound * each <= FULL_MOST && seconds < (untilFull(look, grower.bytesPerSecond)?.seconds ?? Infinity);
+};
+
 /** Null for a container that has a bound, and is on its way to it. */
 export const surenessOf = (look: Look, heap: SeenHeap, grower: Grower): Sureness | null => {
   const { container, uses } = grower;
   const { holder } = container;
-  if (holder !== null && holder.bound !== null) return null;
+  if (isBounded(look, grower)) return null;
+  if (container.bound !== null) {
+    const items = container.bound.toLocaleString('en-US');
+    return { confidence: 0.7, inferred: `that its bound of ${items} items comes too late: full, it is too big` };
+  }
   const of = (kind: SourceUse['kind']) => uses.filter((use) => use.kind === kind);
   const adds = of('adds');
   if (adds.length > 0 && adds.every((use) => fills(look, use))) {

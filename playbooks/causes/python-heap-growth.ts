@@ -13,7 +13,8 @@ import {
   whyCount,
 } from '../reading/heap.ts';
 import { bytes, code, count, duration, kib } from '../reading/text.ts';
-import { isJob, surenessOf } from './python-heap-growth.sureness.ts';
+import { keepsMemory, ownersGrowth } from './python-heap-growth.owners.ts';
+import { isBounded, isJob, type Sureness, surenessOf } from './python-heap-growth.sureness.ts';
 import {
   adderText,
   endText,
@@ -69,9 +70,19 @@ const growthText = (growth: ProcessGrowth | null): string => {
   return ` The process's own memory ${how} in the ${duration(growth.seconds)} before, to ${kib(growth.residentKib)}.`;
 };
 
+/** The memory of its items was seen to grow, but not that it is theirs. */
+const ownersSureness = (sure: Sureness, grower: Grower): Sureness => ({
+  confidence: Math.min(sure.confidence, keepsMemory(grower) ? 0.85 : 0.65),
+  inferred: [
+    `that the memory outside of Python's objects which grows meanwhile is that of its items, ${bytes(Math.round(grower.outsideEach ?? 0))} each`,
+    ...(sure.inferred === null ? [] : [sure.inferred]),
+  ].join('; '),
+});
+
 const draftOf = (look: Look, heap: SeenHeap, grower: Grower, growth: ProcessGrowth | null): FindingDraft | null => {
-  const sure = surenessOf(look, heap, grower);
-  if (sure === null) return null;
+  const surest = surenessOf(look, heap, grower);
+  if (surest === null) return null;
+  const sure = grower.outsideEach === null ? surest : ownersSureness(surest, grower);
   const { container } = grower;
   const [first] = container.sizes;
   const last = container.sizes.at(-1);
@@ -163,11 +174,16 @@ const judge = (look: Look): Verdict => {
   const { data } = heap;
   if (data.seconds <= 0) return { verdict: 'cannot-tell', why: 'its objects were counted only once' };
   const growth = processGrowth(look);
-  const matter = growersIn(data).filter(
+  const all = growersIn(data);
+  const large = all.filter(
     ({ container, bytesPerSecond, itemsPerSecond, seconds }) =>
       bytesPerSecond >= (container.holder?.library === true ? 4 : 1) * LEAST_BYTES_PER_SECOND &&
       itemsPerSecond * seconds >= LEAST_ITEMS,
   );
+  const owner = ownersGrowth(heap, all, growth);
+  const growing = owner === null ? large : [owner];
+  // What has a bound warms up; it must not hide what grows beside it.
+  const matter = growing.filter((grower) => !isBounded(look, grower));
   const top = matter[0]?.bytesPerSecond ?? 0;
   const drafts = matter
     .filter((grower) => grower.bytesPerSecond >= ALSO * top)
@@ -175,8 +191,16 @@ const judge = (look: Look): Verdict => {
     .toSorted((a, b) => b.confidence - a.confidence)
     .slice(0, 2);
   if (drafts.length > 0) return { verdict: 'fires', findings: drafts };
-  const types = matter.length > 0 ? null : typeDraft(look, heap, growth);
+  const types = growing.length > 0 ? null : typeDraft(look, heap, growth);
   if (types !== null) return { verdict: 'fires', findings: [types] };
+  const [bounded] = growing.filter((grower) => isBounded(look, grower));
+  if (bounded !== undefined) {
+    const { bound, items } = bounded.container;
+    return {
+      verdict: 'clear',
+      why: `${holderText(bounded)} grows, and has a bound: ${items.toLocaleString('en-US')} of at most ${count(bound ?? 0, 'item')}`,
+    };
+  }
   const objects = data.types.reduce((sum, type) => sum + (type.grewObjects ?? 0), 0);
   return {
     verdict: 'clear',

@@ -18,7 +18,7 @@ const KIND =
 const LARGE =
   /^large (heap|arena|anonymous): ([0-9a-f]{1,16}-[0-9a-f]{1,16}), size (\d{1,18}), resident (\d{1,18}), swapped (\d{1,18})$/;
 const POINT = new RegExp(
-  `^at (\\d{1,9}\\.\\d{1,3}) s: resident ${N}, anonymous ${N}, swapped ${N}, major faults (\\d{1,18})$`,
+  `^at (\\d{1,9}\\.\\d{1,3}) s: resident ${N}, anonymous ${N}(?:, shared ${N})?, swapped ${N}, major faults (\\d{1,18})$`,
 );
 
 const known = (text: string | undefined): number | null => (text === undefined || text === '?' ? null : Number(text));
@@ -140,8 +140,9 @@ const readCurve = (lines: readonly string[]): MemoryData['curve'] =>
         seconds: Number(match[1]),
         residentKib,
         anonymousKib: known(match[3]),
-        swappedKib: known(match[4]),
-        majorFaults: Number(match[5]),
+        sharedKib: known(match[4]),
+        swappedKib: known(match[5]),
+        majorFaults: Number(match[6]),
         at: index + 1,
       },
     ];

@@ -258,9 +258,9 @@ def main(arguments):
         for point in range(1, CURVE_POINTS):
             time.sleep(max(0, begun + seconds * point / CURVE_POINTS - time.monotonic()))
             numbers = status_numbers(pid)
-            out.append('at %.2f s: resident %s, anonymous %s, swapped %s, major faults %d' % (
+            out.append('at %.2f s: resident %s, anonymous %s, shared %s, swapped %s, major faults %d' % (
                 time.monotonic() - first, numbers.get('VmRSS', '?'), numbers.get('RssAnon', '?'),
-                numbers.get('VmSwap', '?'), int(stat_fields(pid, started)[9])))
+                numbers.get('RssShmem', '?'), numbers.get('VmSwap', '?'), int(stat_fields(pid, started)[9])))
         time.sleep(max(0, begun + seconds - time.monotonic()))
         last = time.monotonic()
         out += reading(pid, started, group, mode, 'end')

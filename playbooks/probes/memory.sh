@@ -30,7 +30,7 @@ status() {
     function of(name) { return name in v ? v[name] : "?" }
     END {
       if (form == "counters") printf "resident %s, anonymous %s, file %s, shared %s, swapped %s, peak %s, page tables %s\n", of("VmRSS"), of("RssAnon"), of("RssFile"), of("RssShmem"), of("VmSwap"), of("VmHWM"), of("VmPTE")
-      else printf "resident %s, anonymous %s, swapped %s", of("VmRSS"), of("RssAnon"), of("VmSwap")
+      else printf "resident %s, anonymous %s, shared %s, swapped %s", of("VmRSS"), of("RssAnon"), of("RssShmem"), of("VmSwap")
     }' "$p/status" 2>/dev/null
 }
 
@@ -83,7 +83,7 @@ reading() {
 
 echo 'memory 1'
 fields || gone
-[ "$(status '')" = 'resident ?, anonymous ?, swapped ?' ] && gone
+[ "$(status '')" = 'resident ?, anonymous ?, shared ?, swapped ?' ] && gone
 echo 'read: sums'
 pause=$(awk -v seconds="$seconds" 'BEGIN { printf "%.2f", seconds / 8 }')
 sleep 0.01 2>/dev/null || pause=1

@@ -94,6 +94,8 @@ export const MemoryData = z.object({
       seconds: z.number(),
       residentKib: z.number(),
       anonymousKib: z.number().nullable(),
+      /** Memory of shared mappings without a file on a disk (RssShmem); null where it is not told. */
+      sharedKib: z.number().nullable(),
       swappedKib: z.number().nullable(),
       majorFaults: z.number(),
       at: LineNumber,

@@ -151,7 +151,7 @@ def container_lines(heap):
 
 def container_line(heap, each):
     return 'container %s %#x %d items, %s' % (
-        token(heap.types.shown(heap.types.known[each.kind], heap.dicts)), each.address, each.sizes[-1][1], called(each.holder))
+        token(heap.types.shown(heap.types.known[each.kind], heap.dicts)), each.address, each.sizes[-1][1], called(each.holder, each.bound))
 
 
 def frame_lines(heap):
@@ -179,15 +179,14 @@ def thinned(sizes):
     return sizes[:-1:step] + sizes[-1:]
 
 
-def called(holder):
+def called(holder, bound):
+    limit = '' if bound is None else ' bounded to %d' % bound
     if holder is None:
-        return 'nameless'
+        return 'nameless' + limit
     text = '%s %s in %s' % (holder.kind, token(holder.path), token(holder.file or '?'))
     if holder.function:
         text += ' of %s at %d' % (token(holder.function), holder.line)
-    if holder.bound is not None:
-        text += ' bounded to %d' % holder.bound
-    return text + (' of a library' if holder.library else '')
+    return text + limit + (' of a library' if holder.library else '')
 
 
 def content(heap, keys, values):

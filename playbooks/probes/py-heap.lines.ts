@@ -32,9 +32,7 @@ export const TYPE = lineOf(
 );
 export const CONTAINERS = lineOf(`containers ${NUMBER} watched, ${NUMBER} names grew`);
 export const CONTAINER = lineOf(`container ${NAME} (0x[0-9a-f]{1,16}) ${NUMBER} items, (nameless|.+)`);
-const HOLDER = lineOf(
-  `(global|attribute|local|cache) ${NAME} in ${NAME}(?: of ${NAME} at ${NUMBER})?(?: bounded to ${NUMBER})?( of a library)?`,
-);
+const HOLDER = lineOf(`(global|attribute|local|cache) ${NAME} in ${NAME}(?: of ${NAME} at ${NUMBER})?( of a library)?`);
 export const SIZES = lineOf(
   String.raw` {2}sizes ((?:\d{1,9}\.\d\d:\d{1,15}(?: |(?=$)))+)(?: ?of ${NUMBER} containers of that name)?`,
 );
@@ -55,18 +53,27 @@ export const orNull = (text: string | undefined): number | null =>
 /** A name, null for `nameless`. */
 export const named = (text: string): string | null => (text === 'nameless' ? null : unquote(text));
 
+const BOUND = lineOf(String.raw`(.*?) bounded to (\d{1,15})( of a library)?`);
+
+/** What stands of a container after its size: what the program calls it, and its bound, null where there is none. */
+export const boundOf = (text: string): { readonly holder: string; readonly bound: number | null } => {
+  const match = BOUND.exec(text);
+  return match === null
+    ? { holder: text, bound: null }
+    : { holder: `${match[1]}${match[3] ?? ''}`, bound: orNull(match[2]) };
+};
+
 /** What a program calls a container; null for text that does not say it. */
 export const holderOf = (text: string): HeapHolder | null => {
   const match = HOLDER.exec(text);
   if (match === null) return null;
-  const [, kind, path = '', file = '', of, line, bound, library] = match;
+  const [, kind, path = '', file = '', of, line, library] = match;
   return {
     kind: kind as HeapHolder['kind'],
     path: unquote(path),
     file: file === '?' ? null : unquote(file),
     function: of === undefined ? null : unquote(of),
     line: orNull(line),
-    bound: orNull(bound),
     library: library !== undefined,
   };
 };

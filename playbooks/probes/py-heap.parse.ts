@@ -1,6 +1,7 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
 import { unquote } from '../reading/quoted-names.ts';
 import {
+  boundOf,
   COLLECTOR,
   CONTAINER,
   CONTAINERS,
@@ -158,12 +159,14 @@ class Reading {
     return [
       [
         CONTAINER,
-        ([, type = '', address = '', items, holder = ''], at) => {
+        ([, type = '', address = '', items, rest = ''], at) => {
+          const { holder, bound } = boundOf(rest);
           this.#container = {
             type: unquote(type),
             address,
             items: Number(items),
             holder: holderOf(holder),
+            bound,
             sizes: [],
             sizesAt: null,
             containers: 1,

@@ -16,7 +16,7 @@ MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets',
            'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks', 'py_read_threads', 'py_read_dicts',
            'py_read_source', 'py_read_report', 'py_read_pools', 'py_read_types', 'py_read_containers', 'py_read_census',
            'py_read_gc', 'py_read_references', 'py_read_holders', 'py_read_garbage', 'py_read_weights', 'py_read_uses',
-           'py_read_referrers', 'py_read_heap', 'py_heap_report')
+           'py_read_bounds', 'py_read_referrers', 'py_read_heap', 'py_heap_report')
 
 
 def load_modules():

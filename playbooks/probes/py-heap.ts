@@ -54,8 +54,6 @@ export const HeapHolder = z.object({
   /** The function whose local variable or cache it is, and the line of its `def`. */
   function: z.string().nullable(),
   line: z.number().nullable(),
-  /** How many items it can ever have, where that is known. */
-  bound: z.number().nullable(),
   library: z.boolean(),
 });
 export type HeapHolder = z.infer<typeof HeapHolder>;
@@ -81,6 +79,8 @@ export const HeapContainer = z.object({
   address: z.string(),
   items: z.number(),
   holder: HeapHolder.nullable(),
+  /** How many items it can ever have, where that is known: a deque's maxlen, the maxsize of a queue or of lru_cache. */
+  bound: z.number().nullable(),
   /** Items over time, seconds since the first look; of all containers of that name together. Empty for one that stood still. */
   sizes: z.array(z.object({ seconds: z.number(), items: z.number() })),
   sizesAt: LineNumber.nullable(),
@@ -166,6 +166,7 @@ const MODULES = [
   'py-read-garbage.py',
   'py-read-weights.py',
   'py-read-uses.py',
+  'py-read-bounds.py',
   'py-read-referrers.py',
   'py-read-heap.py',
   'py-heap-report.py',

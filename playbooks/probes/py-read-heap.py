@@ -1,6 +1,7 @@
 """One look at a heap: two counts, and what the containers and the collector do in between."""
 import time
 
+from py_read_bounds import bound_of
 from py_read_census import Counting
 from py_read_codes import CodeReader
 from py_read_containers import Containers
@@ -29,12 +30,12 @@ SMALL_WINDOW = 0.3  # seconds under which two counts tell nothing
 class Watched(object):
     """A container and its sizes: `sizes` as (seconds since the first look, items)."""
 
-    __slots__ = ('address', 'kind', 'holder', 'sizes', 'items', 'uses', 'changed')
+    __slots__ = ('address', 'kind', 'holder', 'sizes', 'items', 'uses', 'bound', 'changed')
 
     def __init__(self, address, kind, holder):
         self.address, self.kind, self.holder = address, kind, holder
         self.sizes = []
-        self.items = self.uses = None
+        self.items = self.uses = self.bound = None
         self.changed = False
 
     def grown(self):
@@ -200,6 +201,7 @@ class Heap(object):
                 pass
             if each.holder is None and time.monotonic() < deadline:
                 each.holder = self.referrers.holder(each.address, deadline)
+            each.bound = bound_of(self, each, deadline)
             if each.holder is not None and not each.holder.library:
                 each.uses = self._uses(each.holder, self.containers.family(each.kind))
 

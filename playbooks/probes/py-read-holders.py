@@ -113,7 +113,7 @@ class Holders(object):
             return Holder(holder.path, holder.name, holder.file, 'closure', library=holder.library)
         if name == '__dict__':
             return Holder(holder.path, holder.name, holder.file, 'namespace', holder.function, holder.line, holder.library)
-        text = name if not isinstance(name, int) else self._text(name)
+        text = name if not isinstance(name, int) else self.text(name)
         if how == ITEM and holder.kind != 'namespace':
             if kind.name in ('tuple', 'cell') or not text:
                 text = None
@@ -151,7 +151,7 @@ class Holders(object):
             pass
         return 0
 
-    def _text(self, address):
+    def text(self, address):
         """The str at `address`, None for anything else."""
         if address not in self._texts:
             try:
@@ -249,5 +249,5 @@ class Holders(object):
             kind = self.references.kind(at)
             if kind is None or kind.name != 'tuple':
                 raise Torn('no names')
-            names.extend(self._text(each) or '?' for _, _, each in self.references.of(at, kind))
+            names.extend(self.text(each) or '?' for _, _, each in self.references.of(at, kind))
         return names

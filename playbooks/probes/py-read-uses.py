@@ -22,6 +22,7 @@ REMOVING = r'(?:\[[^\]]*:[^\]]*\]\s*=(?!=)|\.(?:pop|popitem|remove|discard|diffe
 ENDLESS = re.compile(r'while\s*\(?\s*(?:True\b|1\b|not\b|[\w.]*(?:run|alive|active|open|serv|up\b|go\b|work))'
                      r'|for\b.*\bin\s+(?:itertools\.)?(?:count|cycle|repeat|iter)\(')
 LOOP = re.compile(r'\s*(?:async\s+)?(for|while)\b')
+MEASURING = re.compile(r'\b(?:if|while)\b.*\blen\(.*[<>]')
 SETTING = re.compile(r'\bgc\.(?:disable|set_threshold|freeze|set_debug)\s*\(|(?<![\w.])(?:set_threshold|freeze)\s*\(')
 
 
@@ -64,6 +65,8 @@ def uses(pid, holder, files, family):
             use = Use(kind, path, number, enclosing(lines, number), text.strip()[:TEXT_MOST], loop_around(lines, number))
             if kind is not None:
                 found.append(use)
+                if kind not in ('adds', 'measures') and MEASURING.search(text):  # `while len(seen) > 500: seen.pop()`
+                    found.append(Use('measures', path, number, use.function, use.text, use.loop))
             elif binds.search(text) and 'import ' not in text:
                 bound.append(use)
         # To bind the name again, elsewhere than where the object is made, lets go of what was there.

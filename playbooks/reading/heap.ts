@@ -15,6 +15,8 @@ export interface Grower {
   readonly bytesPerSecond: number;
   readonly seconds: number;
   readonly uses: readonly SourceUse[];
+  /** Bytes of the process's memory, outside of Python's objects, that an item is taken to own; null where none is. */
+  readonly outsideEach: number | null;
 }
 
 /** Shares of a look in each of which a container must have grown. */
@@ -58,12 +60,21 @@ export const growerOf = (container: HeapContainer): Grower | null => {
     bytesPerSecond: itemsPerSecond * each,
     seconds: last.seconds,
     uses: container.uses ?? [],
+    outsideEach: null,
   };
 };
 
 /** The containers that grew all the time, the one that brings most memory with it first. */
 export const growersIn = (data: PyHeapData): Grower[] =>
   data.containers.flatMap((container) => growerOf(container) ?? []).sort((a, b) => b.bytesPerSecond - a.bytesPerSecond);
+
+/** What has no memory apart from its own, or only such as is counted with it. */
+const OWNS_NOTHING =
+  /^(?:int|float|complex|bool|str|bytes|NoneType|datetime\.\w+|ctypes\.\w+|LP_\w+|\w*c_\w+|\d+|and|others|more)$/;
+
+/** Whether what a container holds may own memory that is no Python object: a mapping, an image, a connection. */
+export const ownsMemory = (grower: Grower): boolean =>
+  (grower.container.holds?.text ?? '').split(/[^\w.]+/).some((word) => word !== '' && !OWNS_NOTHING.test(word));
 
 /** Growth of the process's memory before its heap was counted. */
 export interface ProcessGrowth {

@@ -105,7 +105,7 @@ export const growthOf = (data: MemoryData): Growth | null => {
     ...data.curve.flatMap((point) =>
       point.anonymousKib === null
         ? []
-        : [{ seconds: point.seconds, kib: point.anonymousKib + (point.swappedKib ?? 0) + shared }],
+        : [{ seconds: point.seconds, kib: point.anonymousKib + (point.swappedKib ?? 0) + (point.sharedKib ?? shared) }],
     ),
     { seconds: data.seconds, kib: last },
   ];

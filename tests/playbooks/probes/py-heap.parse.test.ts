@@ -29,7 +29,7 @@ describe('recorded looks at heaps', () => {
       expect(results).toMatchObject({
         type: 'dict',
         containers: 1,
-        holder: { kind: 'global', file: '/srv/app/results_service.py', bound: null, library: false },
+        holder: { kind: 'global', file: '/srv/app/results_service.py', library: false },
       });
       expect(results?.sizes.length).toBeGreaterThan(5);
       expect(results?.uses).toMatchObject([

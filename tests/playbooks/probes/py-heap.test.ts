@@ -42,7 +42,8 @@ describe.each(interpreters)('%s', (python) => {
     if (!old) {
       expect(called('__main__.square')).toMatchObject({
         items: 600,
-        holder: { kind: 'cache', function: 'square', bound: null },
+        holder: { kind: 'cache', function: 'square' },
+        bound: null,
       });
     }
   });
@@ -61,7 +62,11 @@ describe.each(interpreters)('%s', (python) => {
     expect(orders?.holds?.bytesEach).toBeGreaterThan(100);
     expect(orders?.uses?.filter((use) => use.kind === 'adds').map((use) => use.function)).toContain('inner');
     const local = data.containers.find((each) => each.holder?.kind === 'local');
-    expect(local).toMatchObject({ type: 'list', holder: { path: 'local_list', function: 'inner' } });
+    expect(local).toMatchObject({ type: 'list', bound: null, holder: { path: 'local_list', function: 'inner' } });
+    const bound = (path: string) => data.containers.find((each) => each.holder?.path === path)?.bound;
+    expect(bound('__main__.RECENT')).toBe(54_321);
+    expect(bound('__main__.WAITING.queue')).toBe(43_210);
+    expect(orders?.bound).toBeNull();
   });
 
   it('reads a heap that changes all the time, and invents nothing', async () => {

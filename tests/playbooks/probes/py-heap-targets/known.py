@@ -10,6 +10,11 @@ import os
 import sys
 import time
 
+try:
+    import queue
+except ImportError:
+    import Queue as queue
+
 
 class Order(object):
     def __init__(self, number):
@@ -61,6 +66,8 @@ COUNT = int(sys.argv[1])
 ORDERS = {}
 POINTS = []
 KEEPER = Keeper()
+RECENT = collections.deque(maxlen=54321)
+WAITING = queue.Queue(maxsize=43210)
 
 
 def fill():
@@ -105,6 +112,8 @@ def inner(local_list):
                     number = len(ORDERS)
                     local_list.append(Point(number + 0.25, None))
                     ORDERS['later %d' % number] = Order(number)
+                    RECENT.append(None)
+                    WAITING.put(None)
                 time.sleep(0.01)
         elif line.strip() == 'exec':
             os.execv('/bin/sleep', ['sleep', '1000'])
