@@ -13,6 +13,8 @@ import {
   roomOf,
 } from '../reading/descriptors.ts';
 import { type Opener, openerOf } from '../reading/openers.ts';
+import { pythonThreads, samplesWhere } from '../reading/python.ts';
+import { handlerRuns } from '../reading/signals.ts';
 import { code, count, list } from '../reading/text.ts';
 import {
   closeFix,
@@ -45,6 +47,8 @@ interface Scene {
   readonly use: Use;
   readonly refused: readonly Refused[];
   readonly opener: Opener | null;
+  /** Signal handlers that stand on each other: each keeps what it has opened until those above it have returned. */
+  readonly stacked: number;
 }
 
 /** Who is at the other end of most of the sockets, and whether they are used. */
@@ -59,6 +63,14 @@ const useOf = (look: Look, sockets: number): { peers: PeerGroup | null; use: Use
     return ages.length > 0 && Math.min(...ages) > QUIET_MS;
   });
   return { peers, use: quiet.length >= open.length * 0.7 ? 'idle' : 'used' };
+};
+
+/** How many runs of signal handlers stand on each other in the deepest stack of a thread that is mostly in such stacks; else 0. */
+const stackedHandlers = (look: Look): number => {
+  const nested = (pythonThreads(look)?.threads ?? []).filter(
+    (thread) => samplesWhere(thread, (stack) => handlerRuns(stack).length >= 2) >= 0.5 * thread.samples,
+  );
+  return Math.max(0, ...nested.flatMap((thread) => thread.stacks.map((stack) => handlerRuns(stack).length)));
 };
 
 const sceneOf = (look: Look, data: FdsData, evidenceId: string): Scene => {
@@ -76,12 +88,15 @@ const sceneOf = (look: Look, data: FdsData, evidenceId: string): Scene => {
     use,
     refused: failedCalls(look, STARVED),
     opener: group === null ? null : openerOf(look, group.kind, group.name),
+    stacked: stackedHandlers(look),
   };
 };
 
 /** How sure growth alone makes it: many of one name that only become more are no start-up and no burst. */
-const growthSureness = ({ group, use, course, opener }: Scene, near: boolean): number => {
+const growthSureness = ({ group, use, course, opener, stacked }: Scene, near: boolean): number => {
   if (!course.rises || group === null || !onlyGrows(group)) return 0;
+  // The symptom of handlers that do not return: why they do not is the question.
+  if (stacked >= 2 && group.last - group.first <= 2 * stacked) return 0.45;
   // More clients than before are no fault, as long as there is room for them.
   if (use === 'load' || use === 'used') return near ? 0.4 : 0;
   const same = group.name !== null && group.names === 1;
@@ -111,6 +126,8 @@ const inferredOf = (scene: Scene, confidence: number): string => {
   if (confidence >= 0.9) return '';
   if (scene.use === 'load' || scene.use === 'used')
     return ' Not seen directly: that they are more than its work needs; they are connections in use, so this may be load.';
+  if (scene.stacked >= 2 && confidence < 0.5)
+    return ` ${scene.stacked} runs of signal handlers stand on each other, and each keeps what it has opened until those above it return: most likely a symptom of that.`;
   if (scene.course.rises) return ' Inferred: that none of them is closed later; in the window hardly one was.';
   return ' Inferred: that they are not needed any more; the number did not rise in the window.';
 };
@@ -177,7 +194,7 @@ const judge = (look: Look): Verdict => {
   const { course, room, use, group } = scene;
   const near = room !== null && course.last >= room * NEAR;
   if (confidence >= 0.35) {
-    const open = confidence < 0.9 && (near || confidence >= 0.5) && use !== 'load';
+    const open = confidence < 0.9 && (near || confidence >= 0.5 || scene.stacked >= 2) && use !== 'load';
     return {
       verdict: 'fires',
       findings: [draftOf(scene, confidence)],

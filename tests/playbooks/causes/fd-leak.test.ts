@@ -78,6 +78,31 @@ describe('does not', () => {
     expect(verdictOn(cause, waves, probes)).toMatchObject({ verdict: 'clear' });
   });
 
+  it('make a cause of what stacked signal handlers have open, which is a symptom, and wants a trace of it', () => {
+    const frames = Array.from(
+      { length: 30 },
+      () => '    on_term  /srv/svc/price_feed.py:12  (def at 10)  [signal handler 15 SIGTERM]',
+    );
+    const stacked = changedLook(loadLook('fd-leak/price_feed'), 'py-stacks', (text) =>
+      text.replace(/( {4}main {2})/, `${frames.join('\n')}\n$1`),
+    );
+    const verdict = verdictOn(cause, stacked, probes);
+    expect(verdict).toMatchObject({ verdict: 'fires', wants: ['strace'] });
+    expect(firstFinding(verdict).confidence).toBeLessThan(0.5);
+    expect(firstFinding(verdict).summary).toContain('30 runs of signal handlers stand on each other');
+  });
+
+  it('take two handlers on the stack for the reason of many more descriptors', () => {
+    const frames = Array.from(
+      { length: 2 },
+      () => '    on_term  /srv/svc/price_feed.py:12  (def at 10)  [signal handler 15 SIGTERM]',
+    );
+    const stacked = changedLook(loadLook('fd-leak/price_feed'), 'py-stacks', (text) =>
+      text.replace(/( {4}main {2})/, `${frames.join('\n')}\n$1`),
+    );
+    expect(firstFinding(verdictOn(cause, stacked, probes)).confidence).toBeGreaterThanOrEqual(0.9);
+  });
+
   it.each(lookNames('healthy'))('find a fault in %s', (name) => {
     const verdict = sayOf(cause, name);
     const findings = verdict.verdict === 'fires' ? verdict.findings : [];
