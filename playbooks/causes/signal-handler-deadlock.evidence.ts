@@ -14,7 +14,7 @@ import {
   wakes,
 } from '../reading/lock-waits.ts';
 import { pathKey } from '../reading/locks.ts';
-import { type PythonThreadView, type PythonView, shareWhere, threadName } from '../reading/python.ts';
+import { type PythonThreadView, type PythonView, samplesWhere, shareWhere, threadName } from '../reading/python.ts';
 import { handlerRuns, inHandler } from '../reading/signals.ts';
 import { waitLimit } from '../reading/syscalls.ts';
 import { code, duration } from '../reading/text.ts';
@@ -200,9 +200,18 @@ const judgePolling = (scene: Scene): Opinion => {
   };
 };
 
+/**
+ * The share of the samples with a handler on the stack. Samples that could not be read count as not, save where most could:
+ * deep stacks that change while they are read, on a busy host, are torn now and then, and say nothing against the others.
+ */
+const shareInside = (thread: PythonThreadView): number =>
+  thread.samples >= 4 && thread.missed <= thread.samples
+    ? samplesWhere(thread, inHandler) / thread.samples
+    : shareWhere(thread, inHandler);
+
 /** What is to be said of one thread; null when no handler was on its stack. */
 const judgeThread = (look: Look, view: PythonView, thread: PythonThreadView): Opinion | null => {
-  const share = shareWhere(thread, inHandler);
+  const share = shareInside(thread);
   const stack = representative(thread);
   if (stack === null) return null;
   const runs = handlerRuns(stack);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { signalHandlerDeadlock } from '../../../playbooks/causes/signal-handler-deadlock.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
 import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf, untoldOn } from '../../support/cause-tests.ts';
-import { lookNames } from '../../support/record-look.ts';
+import { changedLook, firstFinding, loadLook, lookNames, verdictOn } from '../../support/record-look.ts';
 
 const cause = signalHandlerDeadlock;
+const probes = await loadProbes();
 const AFTER_TWO_PHASES = ['strace', 'host-locks', 'lsof'];
 
 describe('fires', () => {
@@ -24,6 +26,19 @@ describe('fires', () => {
       expect.stringContaining('SIGKILL to process'),
     ]);
     expect(finding.fixes[1]?.detail).toContain('os._exit');
+  });
+
+  it('on it when some samples of its deep stacks could not be read, and not when hardly any could', () => {
+    const torn = (unread: number) =>
+      verdictOn(
+        cause,
+        changedLook(loadLook('signal-handler-deadlock/rotating-holder'), 'py-stacks', (text) =>
+          text.replace(/ unread 0 /, ` unread ${unread} `),
+        ),
+        probes,
+      );
+    expect(firstFinding(torn(9)).confidence).toBeGreaterThanOrEqual(0.9);
+    expect(torn(200).verdict).not.toBe('fires');
   });
 
   it('on one that blocks in flock, without any trace', () => {
