@@ -31,6 +31,7 @@ class Referrers(object):
 
     def of(self, target, deadline):
         """The Referrers of the object at `target`, found until `deadline`."""
+        heap = self.heap
         found, blocks = self._search({target: target}, deadline)
         for _ in range(2):
             if not blocks:
@@ -38,6 +39,8 @@ class Referrers(object):
             inner = {}
             for start, size in blocks[:FOUND_MOST]:
                 inner.update((address, target) for address in range(start, start + size, 8))
+                if heap.objects.version[:2] == (3, 12):  # an instance's values, marked by 1 less (Objects/dictobject.c)
+                    inner.update((address - 1, target) for address in range(start + 8, start + size, 8))
             more, blocks = self._search(inner, deadline)
             found.extend(more)
         return found[:FOUND_MOST]
@@ -98,7 +101,9 @@ class Referrers(object):
                 shown = self.heap.types.shown(kind, self.heap.dicts)
                 file = self._file(kind)
                 library = LIBRARY.search(file) is not None or not file and '.' in shown
-                return Holder('%s().%s' % (shown, name), name, file, 'attribute', library=library)
+                made = Holder('%s().%s' % (shown, name), name, file, 'attribute', library=library)
+                made.owner = at
+                return made
         return None
 
     def _owner(self, names, deadline):
