@@ -1,5 +1,6 @@
 import { defineCause, type FindingDraft, type Look, type Verdict } from '../model/index.ts';
 import { type FdGroup, type FdsData, fds } from '../probes/fds.ts';
+import { sockets } from '../probes/sockets.ts';
 import { strace } from '../probes/strace.ts';
 import {
   type Course,
@@ -51,10 +52,27 @@ interface Scene {
   readonly stacked: number;
 }
 
+/**
+ * Whether most of the sockets are connections that the process took at a Unix socket of its own and that somebody still has
+ * at the other end. ss shows the listener's path for the end that was taken, `*` for the other one, and of a peer that is
+ * gone the inode 0.
+ */
+const unixLoad = (look: Look, count: number): boolean => {
+  const seen = look.see(sockets);
+  if (!seen.seen) return false;
+  const path = (local: string) => local.replace(/:\d+$/, '');
+  const own = seen.data.sockets.filter((each) => each.kind === 'unix' && !each.local.startsWith('*'));
+  const heard = new Set(own.filter((each) => each.state === 'LISTEN').map((each) => path(each.local)));
+  const taken = own.filter((each) => each.state === 'ESTAB' && heard.has(path(each.local)));
+  const used = taken.filter((each) => /:[1-9]\d*$/.test(each.peer));
+  return taken.length >= count * 0.5 && used.length >= taken.length * 0.7;
+};
+
 /** Who is at the other end of most of the sockets, and whether they are used. */
-const useOf = (look: Look, sockets: number): { peers: PeerGroup | null; use: Use } => {
+const useOf = (look: Look, all: number): { peers: PeerGroup | null; use: Use } => {
   const [peers] = peerGroups(look, /^(ESTAB|CLOSE-WAIT|SYN-SENT|FIN-WAIT)/);
-  if (peers === undefined || peers.connections.length < sockets * 0.5) return { peers: null, use: 'unknown' };
+  if (peers === undefined || peers.connections.length < all * 0.5)
+    return { peers: null, use: unixLoad(look, all) ? 'load' : 'unknown' };
   const open = peers.connections.filter((each) => each.socket.state === 'ESTAB');
   if (open.length < peers.connections.length * 0.5) return { peers, use: 'idle' };
   if (peers.side === 'server') return { peers, use: 'load' };

@@ -103,6 +103,32 @@ describe('does not', () => {
     expect(firstFinding(verdictOn(cause, stacked, probes)).confidence).toBeGreaterThanOrEqual(0.9);
   });
 
+  describe.each([
+    ['clients that are there', '*:40100', 'clear'],
+    ['clients that have gone', '*:0', 'fires'],
+  ] as const)('mind more connections at a Unix socket, of %s', (_, peer, verdict) => {
+    it(`is ${verdict}`, () => {
+      const rising = changedLook(loadLook('fd-leak/price_feed'), 'fds', (text) =>
+        text
+          .replace(/^kind file:/m, 'kind socket:')
+          .replace(/^group file: (.*), "[^"]*"$/m, 'group socket: $1, -')
+          .replace(/^newest: .*\n/gm, ''),
+      );
+      const ends = Array.from(
+        { length: 48 },
+        (_, index) =>
+          `unix fd=${index + 5} ESTAB 0 0 /run/svc.sock:${50_000 + index} ${peer} u_str ino:${50_000 + index}\n`,
+      );
+      const taken = changedLook(rising, 'sockets', (text) =>
+        text.replace(
+          /^== sockets:.*\n?/m,
+          `unix fd=3 LISTEN 0 200 /run/svc.sock:4711 *:0 u_str ino:4711\n${ends.join('')}== sockets: 49, shown: 49, ambiguous names: 0\n`,
+        ),
+      );
+      expect(verdictOn(cause, taken, probes).verdict).toBe(verdict);
+    });
+  });
+
   it.each(lookNames('healthy'))('find a fault in %s', (name) => {
     const verdict = sayOf(cause, name);
     const findings = verdict.verdict === 'fires' ? verdict.findings : [];
