@@ -15,6 +15,7 @@ import {
 import { handlerRuns, inHandler, signalName } from '../reading/signals.ts';
 import { sqliteOf } from '../reading/sqlite.ts';
 import { code, count, duration, list } from '../reading/text.ts';
+import { heldForChild } from './file-lock-wait.held.ts';
 import { makerFix, makerOf, makerWords, mayPoll } from './file-lock-wait.makers.ts';
 import { effort, holderFixes, holderWords, madeFileFixes, place, waiterFix } from './file-lock-wait.texts.ts';
 
@@ -153,13 +154,14 @@ const ownWaits = (look: Look): FileWait[] => {
 
 const judge = (look: Look): Verdict => {
   const waits = ownWaits(look);
-  const findings = waits.map((wait) => draftOf(look, wait));
+  const held = heldForChild(look);
+  const findings = [...waits.map((wait) => draftOf(look, wait)), ...(held === null ? [] : [held])];
   if (findings.length > 0) {
     const unsure = waits.some((wait) => wait.stuck === 'unknown');
     return {
       verdict: 'fires',
       findings: findings.toSorted((a, b) => b.confidence - a.confidence),
-      wants: [hostLocks.id, ...(unsure ? [strace.id] : [])],
+      wants: waits.length === 0 ? [] : [hostLocks.id, ...(unsure ? [strace.id] : [])],
     };
   }
   const traced = look.see(strace);

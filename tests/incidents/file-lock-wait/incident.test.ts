@@ -146,3 +146,34 @@ it('does not take a queue for a busy lock for a fault, however long the turns ar
   const [job] = numbersOf(await nextEvent(live, 'up'), 'jobs');
   expectHealthy(await examine(job ?? 0));
 });
+
+/** A service that was asked to stop its helper, and the helper, which was asked to end. */
+const startStopping = async (verb: string, python?: string) => {
+  const live = await startProgram(`${HERE}/held_for_child.py`, { python, args: [verb] });
+  const up = await nextEvent(live, 'up');
+  const [service, helper] = [numberOf(up, 'service'), numberOf(up, 'helper')];
+  await untilState(service, 'S');
+  process.kill(service, 'SIGUSR1');
+  await nextEvent(live, 'asked');
+  await untilState(helper, 'S');
+  await untilState(service, 'S');
+  return { service, helper };
+};
+
+it.each(pythons('3.8.18'))(
+  'is seen in who holds the lock that its child wants, and waits for the child: %s',
+  async (python) => {
+    const { service, helper } = await startStopping('lock', python);
+    const finding = expectFinding(await examine(service), 'file-lock-wait', 0.9);
+    expect(finding.title).toMatch(new RegExp(`state\\.json.* waits for the end of process ${helper}, which wants`));
+    expect(finding.summary).toContain('stop_helper');
+    expect(quotes(finding)).toMatch(new RegExp(`held by ${service}[\\s\\S]*wanted by ${helper}`));
+    expect(finding.related?.map((each) => each.pid)).toEqual([helper]);
+  },
+);
+
+it('is not seen in who holds a lock and waits for a child that wants none', async () => {
+  const { service } = await startStopping('plain');
+  const report = await examine(service);
+  expect(report.findings.map((each) => each.cause)).not.toContain('file-lock-wait');
+});
