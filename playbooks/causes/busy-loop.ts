@@ -101,10 +101,24 @@ const refrainOpinion = (scene: Scene, burner: Burner): Opinion | null => {
   return course?.kind === 'spins' ? refrainFinding(scene, burner, thread, course, refrain) : null;
 };
 
+/**
+ * Whether the time goes into the program's own lines and hardly any into the kernel: what only gives others a turn between
+ * its pieces of work asks with no time to wait, too.
+ */
+const worksBetweenCalls = (scene: Scene, { thread }: Burner): boolean => {
+  const python = threadOf(scene.view, thread.tid);
+  if (python === null || thread.systemSeconds > 0.1 * (thread.userSeconds + thread.systemSeconds)) return false;
+  const own = python.stacks.filter(({ frames: [inner] }) => inner !== undefined && !isLibraryFile(inner.file));
+  return own.reduce((sum, stack) => sum + stack.count, 0) >= 0.7 * python.samples;
+};
+
 const opinionOf = (scene: Scene, burner: Burner): Opinion => {
   const name = nameOf(scene, burner);
   const traced = silence(scene, burner);
-  if (traced?.kind === 'spins') return syscallFinding(scene, burner, traced.spin);
+  const givesWay = traced?.kind === 'spins' && /^(not-waiting|yielding)$/.test(traced.spin.form);
+  if (traced?.kind === 'spins' && !(givesWay && worksBetweenCalls(scene, burner))) {
+    return syscallFinding(scene, burner, traced.spin);
+  }
   const refrain = refrainOpinion(scene, burner);
   if (refrain !== null) return refrain;
   if (traced?.kind === 'works') return works(name, traced.why);
