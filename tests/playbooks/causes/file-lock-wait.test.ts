@@ -5,6 +5,7 @@ import { clearOn, expectNeverThrowsOn, firingOn, quoted, sayOf, untoldOn } from 
 import { changedLook, firstFinding, loadLook, lookNames, verdictOn } from '../../support/record-look.ts';
 
 const cause = fileLockWait;
+const probes = await loadProbes();
 
 describe('fires', () => {
   it('on a thread that is blocked in flock, without any trace', () => {
@@ -70,6 +71,40 @@ describe('fires', () => {
     expect(finding.confidence).toBeLessThan(0.9);
     expect(finding.title).toMatch(/lock file `.*in-use` to go away$/);
     expect(finding.fixes[0]?.detail).toContain('Only when its maker is gone');
+  });
+});
+
+describe('a wait for a child that wants the lock', () => {
+  /** The process is in wait4 for a pid, hexadecimal; of a lock on one file it holds one and somebody wants one. */
+  const waiting = (pid: string, wants: number, switches = 0) =>
+    changedLook(
+      changedLook(loadLook('healthy/child_waiter'), 'sample', (text) =>
+        text
+          .replace(/in read 138 times, last .*$/m, `in wait4 138 times, last wait4(${pid}, 0x7ffd, 0x0, 0x0, 0x0, 0x0)`)
+          .replace('switches 0 voluntary', `switches ${switches} voluntary`),
+      ),
+      'locks',
+      (text) => {
+        const side = (word: string, who: number) =>
+          `lock: FLOCK WRITE ${word} by ${who}, on fe:00:77 bytes 0 to EOF, target fds 3, state S, "python3", file "/run/svc/state.json", command python3 svc.py\n`;
+        return text.replace(/^end/m, `${side('held', 22331)}${side('wanted', wants)}end`);
+      },
+    );
+
+  it('is a ring of the two, whether it waits for this child or for any', () => {
+    for (const pid of ['0x5741', '0xffffffff']) {
+      const finding = firstFinding(verdictOn(cause, waiting(pid, 22337), probes));
+      expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
+      expect(finding.title).toBe(
+        'Holds the file lock `/run/svc/state.json` and waits for the end of process 22337, which wants that lock',
+      );
+      expect(quoted(finding)).toMatch(/held by 22331[\s\S]*wanted by 22337[\s\S]*in wait4 138 times/);
+    }
+  });
+
+  it('is none when it waits for another child, when a stranger wants the lock, or when its waits come back', () => {
+    for (const look of [waiting('0x5742', 22337), waiting('0xffffffff', 999), waiting('0x5741', 22337, 4)])
+      expect(verdictOn(cause, look, probes).verdict).toBe('clear');
   });
 });
 
