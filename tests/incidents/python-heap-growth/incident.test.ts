@@ -34,6 +34,12 @@ describe.each(pythons('3.10.13', '3.12.1').slice(-1))('%s', (python) => {
     expect((await finding('plugins', python, 0.9)).title).toMatch(/set `__main__\.Subscriber\.known` grows/);
   });
 
+  it('names the list of mappings, whose memory is no Python object', async () => {
+    const found = await finding('clip_store', python, 0.8);
+    expect(found.title).toMatch(/list `__main__\.CLIPS` grows .*`cut` \(`.*clip_store\.py:17`\) adds to it/);
+    expect(found.summary).toContain('mmap.mmap');
+  });
+
   it('names a queue whose consumer is slower than its producer, and says what is inferred', async () => {
     const found = await finding('thumbnails', python, 0.6);
     expect(found.confidence).toBeLessThan(0.9);
@@ -44,10 +50,13 @@ describe.each(pythons('3.10.13', '3.12.1').slice(-1))('%s', (python) => {
 });
 
 describe('what looks alike', () => {
-  it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches'])('%s is given no fault', async (program) => {
-    const { pid } = await startStanding(`${HERE}/${program}.py`);
-    expectHealthy(await examine(pid));
-  });
+  it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches', 'healthy_warming'])(
+    '%s is given no fault',
+    async (program) => {
+      const { pid } = await startStanding(`${HERE}/${program}.py`);
+      expectHealthy(await examine(pid));
+    },
+  );
 
   it('a dictionary that is being loaded is a hint at most', async () => {
     const { pid } = await startStanding(`${HERE}/healthy_loading.py`);

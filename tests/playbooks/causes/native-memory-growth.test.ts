@@ -35,6 +35,21 @@ describe('fires', () => {
     expect(finding.summary).toContain('Inferred: that nothing unmaps it later');
   });
 
+  it('as a hint where it grew in a loop that has an end', () => {
+    const finding = firstFinding(verdictOn(nativeMemoryGrowth, loadLook('healthy/spool'), probes));
+    expect(finding.confidence).toBe(0.45);
+    expect(finding.summary).toContain('that loop has an end');
+  });
+
+  it('for shared memory, in each quarter, but not for one that a container of mappings keeps', () => {
+    const shared = 'python-heap-growth/clip-store';
+    expect(clearOn(nativeMemoryGrowth, shared)).toContain('`__main__.CLIPS` grows, and each object in it may own');
+    const alone = changedLook(loadLook(shared), 'py-heap', (text) => text.replace(/mmap\.mmap 24/, 'int 24'));
+    const finding = firstFinding(verdictOn(nativeMemoryGrowth, alone, probes));
+    expect(finding.confidence).toBe(0.8);
+    expect(finding.summary).toContain('in 4 of 4 quarters');
+  });
+
   it('as a hint where Python’s objects were not counted', () => {
     const verdict = verdictOn(nativeMemoryGrowth, loadLook(GEO), probes, ['py-heap']);
     expect(firstFinding(verdict).confidence).toBeLessThan(0.5);

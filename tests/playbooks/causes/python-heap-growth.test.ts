@@ -62,6 +62,41 @@ describe('a heap that grows', () => {
     expect(firstFinding(again).confidence).toBe(0.9);
   });
 
+  it('lays the growth of shared mappings to the list that keeps them', () => {
+    const finding = firingOn(pythonHeapGrowth, 'python-heap-growth/clip-store');
+    expect(finding.confidence).toBe(0.85);
+    expect(finding.title).toMatch(/^The list `__main__\.CLIPS` grows .* MiB a minute: `cut`/);
+    expect(finding.summary).toMatch(
+      /Inferred: that the memory outside of Python's objects .* is that of its items, 1\d\d(\.\d)? KiB each/,
+    );
+    const name = 'python-heap-growth/clip-store';
+    expect(firstFinding(ifHeapSaid(name, /mmap\.mmap 24/, 'app.Clip 24')).confidence).toBe(0.65);
+    expect(firstFinding(ifHeapSaid(name, /mmap\.mmap 24/, 'int 24')).title).toMatch(/[\d.]+ KiB a minute/);
+  });
+
+  it('is silent on what fills up to its bound, but not where the bound is no help', () => {
+    const name = 'healthy/warming';
+    const hints = firstFinding(verdictOn(pythonHeapGrowth, loadLook(name), probes));
+    expect(hints.title).toContain('pages.kept');
+    expect(hints.confidence).toBe(0.4);
+    const bounded = ifHeapSaid(
+      name,
+      /^container dict \S+ \d+ items, attribute __main__\.pages\.kept.*$/m,
+      '$& bounded to 4000',
+    );
+    expect(bounded).toMatchObject({
+      verdict: 'clear',
+      why: expect.stringMatching(/has a bound: \d+ of at most [\d,]+ items/),
+    });
+    const nameless = ifHeapSaid(CACHE, /, global __main__\.ANSWERS.*$/m, ', nameless bounded to 90000');
+    expect(nameless.verdict).toBe('clear');
+    const vast = ifHeapSaid(CACHE, /(, global __main__\.ANSWERS.*)$/m, '$1 bounded to 2000000000');
+    expect(firstFinding(vast)).toMatchObject({
+      confidence: 0.7,
+      summary: expect.stringContaining('its bound of 2,000,000,000 items comes too late'),
+    });
+  });
+
   it('is silent on a cache that has a bound, a slow one, and one that rests or shrinks', () => {
     const lru = 'python-heap-growth/lru-cache';
     expect(ifHeapSaid(lru, / of render at (\d+)/, ' of render at $1 bounded to 100000').verdict).toBe('clear');
