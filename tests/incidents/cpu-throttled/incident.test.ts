@@ -28,10 +28,11 @@ describe.skipIf(whyNoCpuCgroup() !== null)('a process in a control group', () =>
 
   it('of which one above has the quota that its pool of threads uses up', async () => {
     const { pid } = await startStanding('cpu-throttled/thumbnail_pool.py');
-    const outer = quota(0.6);
+    // Little enough to be used up on a machine that is busy with other things, too.
+    const outer = quota(0.2);
     quota(Number.POSITIVE_INFINITY, outer).add(pid);
     const finding = expectFinding(await examine(pid), 'cpu-throttled', 0.9);
-    expect(finding.title).toContain('0.6 processors');
+    expect(finding.title).toContain('0.2 processors');
     expect(finding.title).toContain(outer.path);
   });
 
