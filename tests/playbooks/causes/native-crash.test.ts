@@ -25,6 +25,19 @@ describe('fires', () => {
     expect(finding.fixes[0]?.code).toContain('dpkg -S /srv/shop/thumbs.');
   });
 
+  it.each([
+    ['the interpreter', /(executable "\/usr\/bin\/python3\.11" build id \w+, on disk )\w+/, '/usr/bin/python3.11'],
+    ['the extension', /(crashed in "\S+" ?\+?\S* build id \w+, on disk )\w+/, 'thumbs.cpython-311-x86_64-linux-gnu.so'],
+  ])('and says that %s on disk is of another build by now', (_, pattern, file) => {
+    const replaced = changedLook(loadLook(THUMBS), 'core-stacks', (text) =>
+      text.replace(pattern, '$10123456789abcdef0123456789abcdef01234567'),
+    );
+    const { summary } = firstFinding(verdictOn(nativeCrash, replaced, probes));
+    expect(summary).toMatch(/The core was written by another build of `[^`]*`/);
+    expect(summary).toContain(file);
+    expect(summary).toContain('0123456789abcdef0123456789abcdef01234567');
+  });
+
   it('with less before the core is opened, and asks for that', () => {
     const verdict = sayOf(nativeCrash, THUMBS, ['core-stacks']);
     const finding = firstFinding(verdict);
