@@ -45,12 +45,15 @@ def counts(number, each):
     word(id(each)).value = (0, 1 << 60)[number % 2]
 
 
+# Of those with a free block the interpreter itself takes memory, and would not outlive the damage.
+FULL = [pool for pool in sorted({id(each) // POOL * POOL for each in BROKEN[::50]}) if not word(pool + 8).value]
+
 WAYS = {
     'types': lambda: [types(number, each) for number, each in enumerate(BROKEN)],
     'counts': lambda: [counts(number, each) for number, each in enumerate(BROKEN)],
     'circle': lambda: [setattr(word(id(each) - HEAD), 'value', id(each) - HEAD) for each in LARGE],
     'wild': lambda: [setattr(word(id(each) - HEAD), 'value', 0x414141414140) for each in LARGE],
-    'pools': lambda: [setattr(word(id(each) // POOL * POOL + 8), 'value', id(each) // POOL * POOL + 48) for each in BROKEN[::50]],
+    'pools': lambda: [setattr(word(pool + 8), 'value', pool + 48) for pool in FULL],
     'carved': lambda: [setattr(word(id(each) // POOL * POOL + 40), 'value', 0xffffffffffff) for each in BROKEN[::50]],
     'sizes': lambda: [setattr(word(id(each) + 16), 'value', (1 << 63) - number) for number, each in enumerate(LISTS)],
     'items': lambda: [setattr(word(id(each) + 24), 'value', (1, 0x7ffff0000000)[number % 2]) for number, each in enumerate(LISTS)],
