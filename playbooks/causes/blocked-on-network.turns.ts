@@ -1,5 +1,6 @@
 import type { Look } from '../model/index.ts';
 import type { SampleData } from '../probes/sample.ts';
+import { socketRates } from '../probes/socket-rates.ts';
 import { sockets } from '../probes/sockets.ts';
 import { type Connection, connections } from '../reading/connections.ts';
 import { type PythonView, threadOf } from '../reading/python.ts';
@@ -36,19 +37,29 @@ const owes = ({ socket, side, spokeLast }: Connection): boolean =>
   socket.state === 'SYN-SENT' ||
   (side !== 'server' && socket.state === 'ESTAB' && socket.receiveQueue === 0 && (spokeLast || socket.sendQueue > 0));
 
+/** Inodes of sockets on which something came in during the window: a greenlet that waits in one place asks again and again. */
+const heardOn = (look: Look): ReadonlySet<string> => {
+  const seen = look.see(socketRates);
+  if (!seen.seen) return new Set();
+  return new Set(seen.data.sockets.flatMap(({ inode, received }) => (received > 0 ? [inode] : [])));
+};
+
 /**
  * Tasks and greenlets that awaited the same thing at both looks, on a connection on which the other side owes an answer.
  * Those with a limit around them are left out: it ends their wait.
  */
 export const turnWaits = (look: Look, data: SampleData, view: PythonView | null): Wait[] => {
   const connected = byDescriptor(look);
+  const heard = heardOn(look);
   const turns = turnsOf(look).filter((turn) => turn.state === 'waiting');
   // Before Python 3.12 what `wait_for` bounds is a task of its own, and nothing in its stack says so.
   const limited = turns.filter(bounded).reduce((sum, turn) => sum + turn.count, 0);
   const alone = turns.filter((turn) => turn.sockets.length > 0).length === 1;
   return turns.flatMap((turn): Wait[] => {
     if (turn.still === 0 || bounded(turn) || limited >= turn.count) return [];
-    const connection = turn.sockets.map((fd) => connected.get(fd)).find((each) => each !== undefined && owes(each));
+    const connection = turn.sockets
+      .map((fd) => connected.get(fd))
+      .find((each) => each !== undefined && owes(each) && !heard.has(each.socket.inode ?? ''));
     const thread = data.threads.find((each) => each.tid === (turn.tid ?? look.target.pid));
     const call = thread === undefined ? undefined : sampledCalls(thread)[0];
     if (connection === undefined || thread === undefined || call === undefined) return [];
