@@ -71,7 +71,7 @@ case $job in
     npm run --silent lint
     npm run --silent walls
     npm run --silent build
-    exec npx --no-install vitest run "$@"
+    exec node tests/run-tests.mjs "$@"
     ;;
   incidents)
     exec node --import ./tests/support/typescript-loader.mjs tests/incidents/table.ts "$@"

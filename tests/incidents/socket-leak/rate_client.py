@@ -43,6 +43,8 @@ def main():
     for number in range(int(sys.argv[1])):
         rates.fetch("c%d" % number)
         time.sleep(0.03)
+    # Only what was closed a while ago was left behind.
+    time.sleep(1.5)
     print("standing %d" % os.getpid(), flush=True)
     while True:
         time.sleep(0.25)
