@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '@slack/bolt';
+import { z } from 'zod';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
-import type { Mention } from '../infra/queue/messages.ts';
+import type { Mention, Press } from '../infra/queue/messages.ts';
 import type { Impact } from '../playbooks/model/index.ts';
 import { openAccess } from './access.ts';
+import { BUTTON_ID } from './buttons.ts';
 import type { BotContext, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
+import { runErrand } from './errand.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
-import { loadCommands, loadFollowUps } from './registry.ts';
+import { onePolicy } from './policy.ts';
+import { handlePress } from './press.ts';
+import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
 import { type Entrance, httpEntrance, socketEntrance } from './slack/receivers.ts';
@@ -126,6 +131,43 @@ const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly
   at: Date.now(),
 });
 
+/** What Slack sends of a press or a pick, as far as it is read. */
+const Pressing = z.object({
+  user: z.object({ id: z.string(), team_id: z.string().optional() }),
+  team: z.object({ id: z.string() }).nullish(),
+  channel: z.object({ id: z.string() }),
+  trigger_id: z.string(),
+  container: z.object({ message_ts: z.string(), thread_ts: z.string().optional() }),
+});
+const PressedElement = z.object({
+  value: z.string().optional(),
+  block_id: z.string(),
+  action_id: z.string(),
+  selected_option: z.object({ value: z.string() }).nullish(),
+});
+
+const pressOf = (body: unknown, element: unknown, teamId: string): Press | null => {
+  const press = Pressing.safeParse(body).data;
+  const what = PressedElement.safeParse(element).data;
+  // A list has its id in the block's id, because its value is what was picked.
+  const token = what?.value ?? what?.block_id;
+  if (press === undefined || token === undefined) return null;
+  const { user, team, channel, container } = press;
+  const picked = what?.selected_option?.value;
+  return {
+    kind: 'press',
+    id: press.trigger_id,
+    team: user.team_id ?? team?.id ?? teamId,
+    channel: channel.id,
+    user: user.id,
+    messageTs: container.message_ts,
+    ...(container.thread_ts === undefined ? {} : { threadTs: container.thread_ts }),
+    token,
+    ...(picked === undefined ? {} : { picked }),
+    at: Date.now(),
+  };
+};
+
 /** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
 const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => {
   const { me, log, queue } = bot;
@@ -147,6 +189,11 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => 
     if (event.user === undefined || event.bot_id !== undefined) return;
     await queue.accept(mentionOf({ ...event, user: event.user }, body));
   });
+  app.action(new RegExp(`^${BUTTON_ID}`), async ({ ack, body, action }) => {
+    const press = pressOf(body, action, me.teamId);
+    if (press !== null) await queue.accept(press);
+    await ack();
+  });
   app.event('message', async ({ event, body }) => {
     // Edits, joins, other apps and our own posts have a subtype or a bot's id.
     if (event.subtype !== undefined || event.bot_id !== undefined || event.thread_ts === undefined) return;
@@ -161,9 +208,18 @@ const consume = (bot: BotContext): { stop: () => void } => {
   bot.queue.onProgress(progress.show);
   bot.queue.onRefusal((refusal, delivery) => showRefusal(refusal, delivery, bot));
   bot.queue.onAnswer((answer, tools) => showAnswer(answer, tools, bot));
-  bot.queue.onIntake((intake, delivery) =>
-    intake.kind === 'opening' ? openThread(intake, delivery, bot) : handleMention(intake, delivery, bot),
-  );
+  bot.queue.onIntake((intake, delivery) => {
+    switch (intake.kind) {
+      case 'opening':
+        return openThread(intake, delivery, bot);
+      case 'mention':
+        return handleMention(intake, delivery, bot);
+      case 'press':
+        return handlePress(intake, delivery, bot);
+      case 'errand':
+        return runErrand(intake, delivery, bot);
+    }
+  });
   return { stop: progress.close };
 };
 
@@ -177,9 +233,27 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
   const entrance = entranceOf(settings, log);
   const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log });
   const me = await whoAmI(slack, log);
-  const [commands, followUps] = await Promise.all([loadCommands(), loadFollowUps()]);
+  const [commands, followUps, actions, errands] = await Promise.all([
+    loadCommands(),
+    loadFollowUps(),
+    loadActions(),
+    loadErrands(),
+  ]);
   const access = openAccess(slack, me.teamId, log);
-  const bot: BotContext = { slack, queue, hosts, playbooks, policy, access, log, me, commands, followUps };
+  const bot: BotContext = {
+    slack,
+    queue,
+    hosts,
+    playbooks,
+    policy: onePolicy(policy),
+    access,
+    log,
+    me,
+    commands,
+    followUps,
+    actions,
+    errands,
+  };
   listen(entrance, botToken, bot);
   await openEntrance(entrance, settings);
   const { stop } = consume(bot);

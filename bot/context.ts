@@ -2,8 +2,11 @@ import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { Impact } from '../playbooks/model/index.ts';
 import type { Access } from './access.ts';
+import type { Action } from './action.ts';
 import type { Command } from './command.ts';
+import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
+import type { Policy } from './policy.ts';
 import type { SlackApi } from './slack/api.ts';
 
 /** What the bot knows of a playbook: enough to offer it. */
@@ -28,11 +31,13 @@ export interface BotContext {
   readonly queue: BotQueue;
   readonly hosts: KnownHosts;
   readonly playbooks: readonly PlaybookSummary[];
-  readonly policy: { readonly allow: readonly Impact[] };
+  readonly policy: Policy;
   readonly access: Access;
   readonly log: Log;
   /** The bot's own ids. */
   readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string };
   readonly commands: ReadonlyMap<string, Command>;
   readonly followUps: ReadonlyMap<string, FollowUp>;
+  readonly actions: ReadonlyMap<string, Action>;
+  readonly errands: ReadonlyMap<string, ErrandUnit>;
 }

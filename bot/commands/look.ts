@@ -1,4 +1,4 @@
-import { HostName, impactsNotAllowed } from '../../playbooks/model/index.ts';
+import { HostName, type Impact, impactsNotAllowed } from '../../playbooks/model/index.ts';
 import { list } from '../../playbooks/reading/text.ts';
 import type { Asked, Command } from '../command.ts';
 import type { BotContext } from '../context.ts';
@@ -80,9 +80,9 @@ export const readLook = (words: readonly string[], bot: BotContext): Understood 
 };
 
 /** What the policy keeps a playbook from doing, as a sentence; empty when it may do everything. */
-export const leftOut = (playbook: string, bot: BotContext): string => {
+export const leftOut = (playbook: string, allow: readonly Impact[], bot: Pick<BotContext, 'playbooks'>): string => {
   const impacts = bot.playbooks.find(({ id }) => id === playbook)?.impacts ?? [];
-  const kept = impactsNotAllowed(impacts, bot.policy.allow);
+  const kept = impactsNotAllowed(impacts, allow);
   return kept.length === 0 ? '' : ` Steps with the impact ${codes(kept)} are left out: the policy does not allow them.`;
 };
 
@@ -95,7 +95,8 @@ export const look: Command = {
     const understood = readLook(asked.words, bot);
     if (typeof understood === 'string') return understood;
     const id = requestIdOf(asked.team, asked.triggerId);
-    const request = { id, ...understood, allow: [...bot.policy.allow], requestedAt: asked.at };
+    const allow = [...(await bot.policy.allowed(asked, understood.host))];
+    const request = { id, ...understood, allow, requestedAt: asked.at };
     const { team, channel, user, responseUrl } = asked;
     await bot.queue.accept({ kind: 'opening', id, request, team, channel, user, responseUrl });
     return null;

@@ -19,7 +19,7 @@ export const again: FollowUp = {
       pid: mark.pid,
       playbook: mark.playbook,
       windowSeconds: mark.window_seconds,
-      allow: [...policy.allow],
+      allow: [...(await policy.allowed(mention, mark.host ?? ''))],
       origin: {
         kind: 'slack',
         team: mention.team,

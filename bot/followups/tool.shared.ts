@@ -36,18 +36,16 @@ export const askForLook = async (said: Said, bot: BotContext, words: readonly st
   const understood = readLook(words, bot);
   if (typeof understood === 'string') return understood;
   const { mention, attempt } = said;
-  const { slack, me, queue, policy } = bot;
-  const forbidden = impactsNotAllowed(
-    bot.playbooks.find(({ id }) => id === understood.playbook)?.impacts ?? [],
-    policy.allow,
-  );
+  const { slack, me, queue } = bot;
+  const allow = [...(await bot.policy.allowed(mention, understood.host))];
+  const forbidden = impactsNotAllowed(bot.playbooks.find(({ id }) => id === understood.playbook)?.impacts ?? [], allow);
   if (forbidden.length > 0) {
-    return `I may not do that here: \`${understood.playbook}\` has the impact \`${formatImpacts(forbidden)}\`, and the policy of this bot allows \`${formatImpacts(policy.allow)}\`. Run it by hand, or have the policy changed.`;
+    return `I may not do that here: \`${understood.playbook}\` has the impact \`${formatImpacts(forbidden)}\`, and the policy of this bot allows \`${formatImpacts(allow)}\`. Run it by hand, or have the policy changed.`;
   }
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const asked = { id, ...understood, allow: [...policy.allow], requestedAt: mention.at };
+  const asked = { id, ...understood, allow, requestedAt: mention.at };
   const { workers } = await queue.status();
   const why = workers === 0 ? 'No worker is running now; the look starts when one does.' : 'Starting.';
   const place = { channel, threadTs, since: mention.at };

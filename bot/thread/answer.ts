@@ -109,6 +109,13 @@ const failLook = async (
   );
 };
 
+/** Sets the errand that waits for this answer, which finds it in the queue under the request's id. */
+const handOver = async ({ request }: Answer, { handTo }: SlackOrigin, { queue }: BotContext): Promise<void> => {
+  if (handTo === undefined) return;
+  const data = { ...handTo.data, requestId: request.id };
+  await queue.accept({ kind: 'errand', id: `answered-${request.id}`, errand: handTo.errand, data, at: Date.now() });
+};
+
 /**
  * Shows the end of a look in its thread: first message, report, files; or the sentence of a failure. Safe to repeat,
  * all of it. Throws to be called again: when Slack or the queue do not answer.
@@ -120,6 +127,8 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
     bot.log.warn({ requestId: request.id, origin: origin.kind }, 'answer is not for Slack');
     return;
   }
+  await handOver(answer, origin, bot);
+  if (origin.quiet === true) return;
   await unlessRefused(request.id, origin, bot, () =>
     outcome.kind === 'report'
       ? both(

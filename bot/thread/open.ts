@@ -36,7 +36,11 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     await tell(`I could not open a thread for process ${request.pid} on ${request.host}. Ask again.`);
     return;
   }
-  const content = openingContent(request, user, `${await waitsFor(bot)}${leftOut(request.playbook, bot)}`);
+  const content = openingContent(
+    request,
+    user,
+    `${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`,
+  );
   let threadTs: string;
   try {
     const place = { channel, since: request.requestedAt };

@@ -19,7 +19,7 @@ export const progressShow = ({ slack, queue, log }: BotContext): ProgressShow =>
   const looks = new Map<string, Throttle<ProgressMessage>>();
   const edit = async ({ request, progress, order }: ProgressMessage): Promise<void> => {
     const { origin } = request;
-    if (origin.kind !== 'slack') return;
+    if (origin.kind !== 'slack' || origin.quiet === true) return;
     const { at, mark, edited } = showing(request, origin);
     try {
       await queue.turns.progress(edited, order, () =>

@@ -26,6 +26,7 @@ import {
   whereFrom,
 } from './messages.ts';
 import { ANSWERS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
+import { type Notes, notesOn } from './notes.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
 export interface Delivery {
@@ -50,8 +51,11 @@ export interface QueueStatus {
  * bot when this one ends in the middle. They are given each message at least once, one at a time for each request.
  */
 export interface BotQueue {
-  /** Keeps what somebody asked for, before it is acknowledged. Throws QueueUnavailable within about two seconds. */
-  readonly accept: (intake: Intake) => Promise<'queued' | 'duplicate'>;
+  /**
+   * Keeps what somebody asked for, before it is acknowledged; with `delayMs` it is not begun before that. Throws
+   * QueueUnavailable within about two seconds.
+   */
+  readonly accept: (intake: Intake, delayMs?: number) => Promise<'queued' | 'duplicate'>;
   readonly onIntake: (handler: (intake: Intake, delivery: Delivery) => Promise<void>) => void;
   /** Hands a request to the workers. Throws QueueUnavailable within about two seconds. */
   readonly enqueue: (request: Request) => Promise<'queued' | 'duplicate'>;
@@ -61,6 +65,10 @@ export interface BotQueue {
   /** Payloads that could not be read but say where they came from. Give it before `onAnswer`. */
   readonly onRefusal: (handler: (refusal: Refusal, delivery: Delivery) => Promise<void>) => void;
   readonly turns: EditTurns;
+  /** Each throws QueueUnavailable. */
+  readonly notes: Notes;
+  /** Runs work as the only one over all bots that does so under this name; waits for the others, at most a minute. */
+  readonly alone: <T>(kind: string, id: string, work: () => Promise<T>) => Promise<T>;
   /** The answer to a request, while it is kept (a day); null when there is none. Throws QueueUnavailable. */
   readonly answerTo: (requestId: string) => Promise<Answer | null>;
   /** The bytes of one of an answer's files; null when they have expired or were never kept. */
@@ -162,7 +170,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
 
   /** One at a time for a request over all bots: a delivery that was taken over may still be running elsewhere. */
-  const alone = (kind: string, id: string, work: () => Promise<void>): Promise<void> =>
+  const alone = <T>(kind: string, id: string, work: () => Promise<T>): Promise<T> =>
     withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs, waitMs: 2 * leaseMs }, work);
 
   const refuse = async (job: Job, why: string): Promise<void> => {
@@ -175,7 +183,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
 
   return {
-    accept: (message) => add(intake, jobId('intake', message.id), Intake.parse(message), KEEP),
+    accept: (message, delayMs = 0) =>
+      add(intake, jobId('intake', message.id), Intake.parse(message), { ...KEEP, delay: delayMs }),
     enqueue: (request) => {
       const { removeOnComplete, removeOnFail } = KEEP;
       return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });
@@ -214,6 +223,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
       }),
     turns: editTurns(patient),
+    notes: notesOn(hurried, quickly),
+    alone,
     answerTo: (requestId) =>
       quickly(async () => {
         const job = await answers.getJob(jobId('answer', requestId));

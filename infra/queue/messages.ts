@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Failure, Origin, Progress, Report, Request } from '../../playbooks/model/index.ts';
+import { Failure, Origin, Progress, Report, Request, UnitId } from '../../playbooks/model/index.ts';
 
 /** A command that has been understood: its thread is opened next, then its look is queued. */
 export const Opening = z.object({
@@ -31,8 +31,42 @@ export const Mention = z.object({
 });
 export type Mention = z.infer<typeof Mention>;
 
+/** Somebody pressed a button or picked from a list of ours. */
+export const Press = z.object({
+  kind: z.literal('press'),
+  /** The same press is the same id, however often Slack delivers it. */
+  id: z.string(),
+  team: z.string(),
+  channel: z.string(),
+  user: z.string(),
+  /** The message that has the button. */
+  messageTs: z.string(),
+  threadTs: z.string().optional(),
+  /** What the button carries: an opaque id, under which the bot keeps what it does. */
+  token: z.string().max(100),
+  /** What was picked, when it is a list. */
+  picked: z.string().max(200).optional(),
+  /** Milliseconds since 1970, by the bot's clock. */
+  at: z.number(),
+});
+export type Press = z.infer<typeof Press>;
+
+/** Work that the bot, or a worker for it, has set for later: one unit of `bot/errands/` does it. */
+export const Errand = z.object({
+  kind: z.literal('errand'),
+  /** The same errand is the same id: a second one is not taken. */
+  id: z.string().max(200),
+  /** The unit that does it. */
+  errand: UnitId,
+  /** For that unit; it has the schema. */
+  data: z.record(z.string(), z.unknown()),
+  /** When it was set, milliseconds since 1970. */
+  at: z.number(),
+});
+export type Errand = z.infer<typeof Errand>;
+
 /** What a bot has acknowledged to Slack and not done yet; any bot does it. */
-export const Intake = z.discriminatedUnion('kind', [Opening, Mention]);
+export const Intake = z.discriminatedUnion('kind', [Opening, Mention, Press, Errand]);
 export type Intake = z.infer<typeof Intake>;
 
 /** Progress as it travels: with the request, so that its reader needs no memory. */

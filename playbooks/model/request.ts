@@ -32,8 +32,12 @@ export const Origin = z.discriminatedUnion('kind', [
     threadTs: z.string(),
     /** The message of the thread that shows this look; the first one when absent. */
     messageTs: z.string().optional(),
-    /** `follow-up` when a reply in the thread asked, `command` when the slash command did. */
-    via: z.enum(['command', 'follow-up']),
+    /** `follow-up` when a reply or a button in the thread asked, `command` when the slash command did, `alert` when a rule did. */
+    via: z.enum(['command', 'follow-up', 'alert']),
+    /** Nothing of this look is shown by itself: `handTo` shows what is to be seen of it. */
+    quiet: z.boolean().optional(),
+    /** The errand of the bot's that its answer is handed to, with `data` and the request's id. */
+    handTo: z.object({ errand: UnitId, data: z.record(z.string(), z.unknown()) }).optional(),
   }),
 ]);
 export type Origin = z.infer<typeof Origin>;

@@ -14,7 +14,6 @@ const commands = await loadCommands();
 const bot = {
   hosts: HOSTS,
   playbooks: PLAYBOOKS,
-  policy: { allow: ['none', 'slows'] },
   commands,
 } as unknown as BotContext;
 const read = (text: string) => readLook(wordsOf(text), bot);
@@ -65,8 +64,8 @@ test('any text is either understood or answered with a short harmless sentence',
 });
 
 test('what the policy keeps out is said', () => {
-  expect(leftOut('triage', bot)).toBe('');
-  expect(leftOut('gcore', bot)).toBe(
+  expect(leftOut('triage', ['none', 'slows'], bot)).toBe('');
+  expect(leftOut('gcore', ['none', 'slows'], bot)).toBe(
     ' Steps with the impact `stops` or `writes-disk` are left out: the policy does not allow them.',
   );
 });

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import type { Delivery } from '../infra/queue/bot-side.ts';
+import type { Press } from '../infra/queue/messages.ts';
+import { KeptButton, KIND } from './buttons.ts';
+import type { BotContext } from './context.ts';
+import { SlackRefused } from './slack/errors.ts';
+
+/** Longer than any button is kept. */
+const REMEMBER_SECONDS = 30 * 24 * 3600;
+
+/** Who pressed first. */
+const First = z.object({ id: z.string(), user: z.string() });
+
+/** Does what a press asks for; a sentence for the presser alone, or null. */
+const answerTo = async (press: Press, delivery: Delivery, bot: BotContext): Promise<string | null> => {
+  const refusal = await bot.access.refusal(press);
+  if (refusal !== null) return refusal;
+  const button = KeptButton.safeParse(await bot.queue.notes.get(KIND, press.token)).data;
+  if (button === undefined)
+    return 'This button is too old: I no longer know what it was for. Say `help` in the thread.';
+  if (Date.now() > button.until) return `“${button.label}” works no longer: its time is over.`;
+  if (button.only !== undefined && !button.only.includes(press.user))
+    return `“${button.label}” is not for you to press.`;
+  const unit = bot.actions.get(button.action);
+  const data = unit?.data.safeParse(button.data);
+  if (unit === undefined || data?.success !== true) return `This version of me can no longer do “${button.label}”.`;
+  const { notes } = bot.queue;
+  // The press that was first keeps the button, also when it is delivered again.
+  if (!(await notes.claim('pressed', button.group, { id: press.id, user: press.user }, REMEMBER_SECONDS))) {
+    const first = First.safeParse(await notes.get('pressed', button.group)).data;
+    if (first?.id !== press.id) {
+      return `“${button.label}” was pressed already${first === undefined ? '' : ` by <@${first.user}>`}.`;
+    }
+  }
+  return await unit.run(data.data, { ...delivery, press }, bot);
+};
+
+/** Does what a button does, once, for somebody who may. Safe to repeat; throws to be called again. */
+export const handlePress = async (press: Press, delivery: Delivery, bot: BotContext): Promise<void> => {
+  const { channel, user, threadTs, messageTs } = press;
+  try {
+    const answer = await answerTo(press, delivery, bot);
+    if (answer !== null) await bot.slack.ephemeral({ channel, user, threadTs: threadTs ?? messageTs }, answer);
+  } catch (error) {
+    if (!(error instanceof SlackRefused)) throw error;
+    bot.log.warn({ channel, code: error.code, method: error.method }, 'press could not be answered');
+  }
+};
