@@ -52,7 +52,14 @@ const followOne = async (
   ids: NextEvidenceId,
 ): Promise<Followed> => {
   // Whoever asked did not ask for this process: it may be younger than the question.
-  const own: Request = { ...request, pid, playbook: GLANCE, allow: ['none'], requestedAt: Number.MAX_SAFE_INTEGER };
+  const own: Request = {
+    ...request,
+    pid,
+    playbook: GLANCE,
+    allow: ['none'],
+    requestedAt: Number.MAX_SAFE_INTEGER,
+    options: undefined,
+  };
   const quiet: Tools = { ...tools, progress: () => {} };
   const look = beginLook(
     { ...own, windowSeconds: playbook.windowSeconds },

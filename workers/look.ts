@@ -32,7 +32,7 @@ export const beginLook = (
   startedBefore: ReadonlySet<string>,
   ids: NextEvidenceId = evidenceIds(),
 ) => {
-  const steps = plan(playbook, tools.probes);
+  const steps = plan(playbook, tools.probes, request.options);
   const evidence: Evidence[] = [];
   const observations = new Map<string, Observation<unknown>>();
   const caveats: string[] = [];

@@ -1,4 +1,4 @@
-import { formatImpacts, impactsNotAllowed, Request } from '../../playbooks/model/index.ts';
+import { formatImpacts, impactsNotAllowed, type ProbeOptions, Request } from '../../playbooks/model/index.ts';
 import { readLook } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
@@ -13,26 +13,60 @@ export interface Tool {
   readonly playbook: string;
   readonly usage: string;
   readonly summary: string;
+  /** Takes those words that are options of a probe out of what was said; a sentence when they make no sense. */
+  readonly options?: (words: readonly string[]) => Chosen | string;
 }
 
+/** Options of probes, and the words that are left for the look. */
+export interface Chosen {
+  readonly words: readonly string[];
+  readonly options?: ProbeOptions;
+}
+
+const MOST_PATTERN = 200;
+
+/** What was said as a text to look for, for a probe with the option `pattern`. */
+export const asPattern =
+  (probe: string) =>
+  (words: readonly string[]): Chosen | string => {
+    const pattern = words.join(' ');
+    if (pattern.length > MOST_PATTERN) return `I can look for a text of at most ${MOST_PATTERN} characters.`;
+    return pattern === '' ? { words: [] } : { words: [], options: { [probe]: { pattern } } };
+  };
+
+/** Where `on HOST PID` begins; -1 without it. A text to look for may have the word `on` in it, so there it ends the words. */
+const onIn = (words: readonly string[], text: boolean): number => {
+  if (!text) return words.findIndex((word) => word.toLowerCase() === 'on');
+  const at = words.length - 3;
+  return words[at]?.toLowerCase() === 'on' && /^\d+$|:/.test(words[at + 2] ?? '') ? at : -1;
+};
+
 /** The words of a look: `HOST PID PLAYBOOK …`, with what was not said taken from the thread. */
-const lookWords = ({ words, thread }: Said, playbook: string): readonly string[] | string => {
-  const on = words.findIndex((word) => word.toLowerCase() === 'on');
-  const rest = on < 0 ? words : words.slice(0, on);
+const lookWords = ({ words, thread }: Said, { playbook, options }: Tool): Chosen | string => {
+  const on = onIn(words, options !== undefined);
+  const said = on < 0 ? words : words.slice(0, on);
+  const chosen = options?.(said) ?? { words: said };
+  if (typeof chosen === 'string') return chosen;
+  const rest = chosen.words;
   const { host, pid } = thread?.mark ?? {};
   if (on >= 0 && words.length < on + 3) return 'Which process? After `on` comes a host and a pid: `on HOST PID`.';
-  if (on >= 0) return [...words.slice(on + 1, on + 3), playbook, ...rest, ...words.slice(on + 3)];
+  if (on >= 0) return { ...chosen, words: [...words.slice(on + 1, on + 3), playbook, ...rest, ...words.slice(on + 3)] };
   if (host === undefined || pid === undefined) {
     return 'Which process? Say it in a thread that I opened, or name one with `on HOST PID` at the end.';
   }
-  return [host, String(pid), playbook, ...rest];
+  return { ...chosen, words: [host, String(pid), playbook, ...rest] };
 };
 
 /**
  * Asks for one more look, shown by a message of its own in the thread, so that the first one keeps what it says. Returns a
  * sentence when it cannot be asked for, else null. Safe to repeat.
  */
-export const askForLook = async (said: Said, bot: BotContext, words: readonly string[]): Promise<string | null> => {
+export const askForLook = async (
+  said: Said,
+  bot: BotContext,
+  words: readonly string[],
+  options?: ProbeOptions,
+): Promise<string | null> => {
   const understood = readLook(words, bot);
   if (typeof understood === 'string') return understood;
   const { mention, attempt } = said;
@@ -45,7 +79,7 @@ export const askForLook = async (said: Said, bot: BotContext, words: readonly st
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const asked = { id, ...understood, allow, requestedAt: mention.at };
+  const asked = { id, ...understood, ...(options && { options }), allow, requestedAt: mention.at };
   const { workers } = await queue.status();
   const why = workers === 0 ? 'No worker is running now; the look starts when one does.' : 'Starting.';
   const place = { channel, threadTs, since: mention.at };
@@ -57,12 +91,12 @@ export const askForLook = async (said: Said, bot: BotContext, words: readonly st
 };
 
 /** A thread command for one tool. */
-export const toolFollowUp = ({ verb, playbook, usage, summary }: Tool): FollowUp => ({
-  verb,
-  usage,
-  summary,
+export const toolFollowUp = (tool: Tool): FollowUp => ({
+  verb: tool.verb,
+  usage: tool.usage,
+  summary: tool.summary,
   run: async (said, bot) => {
-    const words = lookWords(said, playbook);
-    return typeof words === 'string' ? words : await askForLook(said, bot, words);
+    const chosen = lookWords(said, tool);
+    return typeof chosen === 'string' ? chosen : await askForLook(said, bot, chosen.words, chosen.options);
   },
 });

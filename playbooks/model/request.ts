@@ -42,16 +42,25 @@ export const Origin = z.discriminatedUnion('kind', [
 ]);
 export type Origin = z.infer<typeof Origin>;
 
+/** Options of probes by probe, on top of what the playbook says; the probe's own schema decides whether they are valid. */
+export const ProbeOptions = z.record(UnitId, z.record(z.string(), z.unknown()));
+export type ProbeOptions = z.infer<typeof ProbeOptions>;
+
 /** Who asks for what. The one payload that goes from the bot to a worker. */
 export const Request = z.object({
   id: z.string().min(8).max(64),
   host: HostName,
   pid: Pid,
+  /** Start time of the process that is meant, when it is known: another one under its pid is not looked at. */
+  startTime: z.string().regex(/^\d+$/).optional(),
+  /** What led to this process, for a person, when it was not typed: `port:8080`. */
+  selector: z.string().max(300).optional(),
   playbook: UnitId,
   /** How long the sampling and tracing phases look, in seconds. Absent: the playbook's own. */
   windowSeconds: z.number().min(0.5).max(60).optional(),
   /** Impacts that need nobody's further yes for this request. */
   allow: z.array(Impact),
+  options: ProbeOptions.optional(),
   origin: Origin,
   /** When it was asked, milliseconds since 1970. */
   requestedAt: z.number(),

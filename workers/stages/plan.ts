@@ -3,10 +3,12 @@ import {
   type Impact,
   impactsNotAllowed,
   type KnownHost,
+  LookFailed,
   type Observation,
   type Phase,
   type Playbook,
   type Probe,
+  type ProbeOptions,
 } from '../../playbooks/model/index.ts';
 
 /** A step of the look: a probe with its parsed options. */
@@ -21,13 +23,33 @@ export type Plan = ReadonlyMap<Phase, readonly PlannedStep[]>;
 
 const PHASES: readonly Phase[] = [1, 2, 3, 4, 5];
 
-/** Orders a playbook's steps into phases. In phases 1 and 2 a step runs always unless the playbook says otherwise. */
-export const plan = (playbook: Playbook, probes: ReadonlyMap<string, Probe>): Plan => {
+/** The step's options with those that were asked for on top. Throws LookFailed for ones that the probe does not take. */
+const optionsOf = (probe: Probe, own: object, asked: object | undefined): Record<string, unknown> => {
+  if (asked === undefined) return probe.options.parse(own);
+  const parsed = probe.options.safeParse({ ...own, ...asked });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue === undefined || issue.path.length === 0 ? '' : ` (${issue.path.join('.').slice(0, 60)})`;
+  throw new LookFailed(
+    'bad-request',
+    `${probe.id} does not take what was asked for${where}: ${(issue?.message ?? 'it is not valid').slice(0, 200)}.`,
+  );
+};
+
+/**
+ * Orders a playbook's steps into phases. In phases 1 and 2 a step runs always unless the playbook says otherwise. `asked`
+ * are the request's own options by probe. Throws LookFailed when a probe does not take them, or is no part of the playbook.
+ */
+export const plan = (playbook: Playbook, probes: ReadonlyMap<string, Probe>, asked: ProbeOptions = {}): Plan => {
+  const stranger = Object.keys(asked).find((id) => !playbook.steps.some((step) => step.probe === id));
+  if (stranger !== undefined) {
+    throw new LookFailed('bad-request', `The playbook ${playbook.id} has no step ${stranger}, so it takes no options.`);
+  }
   const steps = playbook.steps.flatMap((step): PlannedStep[] => {
     const probe = probes.get(step.probe);
     if (probe === undefined) return [];
     const when = step.when ?? (probe.phase <= 2 ? 'always' : 'wanted');
-    return [{ probe, options: probe.options.parse(step.options), always: when === 'always' }];
+    return [{ probe, options: optionsOf(probe, step.options, asked[probe.id]), always: when === 'always' }];
   });
   return new Map(PHASES.map((phase) => [phase, steps.filter((step) => step.probe.phase === phase)]));
 };
