@@ -40,6 +40,28 @@ export const RelatedReport = z.object({
 });
 export type RelatedReport = z.infer<typeof RelatedReport>;
 
+/** Measures of the process, for curves and comparisons. What was not read is absent; nothing is a guess. */
+export const ReportFigures = z.object({
+  /** Per cent of one processor over the window: 250 is two and a half processors. */
+  cpuPercent: z.number().optional(),
+  /** Resident memory, at the end of the window where one was watched. */
+  rssKib: z.number().optional(),
+  swapKib: z.number().optional(),
+  threads: z.number().int().optional(),
+  /** Open descriptors, and how many may be open (absent: no limit, or not read). */
+  fds: z.number().int().optional(),
+  fdLimit: z.number().int().optional(),
+  sockets: z.number().int().optional(),
+  children: z.number().int().optional(),
+  /** Seconds since the process started, at the beginning of the look. */
+  ageSeconds: z.number().optional(),
+  /** Page faults that waited for a disk, and what went from and to storage, a second, over the window. */
+  majorFaultsPerSecond: z.number().optional(),
+  readKibPerSecond: z.number().optional(),
+  writtenKibPerSecond: z.number().optional(),
+});
+export type ReportFigures = z.infer<typeof ReportFigures>;
+
 /** What the answer is made of: all that a person is told, in every output form. */
 export const Report = z.object({
   id: z.string(),
@@ -61,6 +83,8 @@ export const Report = z.object({
   evidence: z.array(EvidenceEntry),
   /** How resident memory divides, one line: `304 MiB resident: 277 MiB free in malloc (91 %), …`. Absent when not read. */
   memory: z.string().optional(),
+  /** Absent in reports of earlier versions. */
+  figures: ReportFigures.optional(),
   /** Processes that the findings point at, looked at harmlessly. Absent when there are none. */
   related: z.array(RelatedReport).optional(),
 });

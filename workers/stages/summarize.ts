@@ -14,6 +14,7 @@ import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
+import { figuresOf } from '../../playbooks/reading/figures.ts';
 import { memoryLine } from '../../playbooks/reading/memory.ts';
 import type { Followed } from '../follow.ts';
 import type { Judgement } from './judge.ts';
@@ -153,6 +154,7 @@ export const summarize = (outcome: Outcome): Report => {
       ...followed.flatMap(({ report, evidence: theirs }) => theirs.map((each) => entry(each, report.pid))),
     ],
     ...(memory === null ? {} : { memory }),
+    figures: figuresOf(look),
     ...(followed.length === 0 ? {} : { related: followed.map(({ report }) => report) }),
   };
 };
