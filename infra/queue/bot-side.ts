@@ -18,6 +18,7 @@ import { withLease } from './lease.ts';
 import {
   type Answer,
   AnswerMessage,
+  Find,
   Intake,
   ProgressMessage,
   problems,
@@ -25,7 +26,7 @@ import {
   type StoredFile,
   whereFrom,
 } from './messages.ts';
-import { ANSWERS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
+import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
 import { type Notes, notesOn } from './notes.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
@@ -59,6 +60,11 @@ export interface BotQueue {
   readonly onIntake: (handler: (intake: Intake, delivery: Delivery) => Promise<void>) => void;
   /** Hands a request to the workers. Throws QueueUnavailable within about two seconds. */
   readonly enqueue: (request: Request) => Promise<'queued' | 'duplicate'>;
+  /**
+   * Has a worker look which processes a selector means. The answer comes once as the errand `handTo.errand`, with
+   * `found` (a Found) put into its data; trouble with the host is an answer too. Throws QueueUnavailable.
+   */
+  readonly find: (find: Omit<Find, 'at'>) => Promise<'queued' | 'duplicate'>;
   /** Losing a call loses nothing: the next one is newer. */
   readonly onProgress: (handler: (message: ProgressMessage) => void) => void;
   readonly onAnswer: (handler: (answer: Answer, tools: AnswerTools) => Promise<void>) => void;
@@ -75,7 +81,7 @@ export interface BotQueue {
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
-  /** How much is not done yet, being worked on or waiting to be tried again included. Throws QueueUnavailable. */
+  /** How much is not done yet, being worked on or waiting to be tried again included (finds among the looks). Throws QueueUnavailable. */
   readonly pending: () => Promise<{ intake: number; looks: number; answers: number }>;
   readonly healthy: () => Promise<boolean>;
   /** Lets running handlers end (bounded), then ends the connections. */
@@ -122,6 +128,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
   const intake = queueOn<Intake>(INTAKE);
   const looks = queueOn<Request>(LOOKS);
+  const finds = queueOn<Find>(FINDS);
   const answers = queueOn<AnswerMessage>(ANSWERS);
   const ending = new AbortController();
   const workers: Worker[] = [];
@@ -189,6 +196,11 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const { removeOnComplete, removeOnFail } = KEEP;
       return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });
     },
+    find: (find) => {
+      const { removeOnComplete, removeOnFail } = KEEP;
+      const asked = Find.parse({ ...find, at: Date.now() });
+      return add(finds, jobId('find', find.id), asked, { removeOnComplete, removeOnFail });
+    },
     onIntake: (handler) =>
       consume(INTAKE, async (job) => {
         const parsed = Intake.safeParse(job.data);
@@ -250,8 +262,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       quickly(async () => {
         const left = (queue: { getJobCountByTypes: typeof intake.getJobCountByTypes }) =>
           queue.getJobCountByTypes('waiting', 'active', 'delayed');
-        const [first, second, third] = await Promise.all([left(intake), left(looks), left(answers)]);
-        return { intake: first, looks: second, answers: third };
+        const [first, second, third, found] = await Promise.all([intake, looks, answers, finds].map(left));
+        return { intake: first ?? 0, looks: (second ?? 0) + (found ?? 0), answers: third ?? 0 };
       }),
     healthy: async () => {
       try {
@@ -265,7 +277,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const consumers = events === null ? workers : [...workers, events];
       const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, ending)));
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
-      await Promise.all([intake.close(), looks.close(), answers.close()]);
+      await Promise.all([intake.close(), looks.close(), finds.close(), answers.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);
     },
   };

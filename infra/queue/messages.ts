@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Failure, Origin, Progress, Report, Request, UnitId } from '../../playbooks/model/index.ts';
+import { Failure, HostName, Origin, Progress, Report, Request, Selector, UnitId } from '../../playbooks/model/index.ts';
 
 /** A command that has been understood: its thread is opened next, then its look is queued. */
 export const Opening = z.object({
@@ -46,6 +46,8 @@ export const Press = z.object({
   token: z.string().max(100),
   /** What was picked, when it is a list. */
   picked: z.string().max(200).optional(),
+  /** What was filled into the modal that the button opened, by field. */
+  form: z.record(z.string().max(255), z.string().max(3_000).nullable()).optional(),
   /** Milliseconds since 1970, by the bot's clock. */
   at: z.number(),
 });
@@ -64,6 +66,19 @@ export const Errand = z.object({
   at: z.number(),
 });
 export type Errand = z.infer<typeof Errand>;
+
+/** Which process of a host is meant: a worker looks, and its answer becomes an errand. */
+export const Find = z.object({
+  /** The same find is the same id: a second one is not taken, and brings no second errand. */
+  id: z.string().min(1).max(150),
+  host: HostName,
+  selector: Selector,
+  /** The errand that gets the answer: `data` with `found`, which is a Found. */
+  handTo: z.object({ errand: UnitId, data: z.record(z.string(), z.unknown()) }),
+  /** When it was asked, milliseconds since 1970. */
+  at: z.number(),
+});
+export type Find = z.infer<typeof Find>;
 
 /** What a bot has acknowledged to Slack and not done yet; any bot does it. */
 export const Intake = z.discriminatedUnion('kind', [Opening, Mention, Press, Errand]);

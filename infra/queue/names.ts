@@ -8,6 +8,8 @@ export const PREFIX = '{straceback}';
 export const INTAKE = 'intake';
 /** Requests that wait for a worker. Bot to worker. */
 export const LOOKS = 'looks';
+/** Selectors that wait for a worker to say which processes they mean. Bot to worker. */
+export const FINDS = 'finds';
 /** Answers that wait to be posted. Worker to bot. */
 export const ANSWERS = 'answers';
 
@@ -19,5 +21,5 @@ export const key = (...parts: readonly (string | number)[]): string =>
  * BullMQ's job id for a request: the same request is the same job. A bare number or a colon is refused by BullMQ,
  * therefore the word in front and the encoding.
  */
-export const jobId = (kind: 'intake' | 'look' | 'answer', requestId: string): string =>
+export const jobId = (kind: 'intake' | 'look' | 'answer' | 'find', requestId: string): string =>
   `${kind}-${encodeURIComponent(requestId)}`;

@@ -5,6 +5,7 @@ import { type Failure, LookFailed, type Progress, Request } from '../../playbook
 import type { Log } from '../log.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
+import { type FindHandler, takeFinds } from './finds.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
@@ -47,6 +48,8 @@ export interface WorkerQueueOptions {
 export interface WorkerQueue {
   /** Starts to take requests. Called once. */
   readonly work: (handler: LookHandler) => void;
+  /** Starts to take finds. Called at most once. */
+  readonly find: (handler: FindHandler) => void;
   readonly withTargetLock: WithTargetLock;
   /** Takes no more requests, waits for running looks (bounded, then aborts them), and ends the connections. */
   readonly close: () => Promise<void>;
@@ -100,6 +103,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   const ending = new AbortController();
   let worker: Worker | null = null;
   let heartbeat: { stop: () => Promise<void> } | null = null;
+  let finds: { close: () => Promise<void> } | null = null;
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
     await answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) });
@@ -201,8 +205,13 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       worker.on('failed', (job, error) => log.error({ job: job?.id, error: error.message }, 'delivery failed'));
       heartbeat = announceWorker(redis, { id: randomUUID(), host: hostname(), concurrency: options.concurrency });
     },
+    find: (handler) => {
+      const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
+      finds = takeFinds(handler, { redisUrl, redis, log, leaseMs, stalledCheckMs, keep: KEEP });
+    },
     close: async () => {
       await heartbeat?.stop();
+      await finds?.close();
       const closing = worker === null ? Promise.resolve() : closeConsumer(worker, ending);
       if (!(await endsWithin(closing, graceMs))) {
         for (const abort of running.values()) abort.abort(SHUTDOWN);

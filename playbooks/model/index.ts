@@ -9,5 +9,6 @@ export * from './probe.ts';
 export * from './progress.ts';
 export * from './report.ts';
 export * from './request.ts';
+export * from './selector.ts';
 export * from './stack.ts';
 export * from './target.ts';

@@ -46,6 +46,24 @@ export type Origin = z.infer<typeof Origin>;
 export const ProbeOptions = z.record(UnitId, z.record(z.string(), z.unknown()));
 export type ProbeOptions = z.infer<typeof ProbeOptions>;
 
+/**
+ * A person's yes to what a look may do to one process. The worker checks it at the moment a step begins: nothing that goes beyond
+ * it is run, and nothing after `until`.
+ */
+export const Approval = z.object({
+  /** Who said yes, by Slack's id. */
+  by: z.string(),
+  /** Milliseconds since 1970, by the bot's clock. */
+  at: z.number(),
+  until: z.number(),
+  impacts: z.array(Impact),
+  host: HostName,
+  pid: Pid,
+  /** Of the process that was shown to the approver; absent when no look had identified it yet. Form as in Target. */
+  startTime: z.string().regex(/^\d+$/).optional(),
+});
+export type Approval = z.infer<typeof Approval>;
+
 /** Who asks for what. The one payload that goes from the bot to a worker. */
 export const Request = z.object({
   id: z.string().min(8).max(64),
@@ -61,6 +79,8 @@ export const Request = z.object({
   /** Impacts that need nobody's further yes for this request. */
   allow: z.array(Impact),
   options: ProbeOptions.optional(),
+  /** Present when a person had to say yes to some of `allow`. */
+  approval: Approval.optional(),
   origin: Origin,
   /** When it was asked, milliseconds since 1970. */
   requestedAt: z.number(),
