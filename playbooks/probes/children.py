@@ -1,13 +1,16 @@
 """The relatives of a process, what they wait for, and who has the other ends of their pipes; seen twice, a window apart.
 
-Usage: children.py PID START_TIME SECONDS SAMPLE_SCRIPT SYSCALLS_FILE. Python 3.6 or later, standard library only.
+Usage: children.py PID START_TIME SECONDS SYSCALLS_FILE. Python 3.6 or later, standard library only.
 It reads /proc and opens nothing of the processes themselves: who opens /proc/PID/fd/N of a pipe holds that pipe open.
 One fact per line; see children.parse.ts. Names that a process can choose go through shown().
 """
 import os
 import sys
 import time
-import types
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import TICKS, comm_of, fields, numbers, point, print_utf8, quoted, shown, slurp
+from syscall_table import load_table
 
 MOST_DESCENDANTS = 500
 MOST_SIBLINGS = 100
@@ -22,14 +25,6 @@ MOST_SECONDS = 1.0  # of processor time for each of the two looks
 DESCRIBED = 60  # relatives whose threads and signals are told
 START_CODE, START_STACK, EXIT_CODE = 23, 25, 49  # in fields(); proc_pid_stat(5), fields 26, 28 and 52
 
-tools = types.ModuleType('sample')
-
-
-def load_tools(path):
-    """sample.py's readers of /proc, from the file beside this one."""
-    with open(path, 'rb') as source:
-        exec(compile(source.read(), path, 'exec'), tools.__dict__)
-
 
 def numbers_in(folder):
     try:
@@ -40,9 +35,9 @@ def numbers_in(folder):
 
 def stat_of(pid):
     """(name, fields after it) of a process; None when it is gone."""
-    stat = tools.slurp('/proc/%d/stat' % pid)
-    parts = tools.fields(stat) if stat else []
-    return (tools.comm_of(stat), parts) if len(parts) > 20 else None
+    stat = slurp('/proc/%d/stat' % pid)
+    parts = fields(stat) if stat else []
+    return (comm_of(stat), parts) if len(parts) > 20 else None
 
 
 def is_zombie(parts):
@@ -57,7 +52,7 @@ def children_of(pid):
         return None
     found = []
     for tid in threads:
-        found.extend(int(word) for word in (tools.slurp('/proc/%d/task/%d/children' % (pid, tid)) or b'').split())
+        found.extend(int(word) for word in (slurp('/proc/%d/task/%d/children' % (pid, tid)) or b'').split())
     return sorted(found)
 
 
@@ -95,19 +90,19 @@ class Person:
 
 
 def io_of(pid):
-    return tools.numbers(tools.slurp('/proc/%d/io' % pid)) or None
+    return numbers(slurp('/proc/%d/io' % pid)) or None
 
 
 def thread_look(pid, tid):
     """(state, system call, kernel function, voluntary switches) of a thread now; None when it is gone."""
     base = '/proc/%d/task/%d/' % (pid, tid)
-    stat = tools.slurp(base + 'stat')
+    stat = slurp(base + 'stat')
     if not stat:
         return None
-    switches = tools.numbers(tools.slurp(base + 'status')).get('voluntary_ctxt_switches')
-    call = (tools.slurp(base + 'syscall') or b'?').split()
-    wchan = (tools.slurp(base + 'wchan') or b'?').strip()
-    return tools.fields(stat)[0], call, wchan, switches
+    switches = numbers(slurp(base + 'status')).get('voluntary_ctxt_switches')
+    call = (slurp(base + 'syscall') or b'?').split()
+    wchan = (slurp(base + 'wchan') or b'?').strip()
+    return fields(stat)[0], call, wchan, switches
 
 
 class Look:
@@ -201,32 +196,32 @@ def fds_of(person, left, gaps):
     """Lines about pipes, sockets and pidfds of a process."""
     folder = '/proc/%d/' % person.pid
     try:
-        numbers = sorted(int(name) for name in os.listdir(folder + 'fd'))
+        listed = sorted(int(name) for name in os.listdir(folder + 'fd'))
     except OSError:
         gaps.append('open files of process %d' % person.pid)
         return
-    if len(numbers) > min(MOST_FDS, left[0]):
+    if len(listed) > min(MOST_FDS, left[0]):
         gaps.append('open files of process %d beyond the first %d' % (person.pid, min(MOST_FDS, left[0])))
     sockets = 0
-    for number in numbers[:max(0, min(MOST_FDS, left[0]))]:
+    for number in listed[:max(0, min(MOST_FDS, left[0]))]:
         left[0] -= 1
-        point = tools.point(folder + 'fd/%d' % number) or b''
-        if point.startswith(b'pipe:['):
+        link = point(folder + 'fd/%d' % number) or b''
+        if link.startswith(b'pipe:['):
             # The access mode in the flags is the end (open(2)): 0 reads, 1 writes, 2 both.
             flags = flags_of(folder + 'fdinfo/%d' % number)
             end = '?' if flags is None else ('read', 'write', 'both', '?')[flags & 3]
-            yield 'process %d pipe %s: fd %d %s' % (person.pid, point[6:-1].decode('ascii', 'replace'), number, end)
-        elif point.startswith(b'socket:[') and sockets < MOST_SOCKETS:
+            yield 'process %d pipe %s: fd %d %s' % (person.pid, link[6:-1].decode('ascii', 'replace'), number, end)
+        elif link.startswith(b'socket:[') and sockets < MOST_SOCKETS:
             sockets += 1
-            yield 'process %d socket %s: fd %d' % (person.pid, point[8:-1].decode('ascii', 'replace'), number)
-        elif point == b'anon_inode:[pidfd]':
-            of = tools.numbers(tools.slurp(folder + 'fdinfo/%d' % number)).get('Pid')
+            yield 'process %d socket %s: fd %d' % (person.pid, link[8:-1].decode('ascii', 'replace'), number)
+        elif link == b'anon_inode:[pidfd]':
+            of = numbers(slurp(folder + 'fdinfo/%d' % number)).get('Pid')
             if of is not None:
                 yield 'process %d pidfd %d: fd %d' % (person.pid, of, number)
 
 
 def flags_of(path):
-    for line in (tools.slurp(path) or b'').split(b'\n'):
+    for line in (slurp(path) or b'').split(b'\n'):
         if line.startswith(b'flags:'):
             try:
                 return int(line[6:], 8)
@@ -251,23 +246,23 @@ def stat_addresses(pid):
 
 
 def person_lines(person, people, uptime):
-    age = uptime - int(person.last[19]) / tools.TICKS
+    age = uptime - int(person.last[19]) / TICKS
     first = person.first[0] if person.first else b'-'
-    command = (tools.slurp('/proc/%d/cmdline' % person.pid) or b'')[:400].rstrip(b'\0').replace(b'\0', b' ')
+    command = (slurp('/proc/%d/cmdline' % person.pid) or b'')[:400].rstrip(b'\0').replace(b'\0', b' ')
     yield 'process %d: %s, parent %s, depth %d, state %s then %s, %.2f s old, %s threads, %s, %s, %s' % (
         person.pid, person.relation, person.last[1].decode(), person.depth, first.decode('ascii', 'replace'),
         person.last[0].decode('ascii', 'replace'), max(0.0, age), person.last[17].decode(),
-        origin(person, people), tools.quoted(person.comm),
-        tools.shown(command or b'[' + person.comm + b']'),
+        origin(person, people), quoted(person.comm),
+        shown(command or b'[' + person.comm + b']'),
     )
 
 
 def status_of(pid):
-    fields = {}
-    for line in (tools.slurp('/proc/%d/status' % pid) or b'').split(b'\n'):
+    said = {}
+    for line in (slurp('/proc/%d/status' % pid) or b'').split(b'\n'):
         name, _, value = line.partition(b':')
-        fields[name.decode('ascii', 'replace')] = value.strip().decode('ascii', 'replace')
-    return fields
+        said[name.decode('ascii', 'replace')] = value.strip().decode('ascii', 'replace')
+    return said
 
 
 def detail_lines(person, table):
@@ -283,7 +278,7 @@ def detail_lines(person, table):
         yield 'process %d moved: read %d bytes, wrote %d bytes, %d reads, %d writes' % tuple([person.pid] + change)
     if person.first:
         ticks = sum(int(person.last[at]) - int(person.first[at]) for at in (11, 12))
-        yield 'process %d used: %.2f s of CPU' % (person.pid, ticks / tools.TICKS)
+        yield 'process %d used: %.2f s of CPU' % (person.pid, ticks / TICKS)
     for tid, (one, two) in sorted(person.threads.items()):
         if one and two:
             yield thread_line(person.pid, tid, one, two, table)
@@ -300,11 +295,11 @@ def thread_line(pid, tid, one, two, table):
         name, has_fd = table.get(number, ('call_' + number.decode('ascii', 'replace'), False))
         doing = '%s(%s)' % (name, ', '.join(word.decode('ascii', 'replace') for word in call[1:7]))
         if has_fd:
-            point = tools.point('/proc/%d/fd/%d' % (pid, int(call[1], 16) & 0xffffffff)) or b'?'
-            doing += ' on ' + tools.shown(point).replace(' ', '\\x20')
+            link = point('/proc/%d/fd/%d' % (pid, int(call[1], 16) & 0xffffffff)) or b'?'
+            doing += ' on ' + shown(link).replace(' ', '\\x20')
     same = 'as before' if call == one[1] and number not in (b'running', b'?') else 'not before'
     return 'process %d thread %d: state %s, woke %s times, %s in %s, waits in %s' % (
-        pid, tid, state.decode('ascii', 'replace'), woke, same, doing, tools.shown(wchan))
+        pid, tid, state.decode('ascii', 'replace'), woke, same, doing, shown(wchan))
 
 
 def zombie_lines(look, uptime):
@@ -319,7 +314,7 @@ def zombie_lines(look, uptime):
         elif code == b'0':
             ending = 'status 0'
         yield 'zombie %d: started %.2f s ago, ended with %s, %s, %s' % (
-            pid, max(0.0, uptime - int(start) / tools.TICKS), ending, 'both times' if pid in stayed else 'new', tools.quoted(comm))
+            pid, max(0.0, uptime - int(start) / TICKS), ending, 'both times' if pid in stayed else 'new', quoted(comm))
 
 
 def task_lines(look, uptime):
@@ -328,9 +323,9 @@ def task_lines(look, uptime):
     # Evenly spread over all of them when they are very many.
     tids = sorted(last)[:: max(1, len(last) // MOST_AGES)]
     for tid in tids if len(last) > 8 else []:
-        stat = tools.slurp('/proc/%d/task/%d/stat' % (look.pid, tid))
+        stat = slurp('/proc/%d/task/%d/stat' % (look.pid, tid))
         if stat:
-            ages.append(max(0.0, uptime - int(tools.fields(stat)[19]) / tools.TICKS))
+            ages.append(max(0.0, uptime - int(fields(stat)[19]) / TICKS))
     ages.sort()
     deciles = [ages[min(len(ages) - 1, len(ages) * part // 10)] for part in range(11)] if ages else []
     yield 'threads: %d at first, %d at last, %d new, %d gone, ages%s' % (
@@ -339,17 +334,17 @@ def task_lines(look, uptime):
 
 def limit_lines(pid):
     soft = {}
-    for line in (tools.slurp('/proc/%d/limits' % pid) or b'').decode('ascii', 'replace').split('\n'):
+    for line in (slurp('/proc/%d/limits' % pid) or b'').decode('ascii', 'replace').split('\n'):
         for name in ('Max processes', 'Max stack size'):
             if line.startswith(name):
                 soft[name] = line[len(name):].split()[0]
     most = used = '?'
-    for line in (tools.slurp('/proc/%d/cgroup' % pid) or b'').decode('utf-8', 'surrogateescape').split('\n'):
+    for line in (slurp('/proc/%d/cgroup' % pid) or b'').decode('utf-8', 'surrogateescape').split('\n'):
         parts = line.split(':', 2)
         if len(parts) < 3 or not (parts[0] == '0' or 'pids' in parts[1].split(',')):
             continue
         base = '/sys/fs/cgroup' + ('/pids' if parts[1] else '') + parts[2]
-        read = [(tools.slurp(base + name) or b'?').strip().decode('ascii', 'replace') for name in ('/pids.max', '/pids.current')]
+        read = [(slurp(base + name) or b'?').strip().decode('ascii', 'replace') for name in ('/pids.max', '/pids.current')]
         if read[0] != '?':
             most, used = read
     yield 'limits: processes %s, tasks %s of %s in the control group, stack %s bytes' % (
@@ -381,13 +376,12 @@ def report(look, table):
 
 def main():
     pid, start, window = int(sys.argv[1]), sys.argv[2].encode(), float(sys.argv[3])
-    load_tools(sys.argv[4])
     print('children 1')
     seen = stat_of(pid)
     if seen is None or seen[1][19] != start:
         print('gone: there is no process %d' % pid if seen is None else 'gone: process %d is another one by now' % pid)
         return
-    table = tools.load_table(sys.argv[5])
+    table = load_table(sys.argv[4])
     look = Look(pid, window)
     begun = time.monotonic()
     look.find(0)
@@ -408,9 +402,6 @@ def main():
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

@@ -12,41 +12,13 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import print_utf8, shown, slurp
+
 MOST_BACKENDS = 400
 MOST_LINKS = 60000
 MOST_SECONDS = 1.0
 TITLE = re.compile(rb'^postgres: (?:[^ ]+: )?([^ ]+) ([^ ]+) (\[local\]|[^ ]+\((\d+)\)) (.*)$', re.S)
-
-
-def shown(raw):
-    """Text of untrusted bytes on one line: control, invisible and invalid characters as \\n or \\xNN."""
-    out = []
-    for char in raw.decode('utf-8', 'surrogateescape'):
-        if char == '\\':
-            out.append('\\\\')
-        elif char == '\n':
-            out.append('\\n')
-        elif char.isprintable():
-            out.append(char)
-        else:
-            out.extend('\\x%02x' % byte for byte in char.encode('utf-8', 'surrogateescape'))
-    return ''.join(out)
-
-
-def slurp(path, most=65536):
-    """The first bytes of a file of /proc, which gives a page at a time; or None."""
-    try:
-        with open(path, 'rb', 0) as file:
-            parts = []
-            while most > 0:
-                part = file.read(min(most, 65536))
-                if not part:
-                    break
-                parts.append(part)
-                most -= len(part)
-            return b''.join(parts)
-    except OSError:
-        return None
 
 
 def stat_of(pid):
@@ -198,9 +170,6 @@ def main():
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

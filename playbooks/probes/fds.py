@@ -9,6 +9,9 @@ import signal
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import print_utf8, quoted, shown, slurp
+
 # Links that are read at each end of the window; beyond it, half from the oldest numbers and half from the newest.
 MOST_FDS = 20000
 LOOKS = 10
@@ -20,34 +23,6 @@ KINDS = {
     b'[eventpoll]': 'epoll', b'[eventfd]': 'eventfd', b'inotify': 'inotify', b'[timerfd]': 'timerfd',
     b'[signalfd]': 'signalfd', b'[io_uring]': 'io_uring', b'[pidfd]': 'pidfd', b'[perf_event]': 'perf_event',
 }
-
-
-def shown(raw):
-    """Text of untrusted bytes on one line: control, invisible and invalid characters as \\n or \\xNN."""
-    out = []
-    for char in raw.decode('utf-8', 'surrogateescape'):
-        if char == '\\':
-            out.append('\\\\')
-        elif char == '\n':
-            out.append('\\n')
-        elif char.isprintable():
-            out.append(char)
-        else:
-            out.extend('\\x%02x' % byte for byte in char.encode('utf-8', 'surrogateescape'))
-    return ''.join(out)
-
-
-def quoted(raw):
-    return '"' + shown(raw[:600]).replace('"', '\\"') + '"'
-
-
-def slurp(path):
-    """The first bytes of a file of /proc, or None."""
-    try:
-        with open(path, 'rb', 0) as file:
-            return file.read(65536)
-    except OSError:
-        return None
 
 
 def start_of(pid):
@@ -246,9 +221,6 @@ def main():
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

@@ -51,7 +51,11 @@ export const fds = defineProbe<FdsData>({
   data: FdsData,
   command: ({ target, windowSeconds, known }) => {
     const words = [String(target.pid), target.startTime, String(windowSeconds)];
-    if (known?.python) return { argv: [known.python, '-I', '-S', '{script:fds.py}', ...words], scripts: ['fds.py'] };
+    if (known?.python)
+      return {
+        argv: [known.python, '-I', '-S', '-B', '{script:fds.py}', ...words],
+        scripts: ['fds.py', 'proc_files.py'],
+      };
     return { argv: ['sh', '{script:fds.sh}', ...words], scripts: ['fds.sh'] };
   },
   parse: (evidence, { target }) => parseFds(evidenceText(evidence), target.pid),

@@ -19,8 +19,17 @@ export const hostLocks = defineProbe<LocksData>({
   options: z.strictObject({}),
   data: LocksData,
   command: ({ target, known }) => ({
-    argv: [known?.python ?? 'python3', '-I', '-S', '{script:locks.py}', String(target.pid), target.startTime, 'all'],
-    scripts: ['locks.py', 'lock-files.py'],
+    argv: [
+      known?.python ?? 'python3',
+      '-I',
+      '-S',
+      '-B',
+      '{script:locks.py}',
+      String(target.pid),
+      target.startTime,
+      'all',
+    ],
+    scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
   }),
   parse: (evidence, { target }) => parseLocks(evidenceText(evidence), target.pid),
 });

@@ -4,11 +4,14 @@ Usage: locks.py PID START_TIME [all]. With `all` it lists every lock of the host
 Python 3.6 or later, standard library only; it reads /proc and nothing else.
 Untrusted names go through shown(), one fact per line; see locks.parse.ts.
 """
-import importlib.util
 import os
 import stat as modes
 import sys
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lock_files import lock_files
+from proc_files import point, print_utf8, quoted, shown, slurp
 
 MOST_FDS = 20000
 MOST_SECONDS = 2.0
@@ -20,53 +23,6 @@ REMOTE = (b'nfs', b'nfs4', b'cifs', b'smb3', b'ceph', b'9p', b'afs', b'lustre', 
 # Number of fcntl on this machine, and F_OFD_SETLKW of fcntl(2).
 FCNTL = b'72' if os.uname().machine == 'x86_64' else b'25'
 OFD_WAIT = 38
-
-
-def shown(raw):
-    """Text of untrusted bytes on one line: control, invisible and invalid characters as \\n or \\xNN."""
-    out = []
-    for char in raw.decode('utf-8', 'surrogateescape'):
-        if char == '\\':
-            out.append('\\\\')
-        elif char == '\n':
-            out.append('\\n')
-        elif char.isprintable():
-            out.append(char)
-        else:
-            out.extend('\\x%02x' % byte for byte in char.encode('utf-8', 'surrogateescape'))
-    return ''.join(out)
-
-
-def quoted(raw):
-    return '"' + shown(raw).replace('"', '\\"') + '"'
-
-
-def slurp(path, limit=1 << 20):
-    """The first bytes of a file of /proc, or None."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        parts = []
-        while limit > 0:
-            part = os.read(fd, min(65536, limit))
-            if not part:
-                break
-            parts.append(part)
-            limit -= len(part)
-        return b''.join(parts)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def point(path):
-    try:
-        return os.readlink(path.encode())
-    except OSError:
-        return None
 
 
 def numbers_in(folder):
@@ -303,7 +259,7 @@ def main():
     locks = locks[:MOST_LOCKS]
     locked = {lock.key for lock in locks}
     shared = [] if everything else [fd for fd in mine if shareable(fd)]
-    found = lock_files(pid, mine)
+    found = list(lock_files(pid, [fd.path for fd in mine]))
     wanted = [fd.path for fd in mine if fd in shared or fd.key in locked]
     others = openers(pid, wanted + [path for path, near, _ in found if near])
     if everything:
@@ -341,15 +297,6 @@ def main():
     print('end')
 
 
-def lock_files(pid, mine):
-    """What lock-files.py, which lies beside this script, finds."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lock-files.py')
-    spec = importlib.util.spec_from_file_location('lock_files', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return list(module.lock_files(pid, [fd.path for fd in mine], slurp, point))
-
-
 def file_lines(pid, found, others, people):
     """Lines about files that serve as locks by being there: whose pid is written in them, and who has them open."""
     for path, near, owner in found:
@@ -365,9 +312,6 @@ def file_lines(pid, found, others, people):
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

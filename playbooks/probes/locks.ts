@@ -70,8 +70,8 @@ export const locks = defineProbe<LocksData>({
     const words = [String(target.pid), target.startTime];
     if (known?.python)
       return {
-        argv: [known.python, '-I', '-S', '{script:locks.py}', ...words],
-        scripts: ['locks.py', 'lock-files.py'],
+        argv: [known.python, '-I', '-S', '-B', '{script:locks.py}', ...words],
+        scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
       };
     return { argv: ['sh', '{script:locks.sh}', ...words], scripts: ['locks.sh'] };
   },

@@ -13,6 +13,9 @@ import re
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import slurp
+
 HUGE_KIB = 16 << 20  # resident KiB from which on mappings are not read
 MAPPINGS_MOST = 6000  # beyond it (thousands of threads) reading them takes longer than it is worth
 SMAPS_SECONDS = 0.5  # for one reading of the mappings
@@ -29,14 +32,6 @@ FIELDS = {b'Size:': 0, b'Rss:': 1, b'Swap:': 2, b'LazyFree:': 3, b'AnonHugePages
 
 class Gone(Exception):
     """The process has ended, or is another one by now."""
-
-
-def slurp(path, most=1 << 20):
-    try:
-        with open(path, 'rb') as file:
-            return file.read(most)
-    except (OSError, ValueError):
-        return None
 
 
 def stat_fields(pid, started):

@@ -124,7 +124,7 @@ export const memory = defineProbe<MemoryData>({
     const python = known?.python ?? null;
     return python === null
       ? { argv: ['sh', '{script:memory.sh}', ...words], scripts: ['memory.sh'] }
-      : { argv: [python, '-I', '-S', '-B', '{script:memory.py}', ...words], scripts: ['memory.py'] };
+      : { argv: [python, '-I', '-S', '-B', '{script:memory.py}', ...words], scripts: ['memory.py', 'proc_files.py'] };
   },
   parse: (evidence, { target }) => parseMemory(evidenceText(evidence), target.pid),
 });

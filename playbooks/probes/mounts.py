@@ -11,6 +11,9 @@ import signal
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import point, print_utf8, quoted, shown, slurp
+
 MOST_FDS = 4096
 MOST_MOUNTS = 64
 MOST_FILES = 40
@@ -25,48 +28,6 @@ NO_STORE = {
     b'squashfs', b'iso9660', b'erofs', b'cramfs', b'devtmpfs', b'hugetlbfs', b'ramfs', b'fuse.lxcfs', b'fuse.portal',
     b'fuse.gvfsd-fuse', b'smackfs', b'resctrl', b'udf',
 }
-
-
-def shown(raw):
-    """Text of untrusted bytes on one line: control, invisible and invalid characters as \\n or \\xNN."""
-    out = []
-    for char in raw.decode('utf-8', 'surrogateescape'):
-        if char == '\\':
-            out.append('\\\\')
-        elif char == '\n':
-            out.append('\\n')
-        elif char.isprintable():
-            out.append(char)
-        else:
-            out.extend('\\x%02x' % byte for byte in char.encode('utf-8', 'surrogateescape'))
-    return ''.join(out)
-
-
-def quoted(raw):
-    return '"' + shown(raw[:600]).replace('"', '\\"') + '"'
-
-
-def slurp(path, most=1 << 20):
-    """The first bytes of a file of /proc, or None."""
-    try:
-        with open(path, 'rb', 0) as file:
-            parts = []
-            while most > 0:
-                part = file.read(min(most, 65536))
-                if not part:
-                    break
-                parts.append(part)
-                most -= len(part)
-            return b''.join(parts)
-    except OSError:
-        return None
-
-
-def point(path):
-    try:
-        return os.readlink(path.encode())
-    except OSError:
-        return None
 
 
 def stat_of(path):
@@ -319,9 +280,6 @@ def main():
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace', line_buffering=True)
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', 1, encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

@@ -5,11 +5,11 @@ from py_read_elf import modules
 from py_read_memory import Torn
 
 WALK_MOST = 2000
-# 3.14 has one young and two old generations, or the three of before; where `collecting` stands says which.
-FROM_3_14 = {
-    176: {'enabled': 0, 'generations': 8, 'permanent_generation': 80, 'generation_stats': 104, 'garbage': 184},
-    184: {'enabled': 0, 'generations': 8, 'permanent_generation': 88, 'generation_stats': 112, 'garbage': 192},
-}
+# From 3.13 on the struct changed within minor versions, and with the alignment that the compiler gives PyGC_Head: three lists
+# in a row are looked for among these offsets, and the permanent one soon behind them.
+GENERATIONS_AT = range(8, 64, 4)
+PERMANENT_BEHIND = range(72, 100, 4)
+TRIES = 5
 
 
 class Collector(object):
@@ -29,20 +29,43 @@ class Collector(object):
             return
         self.at = dict((name, self.layout.get('_gc_runtime_state.' + name)) for name in (
             'enabled', 'generations', 'permanent_generation', 'generation_stats', 'garbage'))
-        if objects.version >= (3, 14):
-            self.at = FROM_3_14.get(self.layout.published.get('GCState.collecting'))
-            if self.at is None:
-                return
         if runtime.address and self.layout.get('_PyRuntimeState.gc'):
             state = runtime.address + self.layout['_PyRuntimeState.gc']
         else:
             offset = self.layout.published.get('PyInterpreterState.gc') or self.layout['PyInterpreterState.gc']
             state = runtime.interpreters()[-1] + offset
+        if objects.version >= (3, 13):
+            self.at = self._found(state)
+            if self.at is None:
+                return
         self.enabled_at = state + self.at['enabled']
         self.first = state + self.at['generations']
         self.permanent = state + self.at['permanent_generation']
         self.stats = state + self.at['generation_stats']
         self.garbage_at = state + self.at['garbage']
+
+    def _found(self, state):
+        """Offsets in the struct at `state`, by what its lists look like; None where nothing looks so."""
+        collecting = self.layout.published.get('GCState.collecting')
+        for _ in range(TRIES if collecting else 0):
+            first = next((at for at in GENERATIONS_AT
+                          if all(self._is_head(state + at + number * self.size) for number in range(3))), None)
+            permanent = first and next((first + behind for behind in PERMANENT_BEHIND
+                                        if self._is_head(state + first + behind)), None)
+            if permanent:
+                # Two ints come before the generations, `enabled` and `debug`, and before those the trashcan's two fields
+                # in versions that have them.
+                return {'enabled': 0 if first == 8 else 12, 'generations': first, 'permanent_generation': permanent,
+                        'generation_stats': permanent + self.size, 'garbage': collecting + 8}
+        return None
+
+    def _is_head(self, address):
+        """Whether a doubly linked list of the collector begins there: its first member leads back."""
+        try:
+            following = self.memory.word(address) & ~3
+            return following > 4096 and following & 3 == 0 and self.memory.word(following + 8) & ~3 == address
+        except Torn:
+            return False
 
     def _old(self, runtime):
         """2.7 and 3.6 keep it in static variables, whose names a stripped build does not have."""
@@ -78,7 +101,7 @@ class Collector(object):
         except Torn:
             return None
         heads = self.heads()
-        if enabled not in (0, 1) or not all(links) or any(link & 7 for link in links):
+        if enabled not in (0, 1) or not all(links) or any(link & 3 for link in links):
             return None
         return {
             'enabled': enabled == 1,

@@ -9,6 +9,10 @@ import signal
 import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from proc_files import PAGE_KIB, TICKS, comm_of, fields, numbers, point, print_utf8, quoted, shown, slurp
+from syscall_table import load_table
+
 FASTEST = 0.02
 SLOWEST = 0.05
 # Of one CPU: what the watching itself may take before it looks less often, down to SLOWEST and then further.
@@ -18,49 +22,6 @@ SHARE_AT_MOST = 0.25
 CROWD = 64
 MOST_CALLS = 12
 MOST_WCHANS = 6
-TICKS = os.sysconf('SC_CLK_TCK')
-PAGE_KIB = os.sysconf('SC_PAGE_SIZE') // 1024
-
-
-def shown(raw):
-    """Text of untrusted bytes on one line: control, invisible and invalid characters as \\n or \\xNN."""
-    out = []
-    for char in raw.decode('utf-8', 'surrogateescape'):
-        if char == '\\':
-            out.append('\\\\')
-        elif char == '\n':
-            out.append('\\n')
-        elif char.isprintable():
-            out.append(char)
-        else:
-            out.extend('\\x%02x' % byte for byte in char.encode('utf-8', 'surrogateescape'))
-    return ''.join(out)
-
-
-def quoted(raw):
-    return '"' + shown(raw).replace('"', '\\"') + '"'
-
-
-def slurp(path):
-    """The bytes of a small file, or None."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return os.read(fd, 65536)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def point(path):
-    """Where a link points, as bytes, or None."""
-    try:
-        return os.readlink(path.encode())
-    except OSError:
-        return None
 
 
 class Held:
@@ -96,44 +57,6 @@ class Held:
         if self.fd is not None:
             os.close(self.fd)
             self.fd = None
-
-
-def fields(stat):
-    """Fields of a stat file after the name, which may itself hold brackets: [0] is the state, [19] the start time."""
-    return stat[stat.rfind(b')') + 2 :].split()
-
-
-def comm_of(stat):
-    return stat[stat.find(b'(') + 1 : stat.rfind(b')')]
-
-
-def numbers(text):
-    """Lines `name: 12` or `name 12` as a dictionary."""
-    found = {}
-    for line in (text or b'').split(b'\n'):
-        parts = line.replace(b':', b' ').split()
-        if len(parts) >= 2 and parts[1].isdigit():
-            found[parts[0].decode('ascii', 'replace')] = int(parts[1])
-    return found
-
-
-def load_table(path):
-    """Number as /proc writes it -> (name, whether its first argument is a descriptor), for this machine."""
-    machine = os.uname().machine
-    if machine in ('riscv64', 'loongarch64', 'arm64'):
-        machine = 'aarch64'
-    table = {}
-    try:
-        lines = open(path, encoding='ascii').read().split('\n')
-    except OSError:
-        lines = []
-    for line in lines:
-        words = line.split()
-        if len(words) < 3 or words[0] != machine:
-            continue
-        for offset, name in enumerate(words[2:]):
-            table[b'%d' % (int(words[1]) + offset)] = (name.rstrip('@'), name.endswith('@'))
-    return table
 
 
 class Thread:
@@ -325,7 +248,7 @@ def cpu_groups(pid):
             group, kind = parts[2], b'cgroup2'
     if group is None or b'/..' in group:
         return []
-    for line in (slurp_all('/proc/self/mountinfo') or b'').split(b'\n'):
+    for line in (slurp('/proc/self/mountinfo') or b'').split(b'\n'):
         before, _, after = line.partition(b' - ')
         words, kinds = before.split(), after.split()
         if len(words) < 5 or len(kinds) < 3 or kinds[0] != kind:
@@ -342,14 +265,6 @@ def cpu_groups(pid):
             path = path[: path.rfind(b'/')]
             group = group[: group.rfind(b'/')] or b'/'
     return []
-
-
-def slurp_all(path):
-    try:
-        with open(path, 'rb') as file:
-            return file.read(1 << 20)
-    except OSError:
-        return None
 
 
 def read_groups(groups):
@@ -499,7 +414,7 @@ def main():
 
     table = load_table(sys.argv[5])
     # ELF class 1 is 32 bits: such a program numbers its calls otherwise than its 64-bit kernel.
-    if (slurp('/proc/%d/exe' % pid) or b'')[4:5] == b'\x01' and sys.maxsize > 1 << 32:
+    if (slurp('/proc/%d/exe' % pid, 8) or b'')[4:5] == b'\x01' and sys.maxsize > 1 << 32:
         table = {}
         print('not readable: names of system calls (it is a 32-bit program)')
     elif not table:
@@ -538,9 +453,6 @@ def main():
 
 
 if __name__ == '__main__':
-    if hasattr(sys.stdout, 'reconfigure'):
-        sys.stdout.reconfigure(encoding='utf-8', errors='backslashreplace')
-    else:
-        sys.stdout = open(sys.stdout.fileno(), 'w', encoding='utf-8', errors='backslashreplace', closefd=False)
+    print_utf8()
     main()
     sys.stdout.flush()

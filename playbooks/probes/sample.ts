@@ -101,12 +101,13 @@ export const sample = defineProbe<SampleData>({
           known.python,
           '-I',
           '-S',
+          '-B',
           '{script:sample.py}',
           ...words,
           String(MOST_THREADS),
           '{script:sample.syscalls}',
         ],
-        scripts: ['sample.py', 'sample.syscalls'],
+        scripts: ['sample.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
       };
     return {
       argv: ['sh', '{script:sample.sh}', ...words, String(MOST_THREADS_SH), '{script:sample.syscalls}'],

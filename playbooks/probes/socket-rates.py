@@ -1,6 +1,6 @@
 """How many bytes each TCP socket of a process received and sent over a window, beside its memory, and who it asks for names.
 
-Usage: socket-rates.py PID START_TIME SECONDS DIAG_SCRIPT. Python 3.6 or later, standard library only. It reads /proc and asks the
+Usage: socket-rates.py PID START_TIME SECONDS. Python 3.6 or later, standard library only. It reads /proc and asks the
 kernel's socket statistics (sock_diag(7)); the process does not notice. Its direct children are watched with it: a master
 does not download, its workers do. One fact per line, and nothing in it that a process can name; see socket-rates.parse.ts.
 """
@@ -9,7 +9,10 @@ import socket
 import struct
 import sys
 import time
-import types
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import socket_diag as diag
+from proc_files import PAGE_KIB, slurp
 
 ESTABLISHED = 1
 # Every state but LISTEN and TIME-WAIT, which belongs to no process any more.
@@ -20,24 +23,6 @@ MOST_FDS = 20000
 MOST_LINES = 200
 # What one look may take; a host with very many sockets is looked at only at the beginning and at the end.
 DEAR = 0.012
-PAGE_KIB = os.sysconf('SC_PAGE_SIZE') // 1024
-
-
-diag = types.ModuleType('diag')
-
-
-def load_diag(path):
-    """socket-diag.py's reader of socket statistics, from the file beside this one."""
-    with open(path, 'rb') as source:
-        exec(compile(source.read(), path, 'exec'), diag.__dict__)
-
-
-def slurp(path):
-    try:
-        with open(path, 'rb') as file:
-            return file.read(65536)
-    except OSError:
-        return b''
 
 
 def stat_fields(pid):
@@ -47,7 +32,7 @@ def stat_fields(pid):
 
 
 def resident(pid):
-    words = slurp('/proc/%d/statm' % pid).split()
+    words = (slurp('/proc/%d/statm' % pid) or b'').split()
     return int(words[1]) * PAGE_KIB if len(words) > 1 and words[1].isdigit() else None
 
 
@@ -59,7 +44,7 @@ def children(pid):
     except OSError:
         return found
     for tid in tids:
-        found.extend(int(word) for word in slurp('/proc/%d/task/%s/children' % (pid, tid)).split() if word.isdigit())
+        found.extend(int(word) for word in (slurp('/proc/%d/task/%s/children' % (pid, tid)) or b'').split() if word.isdigit())
     return found[:MOST_CHILDREN]
 
 
@@ -234,7 +219,6 @@ def report(watch, seconds):
 
 
 def main():
-    load_diag(sys.argv[4])
     pid, start, window = int(sys.argv[1]), sys.argv[2].encode(), float(sys.argv[3])
     print('socket-rates 1')
     fields = stat_fields(pid)

@@ -9,8 +9,8 @@ import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
 it('is one script with the pid, its start time and the window', () => {
   expect(databases.command(stepFor(databases, { pid: 77, startTime: '5', windowSeconds: 2 }))).toEqual({
-    argv: ['/usr/bin/python3', '-I', '-S', '{script:databases.py}', '77', '5', '2'],
-    scripts: ['databases.py'],
+    argv: ['/usr/bin/python3', '-I', '-S', '-B', '{script:databases.py}', '77', '5', '2'],
+    scripts: ['databases.py', 'proc_files.py'],
   });
 });
 

@@ -36,8 +36,8 @@ const STEADY = COLLECTOR.replace('    more()\n`', '').replace(/while True:[\s\S]
 it('is one script with the pid, its start time and the window; a shell script where there is no Python', () => {
   const step = stepFor(fds, { pid: 77, startTime: '5', windowSeconds: 2 });
   expect(fds.command(step)).toEqual({
-    argv: ['/usr/bin/python3', '-I', '-S', '{script:fds.py}', '77', '5', '2'],
-    scripts: ['fds.py'],
+    argv: ['/usr/bin/python3', '-I', '-S', '-B', '{script:fds.py}', '77', '5', '2'],
+    scripts: ['fds.py', 'proc_files.py'],
   });
   expect(fds.command(stepFor(fds, { pid: 77, startTime: '5', known: { python: null } })).argv.slice(0, 2)).toEqual([
     'sh',

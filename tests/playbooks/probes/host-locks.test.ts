@@ -36,8 +36,8 @@ describe('host-locks', () => {
       stepFor(hostLocks, { pid: 77, startTime: '123', known: { python: '/opt/python3' } }),
     );
     expect(command).toEqual({
-      argv: ['/opt/python3', '-I', '-S', '{script:locks.py}', '77', '123', 'all'],
-      scripts: ['locks.py', 'lock-files.py'],
+      argv: ['/opt/python3', '-I', '-S', '-B', '{script:locks.py}', '77', '123', 'all'],
+      scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
     });
   });
 

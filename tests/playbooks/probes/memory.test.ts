@@ -23,7 +23,7 @@ describe('command', () => {
     const step = stepFor(memory, { pid, windowSeconds: 2, known: { python: '/usr/bin/python3' } });
     expect(memory.command(step)).toEqual({
       argv: ['/usr/bin/python3', '-I', '-S', '-B', '{script:memory.py}', ...words],
-      scripts: ['memory.py'],
+      scripts: ['memory.py', 'proc_files.py'],
     });
     expect(memory.command(stepFor(memory, { pid, windowSeconds: 2, known: { python: null } }))).toEqual({
       argv: ['sh', '{script:memory.sh}', ...words],

@@ -27,8 +27,8 @@ time.sleep(1000)
 
 it('is one script with the pid, its start time and the window', () => {
   expect(mounts.command(stepFor(mounts, { pid: 77, startTime: '5', windowSeconds: 2 }))).toEqual({
-    argv: ['/usr/bin/python3', '-I', '-S', '{script:mounts.py}', '77', '5', '2'],
-    scripts: ['mounts.py'],
+    argv: ['/usr/bin/python3', '-I', '-S', '-B', '{script:mounts.py}', '77', '5', '2'],
+    scripts: ['mounts.py', 'proc_files.py'],
   });
 });
 

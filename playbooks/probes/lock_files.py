@@ -7,6 +7,8 @@ import os
 import re
 import stat
 
+from proc_files import point, slurp
+
 NAME = re.compile(rb'lock|\.lck$|\.pid$|in[-_.]?use|busy|running|mutex', re.I)
 PID = re.compile(rb'^\s*(?:pid\s*[=:]?\s*)?(\d{1,7})\s*$', re.I)
 MOST_FOLDERS, MOST_ENTRIES, MOST_NEAR, MOST_FAR = 12, 2000, 24, 24
@@ -15,7 +17,7 @@ COMMON = (b'/tmp', b'/var/tmp', b'/run', b'/run/lock', b'/var/lock')
 REMOTE = (b'nfs', b'nfs4', b'cifs', b'smb3', b'ceph', b'9p', b'afs', b'lustre', b'glusterfs', b'fuse', b'autofs')
 
 
-def near_folders(pid, files, slurp, point):
+def near_folders(pid, files):
     """Folders that the process works in: its own, those of its open files, and those that its arguments name."""
     cwd = point('/proc/%d/cwd' % pid)
     found = [cwd] if cwd else []
@@ -32,7 +34,7 @@ def near_folders(pid, files, slurp, point):
     return [folder for folder in folders if folder not in (b'', b'/')][:MOST_FOLDERS]
 
 
-def remote_points(pid, slurp):
+def remote_points(pid):
     """Where servers are mounted, which may not answer."""
     found = []
     for line in (slurp('/proc/%d/mountinfo' % pid) or b'').split(b'\n'):
@@ -77,13 +79,13 @@ def owner_in(path):
     return None
 
 
-def lock_files(pid, files, slurp, point):
+def lock_files(pid, files):
     """(path as the process sees it, near or not, pid that is written there or None), each path once."""
     # A pid that is written in another namespace is a number of that namespace.
     same = point('/proc/%d/ns/pid' % pid) == point('/proc/self/ns/pid')
     root = b'/proc/%d/root' % pid
-    remote = remote_points(pid, slurp)
-    near = near_folders(pid, files, slurp, point)
+    remote = remote_points(pid)
+    near = near_folders(pid, files)
     counts = {True: 0, False: 0}
     seen = set()
     for folder in near + [each for each in COMMON if each not in near]:
