@@ -4,6 +4,7 @@ import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { HARMLESS_BY_DEFAULT, HostName, Impact } from '../playbooks/model/index.ts';
+import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
 
 /** The configuration cannot be used; `message` names every fault with file and line. */
@@ -53,6 +54,8 @@ const ConfigFile = z.strictObject({
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
   /** Folder on this machine for Redis data when REDIS_URL is not set. */
   dataFolder: z.string().min(1).default('.straceback'),
+  /** What is done with alerts. */
+  alerts: z.strictObject({ ...alertRouting }).prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 
@@ -72,6 +75,7 @@ export interface Config {
   readonly playbooksFolder: string | undefined;
   readonly policy: { readonly allow: readonly Impact[] };
   readonly worker: { readonly concurrency: number };
+  readonly alerts: AlertRouting;
   readonly dataFolder: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
@@ -174,6 +178,11 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     const { match: _match, ...settings } = rule;
     return hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...withoutUndefined(settings) }, env);
   };
+  const known: HostLookup = (name) => listed(name) ?? byRule(name);
+  const strangers = unknownAlertHosts(data.alerts, (name) => known(name) !== undefined);
+  if (strangers.length > 0) {
+    throw new BadConfig(strangers.map((fault) => say({ ...fault, path: ['alerts', ...fault.path] })));
+  }
   return {
     slack: {
       ...data.slack,
@@ -183,11 +192,19 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
       apiUrl: env.SLACK_API_URL,
     },
     redisUrl: env.REDIS_URL,
-    hosts: (name) => listed(name) ?? byRule(name),
+    hosts: known,
     hostNames: ['local', ...hosts.data.map((host) => host.name)],
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,
     worker: data.worker,
+    alerts: {
+      ...data.alerts,
+      defaultChannel: data.alerts.defaultChannel,
+      routes: data.alerts.routes.map((route, index) => ({
+        ...route,
+        at: `${from ?? 'configuration'}:${source.lineOf(['alerts', 'routes', index])}`,
+      })),
+    },
     dataFolder: path.resolve(base, data.dataFolder),
     logLevel: data.log.level,
   };

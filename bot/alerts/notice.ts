@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { AlertSeverity } from '../../infra/alert-routes.ts';
 
-/** How bad an alert is, in the words of most sources; what a source calls otherwise is `unknown`. Worst first. */
-export const Severity = z.enum(['critical', 'error', 'warning', 'info', 'unknown']);
-export type Severity = z.infer<typeof Severity>;
+export const Severity = AlertSeverity;
+export type Severity = AlertSeverity;
 
 /** A label or annotation: bounded, for it comes from outside. */
 const Words = z.record(z.string().max(200), z.string().max(4_000));
