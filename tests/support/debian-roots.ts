@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +13,9 @@ const RELEASES: Readonly<Record<string, readonly string[]>> = {
 const MAKE_SECONDS = 300;
 /** How long one failure to fetch a release counts: else each test file would wait for a mirror that does not answer. */
 const FAILED_MS = 3_600_000;
-const TARGETS = path.resolve(import.meta.dirname, '../playbooks/probes/py-stacks-targets');
+const TARGETS = path.resolve(import.meta.dirname, '../playbooks/probes');
+/** Checkouts share the roots, and each has programs of its own that enter them. */
+const CHECKOUT = createHash('sha256').update(TARGETS).digest('hex').slice(0, 8);
 const CACHE = path.join(process.env.XDG_CACHE_HOME ?? '/var/cache', 'straceback-tests');
 
 /** A Python in a Debian root: `python` is a program that runs it there, under its own pid. */
@@ -104,7 +107,7 @@ const pythonsIn = (root: string): DebianPython[] =>
     .map((name) => /^python(\d\.\d+)$/.exec(name)?.[1])
     .filter((version) => version !== undefined)
     .map((version) => {
-      const python = path.join(CACHE, 'versions', version, path.basename(root));
+      const python = path.join(CACHE, 'versions', version, `${path.basename(root)}-${CHECKOUT}`);
       mkdirSync(path.dirname(python), { recursive: true });
       const words = ['unshare', ...inRoot(root, false), `/usr/bin/python${version}`];
       const text = `#!/bin/sh\nexec ${words.map(quote).join(' ')} "$@"\n`;

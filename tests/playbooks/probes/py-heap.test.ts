@@ -1,17 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses } from '../../support/live-process.ts';
 import { lookAtHeap, startKnown, startTarget, typeOf } from '../../support/py-heap.ts';
-import { interpreters, versionOf } from '../../support/py-stacks.ts';
+import { versionOf } from '../../support/py-stacks.ts';
 
 afterEach(endProcesses);
 
-describe.each(interpreters)('%s', (python) => {
+sayWhatIsMissing();
+
+describe.each(everyInterpreter)('%s', (python) => {
   const old = versionOf(python) === '2.7';
 
   it('counts what a program that stands still knows to be there, and calls its containers as it does', async () => {
     const { live, known } = await startKnown(python, 3000);
     const { data, partly } = await lookAtHeap(live.pid, { options: { seconds: 8 } });
-    expect(partly.filter((note) => !note.startsWith('Python 2.7 keeps int'))).toEqual([]);
+    // In 2.7 the collector's state lies in static variables, whose names a distribution strips.
+    const stripped = old && partly.some((note) => note.startsWith('The state of the garbage collector'));
+    const expected = stripped ? /^Python 2\.7 keeps int|^The state of the garbage collector/ : /^Python 2\.7 keeps int/;
+    expect(partly.filter((note) => !expected.test(note))).toEqual([]);
     for (const [name, count] of Object.entries(known.counts).filter(([, number]) => number > 1)) {
       expect(typeOf(data, `__main__.${name}`)?.objects, name).toBe(count);
     }
@@ -29,8 +35,8 @@ describe.each(interpreters)('%s', (python) => {
     expect(data.types.every((type) => type.grewObjects === 0)).toBe(true);
     expect(data.estimated).toBe(false);
     expect(data.pools).toHaveLength(2);
-    expect(data.collector).toHaveLength(2);
-    expect(data.collector[0]).toMatchObject({ enabled: true, thresholds: known.thresholds, garbage: 0 });
+    expect(data.collector).toHaveLength(stripped ? 0 : 2);
+    if (!stripped) expect(data.collector[0]).toMatchObject({ enabled: true, thresholds: known.thresholds, garbage: 0 });
     expect(data.garbage.sampled).toBeGreaterThan(100);
     expect(data.garbage.dead).toBe(0);
     const called = (end: string) => data.containers.find((each) => each.holder?.path.endsWith(end));
