@@ -59,6 +59,7 @@ const followOne = async (
     allow: ['none'],
     requestedAt: Number.MAX_SAFE_INTEGER,
     options: undefined,
+    approval: undefined,
   };
   const quiet: Tools = { ...tools, progress: () => {} };
   const look = beginLook(

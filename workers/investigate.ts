@@ -1,5 +1,6 @@
 import type { Cause, Impact, Playbook, Probe, Progress, Report, Request } from '../playbooks/model/index.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
+import { checkApproval } from './approval.ts';
 import { follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
 import type { HostShell } from './ssh/shell.ts';
@@ -51,6 +52,7 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
     );
   }
   const startedAt = tools.now();
+  checkApproval(request, startedAt);
   const startedBefore = new Set(await tools.journal.earlier());
   const shell = await tools.openShell(request.host);
   const cancel = () => void shell.close();

@@ -13,6 +13,7 @@ import {
 import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
 import { sourceLines } from '../playbooks/probes/source-lines.ts';
 import { guiltyPlaces } from '../playbooks/reading/guilty-frames.ts';
+import { checkApprovedProcess, checkStep, permitted } from './approval.ts';
 import { distinctPlaces, withExcerpts } from './excerpts.ts';
 import type { Tools } from './investigate.ts';
 import type { HostShell } from './ssh/shell.ts';
@@ -51,12 +52,13 @@ export const beginLook = (
   });
 
   const runStep = async (step: PlannedStep, guarded: boolean): Promise<void> => {
-    const no = refusal(step, { allow: request.allow, known, startedBefore });
+    const no = refusal(step, { allow: permitted(request), known, startedBefore });
     if (no !== null) {
       observations.set(step.probe.id, no);
       return;
     }
     if (step.probe.impacts.some((impact) => impact !== 'none')) {
+      checkStep(request, step.probe.impacts, tools.now());
       await tools.journal.started(step.probe.id, step.probe.impacts);
     }
     const context = contextOf(step);
@@ -92,6 +94,7 @@ export const beginLook = (
           `Process ${request.pid} on ${request.host} started after you asked: the one you meant has ended and its pid was reused by ${process.command.slice(0, 80)}. Ask again with the pid you want.`,
         );
       }
+      checkApprovedProcess(request, process.startTime);
       target = { ...target, startTime: process.startTime };
       known = {
         python: process.host.python,

@@ -17,6 +17,7 @@ export const FailureCode = z.enum([
   'process-ended',
   'not-linux',
   'no-permission',
+  'not-approved',
   'connection-lost',
   'busy',
   'interrupted',
