@@ -130,7 +130,7 @@ export const children = defineProbe<ChildrenData>({
       String(windowSeconds),
       '{script:sample.syscalls}',
     ],
-    scripts: ['children.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
+    scripts: ['children.py', 'family.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
   }),
   parse: (evidence, { target }) => parseChildren(evidenceText(evidence), target.pid),
 });

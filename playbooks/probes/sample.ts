@@ -107,7 +107,14 @@ export const sample = defineProbe<SampleData>({
           String(MOST_THREADS),
           '{script:sample.syscalls}',
         ],
-        scripts: ['sample.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
+        scripts: [
+          'sample.py',
+          'proc_watch.py',
+          'cpu_groups.py',
+          'proc_files.py',
+          'syscall_table.py',
+          'sample.syscalls',
+        ],
       };
     return {
       argv: ['sh', '{script:sample.sh}', ...words, String(MOST_THREADS_SH), '{script:sample.syscalls}'],
