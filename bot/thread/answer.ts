@@ -8,7 +8,7 @@ import { attachFiles } from './files.ts';
 import { failureContent, reportContent, sentenceContent } from './first-message.ts';
 import { postOnce } from './post-once.ts';
 import { renderReport } from './render.ts';
-import { showing } from './showing.ts';
+import { askerOf, showing } from './showing.ts';
 
 /** Slack's words for a message that it does not like for what it holds. */
 const ABOUT_CONTENT = /^(?:invalid_blocks|msg_blocks_too_long|msg_too_long|invalid_attachments)/;
@@ -40,7 +40,7 @@ const postSentence = async (
   attempt: number,
   { slack, me }: BotContext,
 ): Promise<void> => {
-  const content = sentenceContent(sentence, origin.user);
+  const content = sentenceContent(sentence, askerOf(origin));
   await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
 };
 
@@ -54,7 +54,7 @@ const postParts = async (
 ): Promise<void> => {
   const { request } = answer;
   const place = placeOf(origin, request.requestedAt);
-  for (const [index, content] of renderReport(report, origin.user).entries()) {
+  for (const [index, content] of renderReport(report, askerOf(origin)).entries()) {
     const mark = { request_id: request.id, part: `report-${index + 1}` };
     try {
       await postOnce(bot.slack, bot.me.botId, place, content, mark, tools.attempt);
@@ -104,7 +104,7 @@ const failLook = async (
 ): Promise<void> => {
   // The edit may have to wait for its turn; the thread need not.
   await both(
-    finish(request, origin, failureContent(request, origin.user, failure), bot),
+    finish(request, origin, failureContent(request, askerOf(origin), failure), bot),
     postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot),
   );
 };
@@ -132,7 +132,7 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
   await unlessRefused(request.id, origin, bot, () =>
     outcome.kind === 'report'
       ? both(
-          finish(request, origin, reportContent(request, origin.user, outcome.report), bot),
+          finish(request, origin, reportContent(request, askerOf(origin), outcome.report), bot),
           postParts(outcome.report, answer, origin, tools, bot),
         )
       : failLook(request, origin, outcome.failure, tools.attempt, bot),

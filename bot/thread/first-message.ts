@@ -1,4 +1,4 @@
-import type { KnownBlock } from '@slack/types';
+import type { KnownBlock, RichTextElement } from '@slack/types';
 import type { Failure, Progress, Report, Request } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { confidenceWords, headline, subject, verdictOf } from '../../playbooks/report-parts.ts';
@@ -49,18 +49,22 @@ export const showingMark = (request: Asked, part: ShowingPart): Mark => ({
   ...(request.windowSeconds === undefined ? {} : { window_seconds: request.windowSeconds }),
 });
 
+/** Who asked, mentioned in an edit, which notifies nobody; null for an alert. */
+const askedBy = (asker: string | null, more = ''): RichTextElement[] =>
+  asker === null ? [plain(`An alert asked.${more}`)] : [person(asker), plain(` asked.${more}`)];
+
 /** Before anything runs. `why` says what it waits for. */
-export const openingContent = (request: Asked, asker: string, why: string): Content => ({
+export const openingContent = (request: Asked, asker: string | null, why: string): Content => ({
   text: `Looking at ${target(request)}`,
   blocks: [
     header(`Looking at ${target(request)}`),
-    paragraph([person(asker), plain(' asked. '), ...spans(cutTo(shownLines(why), 600).text)]),
+    paragraph([...askedBy(asker, ' '), ...spans(cutTo(shownLines(why), 600).text)]),
     footer(request),
   ],
 });
 
 /** While it runs: what, for how long, how far. */
-export const progressContent = (request: Asked, asker: string, progress: Progress): Content => {
+export const progressContent = (request: Asked, asker: string | null, progress: Progress): Content => {
   const percent = Math.floor(progress.percent);
   const probes = progress.probes.length === 0 ? '' : ` (${progress.probes.slice(0, 8).join(', ')})`;
   const doing = cutTo(shownLines(`${progress.doing}${probes}`).replaceAll('\n', ' '), 400).text;
@@ -70,14 +74,14 @@ export const progressContent = (request: Asked, asker: string, progress: Progres
       header(`Looking at ${target(request)}`),
       paragraph([plain(`${bar(percent)}  ${percent} %, ${duration(Math.floor(progress.seconds))}`)]),
       paragraph(spans(doing)),
-      paragraph([person(asker), plain(' asked.')]),
+      paragraph(askedBy(asker)),
       footer(request),
     ],
   };
 };
 
 /** After it: the headline, how sure it is, and which process it was. */
-export const reportContent = (request: Asked, asker: string, report: Report): Content => {
+export const reportContent = (request: Asked, asker: string | null, report: Report): Content => {
   const { verdict, first } = verdictOf(report);
   const title = headline(report).replaceAll('`', '');
   const whole = fitsHeader(`${SIGNS[verdict]} ${title}`)
@@ -94,28 +98,30 @@ export const reportContent = (request: Asked, asker: string, report: Report): Co
       ...whole,
       paragraph(spans(sure)),
       paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
-      paragraph([person(asker), plain(' asked. The report is in the thread.')]),
+      paragraph(askedBy(asker, ' The report is in the thread.')),
       footer(request, `, ${duration(report.seconds)}`),
     ],
   };
 };
 
 /** When there is nothing to report: one sentence that says why and what to do. */
-export const failureContent = (request: Asked, asker: string, failure: Failure): Content => ({
+export const failureContent = (request: Asked, asker: string | null, failure: Failure): Content => ({
   text: fallback(`Could not look at ${target(request)}: ${failure.sentence}`),
   blocks: [
     header(`⚪ Could not look at ${target(request)}`),
     paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
-    paragraph([person(asker), plain(' asked.')]),
+    paragraph(askedBy(asker)),
     footer(request, `, ${failure.code}`),
   ],
 });
 
 /** A sentence as a message of its own in the thread. */
-export const sentenceContent = (sentence: string, mention?: string): Content => {
+export const sentenceContent = (sentence: string, mention?: string | null): Content => {
   const shown = cutTo(shownLines(sentence), 2_500).text;
   return {
     text: fallback(sentence),
-    blocks: [paragraph([...(mention === undefined ? [] : [person(mention), plain(' ')]), ...spans(shown)])],
+    blocks: [
+      paragraph([...(mention === undefined || mention === null ? [] : [person(mention), plain(' ')]), ...spans(shown)]),
+    ],
   };
 };

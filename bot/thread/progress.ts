@@ -2,7 +2,7 @@ import type { ProgressMessage } from '../../infra/queue/messages.ts';
 import { type Throttle, throttle } from '../../infra/queue/throttle.ts';
 import type { BotContext } from '../context.ts';
 import { progressContent } from './first-message.ts';
-import { showing } from './showing.ts';
+import { askerOf, showing } from './showing.ts';
 
 const EVERY_MS = 1_000;
 /** Looks whose progress is kept apart at once; with more, the oldest starts anew, which costs an edit. */
@@ -19,11 +19,12 @@ export const progressShow = ({ slack, queue, log }: BotContext): ProgressShow =>
   const looks = new Map<string, Throttle<ProgressMessage>>();
   const edit = async ({ request, progress, order }: ProgressMessage): Promise<void> => {
     const { origin } = request;
-    if (origin.kind !== 'slack' || origin.quiet === true) return;
+    // What an alert's look shows in the end is decided when it is done; that it goes on is always shown.
+    if (origin.kind !== 'slack' || (origin.quiet === true && origin.via !== 'alert')) return;
     const { at, mark, edited } = showing(request, origin);
     try {
       await queue.turns.progress(edited, order, () =>
-        slack.edit(at, progressContent(request, origin.user, progress), mark, 'skip'),
+        slack.edit(at, progressContent(request, askerOf(origin), progress), mark, 'skip'),
       );
     } catch (error) {
       log.debug({ requestId: request.id, error: String(error) }, 'progress not shown');

@@ -177,14 +177,14 @@ export const renderParts = (parts: readonly ReportPart[], title: string): Conten
 
 /**
  * A report as the messages that are posted in its thread, in order: at most five, each within Slack's limits whatever
- * the report holds. What was cut says so; the whole goes as files beside it. The first one mentions `asker`. Pure.
+ * the report holds. What was cut says so; the whole goes as files beside it. The first one mentions `asker`, if there is one. Pure.
  */
-export const renderReport = (report: Report, asker: string): Content[] => {
+export const renderReport = (report: Report, asker: string | null): Content[] => {
   const blocks = blocksOf(reportParts(report));
   const messages = intoMessages(blocks);
   const greeting: KnownBlock = paragraph([
-    person(asker),
-    plain(` the look is done, it took ${duration(report.seconds)}.`),
+    ...(asker === null ? [] : [person(asker)]),
+    plain(`${asker === null ? 'The' : ' the'} look is done, it took ${duration(report.seconds)}.`),
   ]);
   const last = messages.at(-1);
   if (blocks.cut) last?.push(note(WHOLE));

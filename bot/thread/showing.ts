@@ -4,6 +4,9 @@ import { showingMark } from './first-message.ts';
 
 type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
 
+/** Who is named and mentioned for a look; nobody for one that an alert asked for. */
+export const askerOf = (origin: SlackOrigin): string | null => (origin.via === 'alert' ? null : origin.user);
+
 /** The message that shows a look: where it is, what it is recognised by, and what its edits are ordered by. */
 export const showing = (request: Request, origin: SlackOrigin) => {
   const { channel, threadTs, messageTs } = origin;
