@@ -46,6 +46,19 @@ describe('asyncio tasks', () => {
     if (versionOf(python) !== '3.7') expect(groups.get('main')?.names).toEqual(['Task-1']);
   });
 
+  it.skipIf(!hasModule('uvloop'))(
+    "are found under uvloop too, whose own sockets and timers are not Python's",
+    async () => {
+      const live = await start('tasks.py', '/usr/bin/python3', ['uvloop']);
+      const { tasks } = await look(live.pid, { windowSeconds: 1 });
+      expect(tasks).toMatchObject({ found: 10, read: 10, complete: true });
+      const asks = tasks?.groups.find((group) => own(group.stack).includes('ask'));
+      expect(asks).toMatchObject({ count: 3, still: 3, state: 'waiting', tid: null, sockets: [] });
+      // Who cannot see the loop's timers may not say that there is none.
+      for (const group of tasks?.groups ?? []) expect(group.limitSeconds).toBeUndefined();
+    },
+  );
+
   it.each(everyInterpreter.filter((python) => !old(python)))(
     'are told from those that a timer ends, also by way of others: %s',
     async (python) => {

@@ -63,6 +63,10 @@ async def main():
     await asyncio.sleep(1000)
 
 
+if 'uvloop' in sys.argv:
+    import uvloop
+
+    uvloop.install()
 if sys.version_info >= (3, 7):
     asyncio.run(main())
 else:
