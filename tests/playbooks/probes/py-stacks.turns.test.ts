@@ -106,7 +106,8 @@ describe('asyncio tasks', () => {
         const legal = new Set(readFileSync(file, 'utf8').split('\n'));
         expect(legal.size).toBeGreaterThan(8);
         const seen = new Set<string>();
-        for (let round = 0; round < 4; round += 1) {
+        // On a machine that is busy a look may meet none of them at rest: then there are more looks.
+        for (let round = 0; round < 4 || (seen.size === 0 && round < 40); round += 1) {
           const { tasks } = await look(live.pid, { windowSeconds: 0.3 });
           expect(tasks?.found).toBe(51);
           for (const { state, stack } of tasks?.groups ?? []) {
