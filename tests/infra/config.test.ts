@@ -57,6 +57,41 @@ describe('the configuration', () => {
     ['a word that it does not know', 'hosts: []\ncolour: red\n', /straceback\.yaml:1: .*colour/],
     ['a wrong value', 'policy:\n  allow: [everything]\n', /straceback\.yaml:2: policy\.allow\.0/],
     [
+      'a rule about nobody',
+      'policy:\n  rules:\n    - people: []\n      allow: [stops]\n',
+      /straceback\.yaml:3: policy\.rules\.0\.people: must name at least one/,
+    ],
+    [
+      'a person by name',
+      'policy:\n  rules:\n    - allow: [stops]\n      people: [bob]\n',
+      /straceback\.yaml:4: policy\.rules\.0\.people\.0: is not a person's id/,
+    ],
+    [
+      'a group by its handle',
+      'policy:\n  rules:\n    - groups: ["@oncall"]\n      allow: [stops]\n',
+      /straceback\.yaml:3: policy\.rules\.0\.groups\.0: is not a user group's id/,
+    ],
+    [
+      'a channel by name',
+      'policy:\n  rules:\n    - channels: ["#ops"]\n      allow: [stops]\n',
+      /straceback\.yaml:3: policy\.rules\.0\.channels\.0: is not a channel's id/,
+    ],
+    [
+      'a host pattern that is none',
+      'policy:\n  rules:\n    - hosts: ["web-[1-9]"]\n      allow: [stops]\n',
+      /straceback\.yaml:3: policy\.rules\.0\.hosts\.0: has only letters/,
+    ],
+    [
+      'a rule that gives nothing',
+      'policy:\n  allow: [none]\n  rules:\n    - people: [U0BOB0001]\n',
+      /straceback\.yaml:4: policy\.rules\.0: gives nothing/,
+    ],
+    [
+      'an approval that is good for ever',
+      'policy:\n  approvalSeconds: 86400\n',
+      /straceback\.yaml:2: policy\.approvalSeconds/,
+    ],
+    [
       'a host twice',
       'hosts:\n  - {name: a}\n  - {name: a}\n',
       /straceback\.yaml:3: hosts\.1\.name: host a is listed twice/,
@@ -74,6 +109,50 @@ describe('the configuration', () => {
 
   it('says which file cannot be read', () => {
     expect(() => readConfig('/nowhere/straceback.yaml', ENV)).toThrow(/\/nowhere\/straceback\.yaml: cannot be read/);
+  });
+
+  it('takes alerts only where it is told to, with secrets of the environment', async () => {
+    const text = [
+      'alerts:',
+      '  port: 8088',
+      '  sources:',
+      '    alertmanager: {secrets: AM_TOKEN}',
+      '    pagerduty: {secrets: [PD_NEW, PD_OLD]}',
+    ].join('\n');
+    const { alertIntake } = await config(text, { ...ENV, AM_TOKEN: 'abc', PD_OLD: 'def' });
+    expect(alertIntake).toMatchObject({ port: 8088, host: '127.0.0.1' });
+    expect(alertIntake?.sources.get('alertmanager')).toMatchObject({
+      auth: undefined,
+      secrets: [{ name: 'AM_TOKEN', value: 'abc' }],
+    });
+    expect(alertIntake?.sources.get('alertmanager')?.at).toMatch(/straceback\.yaml:4$/);
+    expect(alertIntake?.sources.get('pagerduty')?.secrets).toEqual([
+      { name: 'PD_NEW', value: undefined },
+      { name: 'PD_OLD', value: 'def' },
+    ]);
+    expect((await config('{}')).alertIntake).toBeUndefined();
+  });
+
+  it.each([
+    [
+      'sources without a port',
+      'alerts:\n  sources:\n    grafana: {secrets: A}\n',
+      /straceback\.yaml:3: alerts\.sources: port/,
+    ],
+    ['a port without sources', 'alerts:\n  port: 8088\n', /straceback\.yaml:2: alerts\.port: sources is missing/],
+    [
+      'a source without secrets',
+      'alerts:\n  port: 1\n  sources:\n    grafana: {}\n',
+      /straceback\.yaml:4: .*secrets: names the/,
+    ],
+    [
+      'a secret in the file',
+      'alerts:\n  port: 1\n  sources:\n    x: {secrets: "a b+c"}\n',
+      /straceback\.yaml:4: .*names the environment/,
+    ],
+    ['an unknown setting', 'alerts:\n  port: 1\n  token: x\n', /straceback\.yaml:2: alerts: .*token/],
+  ])('says where the fault is in the intake of alerts: %s', async (_, text, reason) => {
+    await expect(config(text)).rejects.toThrow(reason);
   });
 
   it('reaches a host of the command line as its options say', () => {
