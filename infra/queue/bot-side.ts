@@ -1,6 +1,7 @@
 import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import { type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
+import { type Cancelled, cancelLook } from './cancel.ts';
 import {
   closeConsumer,
   closeRedis,
@@ -28,6 +29,7 @@ import {
 } from './messages.ts';
 import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
 import { type Notes, notesOn } from './notes.ts';
+import { type OpenLook, openLooks } from './open-looks.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
 export interface Delivery {
@@ -65,6 +67,17 @@ export interface BotQueue {
    * `found` (a Found) put into its data; trouble with the host is an answer too. Throws QueueUnavailable.
    */
   readonly find: (find: Omit<Find, 'at'>) => Promise<'queued' | 'duplicate'>;
+  /**
+   * Ends a look, whether it waits or runs, as `by` (a person's name) wants it; it gets an answer in either case. Safe to
+   * repeat with the same `id`. Throws QueueUnavailable.
+   */
+  readonly cancel: (wish: {
+    readonly id: string;
+    readonly requestId: string;
+    readonly by: string;
+  }) => Promise<Cancelled>;
+  /** The looks that run or wait which `wanted` accepts, of the first few thousand. Throws QueueUnavailable. */
+  readonly open: (wanted: (request: Request) => boolean) => Promise<OpenLook[]>;
   /** Losing a call loses nothing: the next one is newer. */
   readonly onProgress: (handler: (message: ProgressMessage) => void) => void;
   readonly onAnswer: (handler: (answer: Answer, tools: AnswerTools) => Promise<void>) => void;
@@ -201,6 +214,13 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const asked = Find.parse({ ...find, at: Date.now() });
       return add(finds, jobId('find', find.id), asked, { removeOnComplete, removeOnFail });
     },
+    cancel: (wish) =>
+      quickly(() => {
+        const answer = (requestId: string, message: AnswerMessage) =>
+          add(answers, jobId('answer', requestId), message, KEEP);
+        return cancelLook({ redis: hurried, looks, answers, answer }, wish);
+      }),
+    open: (wanted) => quickly(() => openLooks(looks, wanted)),
     onIntake: (handler) =>
       consume(INTAKE, async (job) => {
         const parsed = Intake.safeParse(job.data);

@@ -52,6 +52,7 @@ export const targetLock =
         );
       }
       if (signal?.aborted) {
+        if (signal.reason instanceof LookFailed) throw signal.reason;
         throw new LookFailed('interrupted', `The look at ${pid} on ${host} was ended while it waited for another one.`);
       }
       throw error;

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
+import { abortWhenCancelled, cancelledBy, wasCancelled } from './cancel.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { type FindHandler, takeFinds } from './finds.ts';
@@ -19,7 +20,10 @@ export interface LookTools {
   /** Tells the thread what is being done. Sent at most twice a second, the newest wins; never throws. */
   readonly progress: (progress: Progress) => void;
   readonly journal: Journal;
-  /** Aborted when the look must end: the worker closes, or another worker has taken the request over. */
+  /**
+   * Aborted when the look must end: somebody cancelled it (its reason is a LookFailed `cancelled` then), the worker closes, or
+   * another worker has taken the request over.
+   */
   readonly signal: AbortSignal;
   readonly withTargetLock: WithTargetLock;
 }
@@ -126,7 +130,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     running.get(id)?.abort(TAKEN_OVER);
     running.set(id, abort);
     try {
-      const result = await look(job, request, handler, abort.signal);
+      const result = await look(job, request, handler, abort);
       const files = await storeFiles(journalRedis, request.id, result.files, log);
       const answer = { requestId: request.id, request, outcome: result.outcome, files };
       await put(request.id, { kind: 'answer', answer });
@@ -135,9 +139,18 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     }
   };
 
-  const look = async (job: Job, request: Request, handler: LookHandler, signal: AbortSignal): Promise<LookResult> => {
+  const look = async (
+    job: Job,
+    request: Request,
+    handler: LookHandler,
+    abort: AbortController,
+  ): Promise<LookResult> => {
+    const { signal } = abort;
     let stopProgress = () => {};
+    let stopChecking = () => {};
     try {
+      const cancelled = await wasCancelled(redis, request.id);
+      if (cancelled !== null) throw cancelledBy(cancelled);
       const journal = await openJournal(redis, journalRedis, request.id);
       if (journal.deliveries > MAX_DELIVERIES) {
         log.error({ requestId: request.id, deliveries: journal.deliveries }, 'request given up');
@@ -149,6 +162,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
         return job.updateProgress({ progress: latest, request, order } satisfies ProgressMessage);
       });
       stopProgress = progress.stop;
+      stopChecking = abortWhenCancelled(journalRedis, request.id, abort);
       const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call });
       if (signal.reason === TAKEN_OVER && result.outcome.kind === 'failure') throw TAKEN_OVER;
       return result;
@@ -161,6 +175,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       return { outcome: { kind: 'failure', failure: failureOf(error, request.id) }, files: [] };
     } finally {
       stopProgress();
+      stopChecking();
     }
   };
 

@@ -1,0 +1,115 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { type Failure, LookFailed, Request } from '../../playbooks/model/index.ts';
+import type { AnswerMessage } from './messages.ts';
+import { jobId, key } from './names.ts';
+
+/** Who wants a look to end. Kept under the request's id, where the worker that runs it looks. */
+export const Cancellation = z.object({
+  /** The same cancelling is the same id: done again after a crash, it goes on where it was. */
+  id: z.string(),
+  /** A person's name, as it is shown. */
+  by: z.string(),
+  request: Request,
+});
+export type Cancellation = z.infer<typeof Cancellation>;
+
+/**
+ * What became of it. `removed`: the look waited, and its answer says that it was cancelled. `told`: it runs, and its worker
+ * ends it. `already`: somebody else did it before. `ended`: it has an answer. `unknown`: there is no such look.
+ */
+export type Cancelled =
+  | { readonly state: 'removed' | 'told' | 'ended' | 'unknown' }
+  | { readonly state: 'already'; readonly by: string };
+
+const KEEP_SECONDS = 24 * 3600;
+/** How often a worker looks whether a look that it runs is to end, ms: most of what a person waits for the end to begin. */
+const CHECK_MS = 250;
+
+const nameOf = (requestId: string): string => key('cancelled', requestId);
+
+const read = async (redis: Redis, requestId: string): Promise<Cancellation | null> => {
+  const text = await redis.get(nameOf(requestId));
+  return text === null ? null : (Cancellation.safeParse(JSON.parse(text)).data ?? null);
+};
+
+/** What the answer to a cancelled look says when there is nothing else to say. */
+export const cancelledBy = ({ by }: Pick<Cancellation, 'by'>): LookFailed =>
+  new LookFailed('cancelled', `The look was cancelled by ${by}.`);
+
+const whileWaiting = (by: string): Failure => ({
+  code: 'cancelled',
+  sentence: `The look was cancelled by ${by} while it waited for a worker.`,
+});
+
+/** Whether a look has been cancelled before it is begun. */
+export const wasCancelled = (redis: Redis, requestId: string): Promise<Cancellation | null> => read(redis, requestId);
+
+/**
+ * Aborts `abort` soon after somebody has cancelled the look, until the returned function is called. A key is looked at
+ * instead of a message waited for: it is there whatever either side missed.
+ */
+export const abortWhenCancelled = (redis: Redis, requestId: string, abort: AbortController): (() => void) => {
+  let timer: NodeJS.Timeout | null = null;
+  let over = false;
+  const check = async () => {
+    // While Redis is away nobody can cancel either.
+    const cancelled = await read(redis, requestId).catch(() => null);
+    if (over) return;
+    if (cancelled === null) timer = setTimeout(check, CHECK_MS);
+    else abort.abort(cancelledBy(cancelled));
+  };
+  timer = setTimeout(check, CHECK_MS);
+  return () => {
+    over = true;
+    if (timer !== null) clearTimeout(timer);
+  };
+};
+
+export interface CancelTools {
+  readonly redis: Redis;
+  readonly looks: Queue<Request>;
+  readonly answers: Queue<AnswerMessage>;
+  /** Puts the answer of a look that no worker will give one. The same answer twice is one. */
+  readonly answer: (requestId: string, message: AnswerMessage) => Promise<unknown>;
+}
+
+/** Ends a look, whether it waits or runs. Safe to repeat with the same `id`. Throws what Redis throws. */
+export const cancelLook = async (
+  { redis, looks, answers, answer }: CancelTools,
+  { id, requestId, by }: { readonly id: string; readonly requestId: string; readonly by: string },
+): Promise<Cancelled> => {
+  const before = await read(redis, requestId);
+  const mine = before?.id === id;
+  if ((await answers.getJob(jobId('answer', requestId))) !== undefined) return { state: mine ? 'told' : 'ended' };
+  if (before !== null && !mine) return { state: 'already', by: before.by };
+  const job = await looks.getJob(jobId('look', requestId));
+  const request = Request.safeParse(job?.data).data ?? before?.request;
+  if (request === undefined) return { state: 'unknown' };
+  const state = await job?.getState();
+  if (state === 'completed' || state === 'failed') return { state: 'ended' };
+  const wish: Cancellation = { id, by, request };
+  if (!mine && (await redis.set(nameOf(requestId), JSON.stringify(wish), 'EX', KEEP_SECONDS, 'NX')) !== 'OK') {
+    return { state: 'already', by: (await read(redis, requestId))?.by ?? 'another one' };
+  }
+  if (job !== undefined && (state === 'active' || !(await removed(job)))) return { state: 'told' };
+  // Without a job an earlier try ended between taking it out of the queue and this.
+  const failure = whileWaiting(by);
+  await answer(requestId, {
+    kind: 'answer',
+    answer: { requestId, request, outcome: { kind: 'failure', failure }, files: [] },
+  });
+  return { state: 'removed' };
+};
+
+/** Takes a look that waits out of the queue; false when a worker has it. */
+const removed = async (job: { readonly remove: () => Promise<void> }): Promise<boolean> => {
+  try {
+    await job.remove();
+    return true;
+  } catch {
+    // A worker took it in this very moment (BullMQ removes nothing that is locked), and finds the wish.
+    return false;
+  }
+};
