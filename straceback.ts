@@ -149,6 +149,7 @@ const serve = async (
           description,
           impacts: [...new Set(steps.flatMap((step) => knowledge.probes.get(step.probe)?.impacts ?? []))],
         })),
+        causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
         policy: config.policy,
         log,
       });

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '@slack/bolt';
-import { z } from 'zod';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
-import type { Mention, Press } from '../infra/queue/messages.ts';
+import type { Mention } from '../infra/queue/messages.ts';
 import type { Impact } from '../playbooks/model/index.ts';
 import { openAccess } from './access.ts';
-import { BUTTON_ID } from './buttons.ts';
-import type { BotContext, KnownHosts, PlaybookSummary } from './context.ts';
+import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
+import { listenToInteractions } from './interactions.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
 import { onePolicy } from './policy.ts';
 import { handlePress } from './press.ts';
@@ -41,6 +40,8 @@ export interface BotOptions {
   readonly queue: BotQueue;
   readonly hosts: KnownHosts;
   readonly playbooks: readonly PlaybookSummary[];
+  /** What a person may say it was, when a diagnosis was wrong. */
+  readonly causes?: readonly CauseSummary[];
   readonly policy: { readonly allow: readonly Impact[] };
   readonly log: Log;
 }
@@ -131,43 +132,6 @@ const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly
   at: Date.now(),
 });
 
-/** What Slack sends of a press or a pick, as far as it is read. */
-const Pressing = z.object({
-  user: z.object({ id: z.string(), team_id: z.string().optional() }),
-  team: z.object({ id: z.string() }).nullish(),
-  channel: z.object({ id: z.string() }),
-  trigger_id: z.string(),
-  container: z.object({ message_ts: z.string(), thread_ts: z.string().optional() }),
-});
-const PressedElement = z.object({
-  value: z.string().optional(),
-  block_id: z.string(),
-  action_id: z.string(),
-  selected_option: z.object({ value: z.string() }).nullish(),
-});
-
-const pressOf = (body: unknown, element: unknown, teamId: string): Press | null => {
-  const press = Pressing.safeParse(body).data;
-  const what = PressedElement.safeParse(element).data;
-  // A list has its id in the block's id, because its value is what was picked.
-  const token = what?.value ?? what?.block_id;
-  if (press === undefined || token === undefined) return null;
-  const { user, team, channel, container } = press;
-  const picked = what?.selected_option?.value;
-  return {
-    kind: 'press',
-    id: press.trigger_id,
-    team: user.team_id ?? team?.id ?? teamId,
-    channel: channel.id,
-    user: user.id,
-    messageTs: container.message_ts,
-    ...(container.thread_ts === undefined ? {} : { threadTs: container.thread_ts }),
-    token,
-    ...(picked === undefined ? {} : { picked }),
-    at: Date.now(),
-  };
-};
-
 /** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
 const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => {
   const { me, log, queue } = bot;
@@ -189,17 +153,13 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => 
     if (event.user === undefined || event.bot_id !== undefined) return;
     await queue.accept(mentionOf({ ...event, user: event.user }, body));
   });
-  app.action(new RegExp(`^${BUTTON_ID}`), async ({ ack, body, action }) => {
-    const press = pressOf(body, action, me.teamId);
-    if (press !== null) await queue.accept(press);
-    await ack();
-  });
   app.event('message', async ({ event, body }) => {
     // Edits, joins, other apps and our own posts have a subtype or a bot's id.
     if (event.subtype !== undefined || event.bot_id !== undefined || event.thread_ts === undefined) return;
     if (event.parent_user_id !== me.userId || !isThreadCommand(event.text ?? '', bot)) return;
     await queue.accept(mentionOf({ ...event, text: event.text ?? '' }, body));
   });
+  listenToInteractions(app, bot);
 };
 
 /** Work from the queue. What cannot be done now because Slack or Redis are away is thrown, and comes again. */
@@ -228,7 +188,7 @@ const consume = (bot: BotContext): { stop: () => void } => {
  * Nothing that matters is kept in memory: any number of bots may run on one queue, and any of them may end at any time.
  */
 export const startBot = async (options: BotOptions): Promise<RunningBot> => {
-  const { slack: settings, queue, hosts, playbooks, policy, log } = options;
+  const { slack: settings, queue, hosts, playbooks, causes = [], policy, log } = options;
   const botToken = wanted(settings.botToken, 'SLACK_BOT_TOKEN', 'the bot user’s token (xoxb-…) of the installed app');
   const entrance = entranceOf(settings, log);
   const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log });
@@ -245,6 +205,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     queue,
     hosts,
     playbooks,
+    causes,
     policy: onePolicy(policy),
     access,
     log,

@@ -76,5 +76,5 @@ export const buttonRow = async (
       };
     }),
   );
-  return { type: 'actions', elements };
+  return { type: 'actions', block_id: row, elements };
 };

@@ -1,3 +1,4 @@
+import type { AlertRouting } from '../infra/alert-routes.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { Impact } from '../playbooks/model/index.ts';
@@ -17,12 +18,20 @@ export interface PlaybookSummary {
   readonly impacts: readonly Impact[];
 }
 
+/** What the bot knows of a cause: enough to name it. */
+export interface CauseSummary {
+  readonly id: string;
+  readonly title: string;
+}
+
 /** The hosts of the site. */
 export interface KnownHosts {
   /** Names worth offering to somebody who mistyped one. */
   readonly names: readonly string[];
   /** Whether a name can be reached; rules may know more names than are listed. */
   readonly known: (name: string) => boolean;
+  /** Those rules, as `web-*`. */
+  readonly patterns?: readonly string[];
 }
 
 /** What every part of the bot works with. Nothing in it is a memory of threads. */
@@ -31,11 +40,13 @@ export interface BotContext {
   readonly queue: BotQueue;
   readonly hosts: KnownHosts;
   readonly playbooks: readonly PlaybookSummary[];
+  readonly causes: readonly CauseSummary[];
   readonly policy: Policy;
+  readonly alerts: AlertRouting;
   readonly access: Access;
   readonly log: Log;
-  /** The bot's own ids. */
-  readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string };
+  /** The bot's own ids, and the address of its workspace with a slash at the end. */
+  readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string; readonly url: string };
   readonly commands: ReadonlyMap<string, Command>;
   readonly followUps: ReadonlyMap<string, FollowUp>;
   readonly actions: ReadonlyMap<string, Action>;

@@ -2,6 +2,7 @@ import { QueueUnavailable } from '../infra/queue/connection.ts';
 import type { Command } from './command.ts';
 import type { BotContext } from './context.ts';
 import { SlackAway } from './slack/errors.ts';
+import { soon } from './soon.ts';
 import { wordsOf } from './words.ts';
 
 /** The fields of Slack's slash command payload that are read. */
@@ -14,16 +15,14 @@ export interface SlashPayload {
   readonly response_url: string;
 }
 
-/** Slack wants an acknowledgement within three seconds; this leaves time for the queue. */
-const ACCESS_MS = 1_200;
 const DEFAULT_VERB = 'look';
 
-/** The verb that the first word names and the words left for it. Without words it is `help`. */
+/** The verb that the first word names and the words left for it. Without words it is `form`. */
 const verbOf = (
   words: readonly string[],
   { commands }: BotContext,
 ): { command: Command | undefined; rest: readonly string[] } => {
-  const first = words[0]?.toLowerCase() ?? 'help';
+  const first = words[0]?.toLowerCase() ?? 'form';
   const named = commands.get(first);
   return named === undefined
     ? { command: commands.get(DEFAULT_VERB), rest: words }
@@ -31,17 +30,8 @@ const verbOf = (
 };
 
 /** Access for verbs that answer at once; `look` is checked again, without hurry, before its thread is opened. */
-const refusalSoon = async (payload: SlashPayload, { access }: BotContext): Promise<string | null> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new SlackAway('users.info')), ACCESS_MS);
-  });
-  try {
-    return await Promise.race([access.refusal({ team: payload.team_id, user: payload.user_id }), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
+const refusalSoon = (payload: SlashPayload, { access }: BotContext): Promise<string | null> =>
+  soon('users.info', access.refusal({ team: payload.team_id, user: payload.user_id }));
 
 /** Does what `/diagnose …` asks. Returns what only the asker sees, or null. Never throws: trouble is a sentence. */
 export const dispatch = async (payload: SlashPayload, bot: BotContext): Promise<string | null> => {

@@ -3,6 +3,7 @@ import type { FollowUp } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
 import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
+import { reopen } from '../thread/resolved.ts';
 
 /** The same look once more, in the same thread, as a request of its own. */
 export const again: FollowUp = {
@@ -37,6 +38,7 @@ export const again: FollowUp = {
     );
     const place = { channel: mention.channel, threadTs: ts, since: mention.at };
     await postOnce(slack, me.botId, place, content, { request_id: id, part: 'again' }, attempt);
+    await reopen({ queue }, { channel: mention.channel, threadTs: ts }, mention.at);
     await queue.enqueue(request.data);
     return null;
   },

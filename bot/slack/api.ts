@@ -1,3 +1,4 @@
+import type { HomeView, ModalView } from '@slack/types';
 import { LogLevel, WebAPIHTTPError, WebClient } from '@slack/web-api';
 import type { Log } from '../../infra/log.ts';
 import { SlackAway, sortingEnds } from './errors.ts';
@@ -6,7 +7,8 @@ import { type Content, MARK_EVENT, type Mark, type Message, Page, Person } from 
 
 /** As much of Slack's Web API as the bot uses. Every call ends, in an answer, SlackRefused or SlackAway. */
 export interface SlackApi {
-  readonly whoAmI: () => Promise<{ teamId: string; userId: string; botId: string }>;
+  /** `url` is the workspace's own address with a slash at its end. */
+  readonly whoAmI: () => Promise<{ teamId: string; userId: string; botId: string; url: string }>;
   /** Posts once; never tries again by itself, because it cannot know whether the first try was done. */
   readonly post: (
     place: { channel: string; threadTs?: string | undefined },
@@ -25,11 +27,19 @@ export interface SlackApi {
     text: string,
   ) => Promise<void>;
   readonly person: (user: string) => Promise<Person>;
+  /** Ids of the members of a user group. Needs the scope usergroups:read. */
+  readonly groupMembers: (group: string) => Promise<readonly string[]>;
   /** Messages of a thread (`ts`) or of a channel, one page after the other; stops when `seen` says so. */
   readonly scan: (
     place: { channel: string; threadTs?: string | undefined; oldest?: string | undefined },
     seen: (message: Message) => boolean,
   ) => Promise<void>;
+  /** One message as it stands now; null when it is not there (any more). */
+  readonly message: (place: { channel: string; ts: string; threadTs?: string | undefined }) => Promise<Message | null>;
+  /** Opens a modal for the person whose act gave this trigger, which works once and for three seconds. */
+  readonly openView: (triggerId: string, view: ModalView) => Promise<void>;
+  /** Shows a person their home tab. */
+  readonly publish: (user: string, view: HomeView) => Promise<void>;
   /** Sends bytes; the file is not shown anywhere until `share`. Returns its id. */
   readonly upload: (name: string, content: Uint8Array) => Promise<string>;
   /** Shows uploaded files in one message of a thread. Like `post`, never tried again by itself. */
@@ -88,7 +98,7 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
   return {
     whoAmI: async () => {
       const me = await askAgain('auth.test', 'auth.test', () => web.auth.test());
-      return { teamId: me.team_id ?? '', userId: me.user_id ?? '', botId: me.bot_id ?? '' };
+      return { teamId: me.team_id ?? '', userId: me.user_id ?? '', botId: me.bot_id ?? '', url: me.url ?? '' };
     },
     post: ({ channel, threadTs }, content, mark) =>
       pace.inOrder(channel, async () => {
@@ -119,6 +129,10 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
     },
     person: async (user) =>
       Person.parse((await askAgain('users.info', 'users.info', () => web.users.info({ user }))).user),
+    groupMembers: async (usergroup) => {
+      const method = 'usergroups.users.list';
+      return (await askAgain(method, method, () => web.usergroups.users.list({ usergroup }))).users ?? [];
+    },
     scan: async ({ channel, threadTs, oldest }, seen) => {
       let cursor: string | undefined;
       for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -135,6 +149,24 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
         cursor = response_metadata?.next_cursor;
         if (cursor === undefined || cursor === '') return;
       }
+    },
+    message: async ({ channel, ts, threadTs }) => {
+      const range = { channel, oldest: ts, latest: ts, inclusive: true, limit: 2, include_all_metadata: true };
+      const inThread = threadTs !== undefined && threadTs !== ts;
+      const { messages } = Page.parse(
+        await (inThread
+          ? askAgain('conversations.replies', 'conversations.replies', () =>
+              web.conversations.replies({ ...range, ts: threadTs }),
+            )
+          : askAgain('conversations.history', 'conversations.history', () => web.conversations.history(range))),
+      );
+      return messages.find((message) => message.ts === ts) ?? null;
+    },
+    openView: async (triggerId, view) => {
+      await ask('views.open', 'views.open', () => web.views.open({ trigger_id: triggerId, view }));
+    },
+    publish: async (user, view) => {
+      await askAgain('views.publish', `home ${user}`, () => web.views.publish({ user_id: user, view }));
     },
     upload: async (name, content) => {
       const place = await askAgain('files.getUploadURLExternal', 'files', () =>

@@ -9,6 +9,8 @@ export const Mark = z.object({
   pid: z.number().optional(),
   playbook: z.string().optional(),
   window_seconds: z.number().optional(),
+  /** The first message of an alert group, which shows the alert and not a look. */
+  alert: z.boolean().optional(),
 });
 export type Mark = z.infer<typeof Mark>;
 
@@ -20,6 +22,8 @@ export interface Content {
   readonly blocks: readonly KnownBlock[];
 }
 
+const Shaped = z.looseObject({ type: z.string() });
+
 /** A message of a channel or thread, as far as the bot looks at it. */
 export const Message = z.object({
   ts: z.string(),
@@ -29,6 +33,8 @@ export const Message = z.object({
   thread_ts: z.string().optional(),
   metadata: z.object({ event_type: z.string(), event_payload: z.unknown() }).optional(),
   files: z.array(z.unknown()).optional(),
+  /** Ours, as we gave them; Slack adds ids. */
+  blocks: z.array(z.custom<KnownBlock>((block) => Shaped.safeParse(block).success)).optional(),
 });
 export type Message = z.infer<typeof Message>;
 

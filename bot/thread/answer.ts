@@ -8,6 +8,8 @@ import { attachFiles } from './files.ts';
 import { failureContent, reportContent, sentenceContent } from './first-message.ts';
 import { postOnce } from './post-once.ts';
 import { renderReport } from './render.ts';
+import { offerButtons } from './report-buttons.ts';
+import { resolvedBy, withResolved } from './resolved.ts';
 import { askerOf, showing } from './showing.ts';
 
 /** Slack's words for a message that it does not like for what it holds. */
@@ -18,8 +20,14 @@ type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
 /** Edits the message that shows the look to its final state. One that cannot be edited any more (deleted) is no reason to stop. */
 const finish = async (request: Request, origin: SlackOrigin, content: Content, bot: BotContext): Promise<void> => {
   const { at, mark, edited } = showing(request, origin);
+  const thread = { channel: at.channel, threadTs: at.ts };
   try {
-    await bot.queue.turns.final(edited, () => bot.slack.edit(at, content, mark, 'wait'));
+    await bot.queue.turns.final(edited, async () => {
+      const resolved = mark.part === 'first' ? await resolvedBy(bot, thread) : null;
+      // Said while the look went on: its end must not take that away.
+      const late = resolved !== null && resolved.at > request.requestedAt;
+      await bot.slack.edit(at, late ? withResolved(content, thread, resolved) : content, mark, 'wait');
+    });
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
     bot.log.warn(
@@ -44,7 +52,7 @@ const postSentence = async (
   await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
 };
 
-/** The report's messages in their order, then its files. */
+/** The report's messages in their order, then its files, then what can be done next. */
 const postParts = async (
   report: Report,
   answer: Answer,
@@ -75,6 +83,7 @@ const postParts = async (
     const sentence = `Slack does not let me attach report and evidence (${error.code}); the app may lack the scope \`files:write\`.`;
     await postSentence(request.id, origin, request.requestedAt, sentence, 'no-files', tools.attempt, bot);
   }
+  await offerButtons(request, origin, tools.attempt, bot);
 };
 
 /** All of the work is tried, whatever becomes of one part; then the first failure is thrown. */

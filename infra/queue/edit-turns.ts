@@ -44,6 +44,11 @@ export interface EditTurns {
    * the message shows a newer request. Throws what `edit` throws, and Redis's error when it is away.
    */
   readonly final: (message: EditedMessage, edit: () => Promise<void>) => Promise<void>;
+  /**
+   * Runs an edit that belongs to no look (a line that is added to what is shown), while nobody else edits the message. What it
+   * changes has to be read inside of it. Throws what `edit` throws, and Redis's error when it is away.
+   */
+  readonly other: (message: Pick<EditedMessage, 'channel' | 'ts'>, edit: () => Promise<void>) => Promise<void>;
 }
 
 /** Makes the turns on a connection; `everyMs` is the least time between two edits of a message. */
@@ -66,7 +71,19 @@ export const editTurns = (redis: Redis, everyMs = 1_000): EditTurns => {
       await redis.eval(END, 1, turn, token, everyMs).catch(() => undefined);
     }
   };
+  const other: EditTurns['other'] = async ({ channel, ts }, edit) => {
+    const turn = key('turn', channel, ts);
+    const token = randomUUID();
+    // A turn ends by itself, so this wait has an end.
+    while ((await redis.set(turn, token, 'PX', TURN_MS, 'NX')) === null) await sleep(POLL_MS);
+    try {
+      await edit();
+    } finally {
+      await redis.eval(END, 1, turn, token, everyMs).catch(() => undefined);
+    }
+  };
   return {
+    other,
     progress: (message, order, edit) => run(message, String(order), 2_000, edit),
     final: async (message, edit) => {
       await redis.set(key('final', message.requestId), '1', 'PX', MEMORY_MS);

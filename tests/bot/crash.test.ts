@@ -41,6 +41,10 @@ test.each(MOMENTS)(
     expect(threads).toHaveLength(1);
     expect(shown(threads[0])).toContain('🔴');
     const replies = slack.thread('ops', threads[0]?.ts ?? '').slice(1);
-    expect(replies.map((message) => (message.files === undefined ? 'report' : 'files'))).toEqual(['report', 'files']);
+    const kinds = replies.map((message) => {
+      if (message.files !== undefined) return 'files';
+      return message.blocks?.[0]?.type === 'actions' ? 'buttons' : 'report';
+    });
+    expect(kinds).toEqual(['report', 'files', 'buttons']);
   },
 );

@@ -86,7 +86,7 @@ test('a look that fails is one sentence, in the first message and in the thread'
 test('nonsense is answered privately with one sentence, and starts nothing', async () => {
   const { slack, redis } = await setUp();
   const { queue } = await botForTest(slack, redis.url);
-  const asked = ['', 'help', 'stauts', 'wbe-7 6325', 'web-7 $(reboot)', 'web-7 6325 traige', '`web-7`; rm -rf / 6325'];
+  const asked = ['HELP', 'help', 'stauts', 'wbe-7 6325', 'web-7 $(reboot)', 'web-7 6325 traige', '`web-7`; rm -rf / 6325'];
   const answers: string[] = [];
   for (const text of asked) {
     const { responses } = await slack.user('bob').slash('/diagnose', text, 'ops');
