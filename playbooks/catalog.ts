@@ -64,6 +64,9 @@ export const readPlaybook = (
   if (playbook.id !== expected) {
     faults.push({ file, line: lineOf(['id']), reason: `id is ${playbook.id}, but the file's name says ${expected}` });
   }
+  if (playbook.shows !== undefined && !playbook.steps.some((step) => step.probe === playbook.shows)) {
+    faults.push({ file, line: lineOf(['shows']), reason: `shows ${playbook.shows}, which is none of its steps` });
+  }
   playbook.steps.forEach((step, index) => {
     const probe = probes.get(step.probe);
     if (probe === undefined) {

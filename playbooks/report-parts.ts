@@ -1,5 +1,5 @@
-import type { Finding, Report, SourceExcerpt } from './model/index.ts';
-import { duration, percent } from './reading/text.ts';
+import type { Finding, Report, ShownOutput, SourceExcerpt } from './model/index.ts';
+import { count, duration, percent } from './reading/text.ts';
 
 /**
  * A report as a list of things to write, the same for every form of output. Text may hold `code` between backticks;
@@ -37,10 +37,27 @@ export const verdictOf = (report: Report): { verdict: Verdict; first: Finding | 
   return { verdict: first.cause === 'healthy' ? 'healthy' : 'fault', first };
 };
 
+const shownHeadline = ({ probe, evidenceId, lines, total }: ShownOutput): string => {
+  if (lines.length > 0) return `${probe}: ${count(total, 'line')}`;
+  return evidenceId === null ? `${probe} was not run` : `${probe} has nothing to show`;
+};
+
+/** What the tool that was asked for said, with how much of it that is. */
+const shownParts = ({ probe, evidenceId, why, lines, summary, total }: ShownOutput): ReportPart[] => {
+  const missing: ReportPart[] = why === null ? [] : [{ kind: 'text', text: sentence(`${asCode(probe)}: ${why}`) }];
+  if (lines.length === 0) return missing;
+  const how = summary
+    ? `in short; its ${count(total, 'line')} are`
+    : `${lines.length === total ? 'all' : `the first ${lines.length} of`} ${count(total, 'line')}; the whole is`;
+  const text = `${asCode(probe)}, ${how} in the evidence ${evidenceId ?? ''}:`;
+  return [{ kind: 'text', text }, { kind: 'code', text: lines.join('\n') }, ...missing];
+};
+
 /** One line that says what the report comes to. */
 export const headline = (report: Report): string => {
   const { first } = verdictOf(report);
   if (first !== null) return first.title;
+  if (report.shown !== undefined) return shownHeadline(report.shown);
   const hints = report.findings.length;
   if (hints > 0) return `No clear fault, ${hints === 1 ? 'one hint' : `${hints} hints`}`;
   return report.cannotTell.length > 0 ? 'No fault found, but not everything could be checked' : 'No fault found';
@@ -160,6 +177,12 @@ export const fixParts = (report: Report): ReportPart[] =>
     .filter((finding) => finding.fixes.length > 0)
     .flatMap((finding): ReportPart[] => [{ kind: 'heading', text: finding.title }, ...fixesOf(finding)]);
 
+/** What the rules said that did not fire. For a tool that found nothing nobody asked them: `why` tells it. */
+const checkedParts = (report: Report, verdict: Verdict): ReportPart[] => [
+  ...listParts(verdict === 'healthy' ? 'Checked and ruled out' : 'Ruled out', byReason(report.ruledOut)),
+  ...listParts('Could not be checked', byReason(report.cannotTell)),
+];
+
 /** All that a report says, in the order in which a person needs it. */
 export const reportParts = (report: Report): ReportPart[] => {
   const { verdict, first } = verdictOf(report);
@@ -174,14 +197,14 @@ export const reportParts = (report: Report): ReportPart[] => {
   return [
     { kind: 'heading', text: headline(report) },
     { kind: 'text', text: subject(report) },
+    ...(report.shown === undefined ? [] : shownParts(report.shown)),
     ...(first === null ? [] : findingParts(first, lookedAt)),
     ...also.flatMap((finding) => [{ kind: 'note', text: 'Also found' } as const, ...titled(finding)]),
     ...hints.flatMap((finding) => [{ kind: 'note', text: 'Hint, not a finding' } as const, ...titled(finding)]),
     ...(report.related === undefined
       ? []
       : [{ kind: 'heading', text: 'Other processes' } as const, ...relatedParts(report.related)]),
-    ...listParts(verdict === 'healthy' ? 'Checked and ruled out' : 'Ruled out', byReason(report.ruledOut)),
-    ...listParts('Could not be checked', byReason(report.cannotTell)),
+    ...(report.shown !== undefined && verdict === 'unclear' ? [] : checkedParts(report, verdict)),
     ...listParts('Keep in mind', report.caveats),
     ...costParts(report),
     ...(report.memory === undefined ? [] : [{ kind: 'note', text: `Memory: ${report.memory}` } as const]),

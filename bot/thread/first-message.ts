@@ -21,6 +21,8 @@ import {
 export type Asked = Omit<Request, 'origin'>;
 
 const SIGNS = { fault: '🔴', healthy: '🟢', unclear: '🟡' } as const;
+/** A tool was asked for, and it found no fault by the way. */
+const TOLD = '🔵';
 const BAR = 12;
 
 const target = (request: Asked): string => `process ${request.pid} on ${request.host}`;
@@ -84,9 +86,9 @@ export const progressContent = (request: Asked, asker: string | null, progress: 
 export const reportContent = (request: Asked, asker: string | null, report: Report): Content => {
   const { verdict, first } = verdictOf(report);
   const title = headline(report).replaceAll('`', '');
-  const whole = fitsHeader(`${SIGNS[verdict]} ${title}`)
-    ? []
-    : [paragraph([bold(cutTo(shownLines(title), 1_000).text)])];
+  const tool = report.shown !== undefined && verdict === 'unclear';
+  const sign = tool ? TOLD : SIGNS[verdict];
+  const whole = fitsHeader(`${sign} ${title}`) ? [] : [paragraph([bold(cutTo(shownLines(title), 1_000).text)])];
   const sure =
     first === null
       ? 'No cause could be shown.'
@@ -94,9 +96,9 @@ export const reportContent = (request: Asked, asker: string | null, report: Repo
   return {
     text: fallback(`${title} (${target(request)})`),
     blocks: [
-      header(`${SIGNS[verdict]} ${title}`),
+      header(`${sign} ${title}`),
       ...whole,
-      paragraph(spans(sure)),
+      ...(tool ? [] : [paragraph(spans(sure))]),
       paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
       paragraph(askedBy(asker, ' The report is in the thread.')),
       footer(request, `, ${duration(report.seconds)}`),

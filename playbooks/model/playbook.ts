@@ -15,6 +15,8 @@ export const Playbook = z.strictObject({
   id: UnitId,
   title: z.string().min(1).max(120),
   description: z.string().min(1).max(500),
+  /** The probe whose output is the answer: this is a tool that somebody asks for, not a diagnosis. */
+  shows: UnitId.optional(),
   windowSeconds: z.number().min(0.5).max(60).default(3),
   steps: z.array(PlaybookStep).min(1).max(40),
 });

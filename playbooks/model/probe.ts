@@ -5,10 +5,10 @@ import type { Parsed } from './observation.ts';
 import type { Target } from './target.ts';
 
 /**
- * 1 identify, 2 sample, 3 trace, 4 stop, 5 preserve: least intrusive first. Steps of one phase run side by side,
+ * 1 identify, 2 sample, 3 trace, 4 stop, 5 preserve, 6 read what was preserved: least intrusive first. Steps of one phase run side by side,
  * except those that ptrace.
  */
-export type Phase = 1 | 2 | 3 | 4 | 5;
+export type Phase = 1 | 2 | 3 | 4 | 5 | 6;
 
 /** What phase 1 learnt of host and process that later commands depend on. Null before `identify` has been read. */
 export interface KnownHost {
@@ -77,6 +77,11 @@ export interface Probe<Data = unknown> {
   readonly options: z.ZodType<Record<string, unknown>>;
   readonly data: z.ZodType<Data>;
   readonly command: (step: StepContext) => StepCommand;
+  /**
+   * What was seen in some short lines, where the beginning of the output would not say it. Pure. Written as a method: its
+   * data always comes from this probe's own parser, so that a probe of some data may stand for a probe of any.
+   */
+  preview?(data: Data): readonly string[];
   /** Pure: the same evidence always gives the same answer. Must not throw on any bytes. */
   readonly parse: (evidence: Evidence, step: StepContext) => Parsed<Data>;
 }

@@ -62,6 +62,21 @@ export const ReportFigures = z.object({
 });
 export type ReportFigures = z.infer<typeof ReportFigures>;
 
+/** The output of the tool that was asked for, as far as a message holds it; the whole is in the evidence. */
+export const ShownOutput = z.object({
+  probe: UnitId,
+  /** Null when it has no output; then `why` says why. */
+  evidenceId: z.string().nullable(),
+  /** Why there is nothing to show, or what is missing; null when all is there. */
+  why: z.string().nullable(),
+  lines: z.array(z.string()),
+  /** `lines` are not the beginning but the probe's own summary of the whole. */
+  summary: z.boolean(),
+  /** How many lines of output there are, without what only says how the tool was run. */
+  total: z.number().int(),
+});
+export type ShownOutput = z.infer<typeof ShownOutput>;
+
 /** What the answer is made of: all that a person is told, in every output form. */
 export const Report = z.object({
   id: z.string(),
@@ -85,6 +100,8 @@ export const Report = z.object({
   memory: z.string().optional(),
   /** Absent in reports of earlier versions. */
   figures: ReportFigures.optional(),
+  /** When one tool was asked for: what it said. */
+  shown: ShownOutput.optional(),
   /** Processes that the findings point at, looked at harmlessly. Absent when there are none. */
   related: z.array(RelatedReport).optional(),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineProbe, LineNumber } from '../model/index.ts';
 import { parsePyHeap } from './py-heap.parse.ts';
+import { heapInShort } from './py-heap.preview.ts';
 
 /** One count of pymalloc's pools. */
 export const PoolCount = z.object({
@@ -218,5 +219,6 @@ export const pyHeap = defineProbe<PyHeapData>({
       scripts: [SCRIPT, ...MODULES],
     };
   },
+  preview: heapInShort,
   parse: parsePyHeap,
 });

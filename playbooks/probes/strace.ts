@@ -16,6 +16,7 @@ import {
   parseCountRow,
   parseTraceLine,
 } from './strace.parse.ts';
+import { straceInShort } from './strace.preview.ts';
 import { attachedThreads, readScriptLines } from './strace.script.ts';
 
 export const SyscallRecord = z.object({
@@ -260,5 +261,6 @@ export const strace = defineProbe<StraceData>({
       scripts: ['strace.sh'],
     };
   },
+  preview: straceInShort,
   parse,
 });

@@ -81,6 +81,17 @@ export const anyReport: fc.Arbitrary<Report> = fc.record<Report>({
     }),
     { maxLength: 60 },
   ),
+  shown: fc.option(
+    fc.record({
+      probe: id,
+      evidenceId: fc.option(evidenceId),
+      why: fc.option(text),
+      lines: fc.array(text, { maxLength: 40 }),
+      summary: fc.boolean(),
+      total: fc.nat(),
+    }),
+    { nil: undefined },
+  ),
   related: fc.array(
     fc.record({
       pid: fc.integer({ min: 1, max: 4_194_304 }),

@@ -16,6 +16,7 @@ import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
 import { figuresOf } from '../../playbooks/reading/figures.ts';
 import { memoryLine } from '../../playbooks/reading/memory.ts';
+import { shownOutput } from '../../playbooks/reading/shown-output.ts';
 import type { Followed } from '../follow.ts';
 import type { Judgement } from './judge.ts';
 
@@ -155,6 +156,7 @@ export const summarize = (outcome: Outcome): Report => {
     ],
     ...(memory === null ? {} : { memory }),
     figures: figuresOf(look),
+    ...(playbook.shows === undefined ? {} : { shown: shownOutput(playbook.shows, probes, evidence, observations) }),
     ...(followed.length === 0 ? {} : { related: followed.map(({ report }) => report) }),
   };
 };
