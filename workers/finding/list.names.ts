@@ -1,0 +1,44 @@
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f]/g;
+
+const bytesOf = (character: string): string =>
+  [...new TextEncoder().encode(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+
+/** Text as identify.sh writes it, so that a command line can be compared with a report's. */
+export const escaped = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replace(HIDDEN, (character) => (character === '\n' ? '\\n' : bytesOf(character)));
+
+const UNIT = /^[^/]+\.(?:service|scope|slice)$/;
+/** Ids of docker, containerd, CRI-O and podman; then names of LXC and of systemd-nspawn. */
+const CONTAINERS = [/([0-9a-f]{64})/, /\/lxc\.payload\.([^/]+)/, /\/lxc\/([^/]+)/, /\/machine-([^/]+)\.scope/];
+
+/** Where a process belongs, by /proc/PID/cgroup (cgroups(7)): systemd's hierarchy, else the deepest path. */
+export const placeOf = (text: string): { units: string[]; container: string | null } => {
+  const rows = text.split('\n').map((row) => {
+    const [, controllers = '', ...path] = row.split(':');
+    return { controllers, path: path.join(':') };
+  });
+  const own = rows.filter(({ controllers }) => controllers === '' || controllers === 'name=systemd');
+  const paths = own.map(({ path }) => path).sort((a, b) => b.length - a.length);
+  const units = (paths[0] ?? '').split('/').filter((segment) => UNIT.test(segment));
+  const all = rows.map(({ path }) => path);
+  for (const pattern of CONTAINERS) {
+    for (const path of all) {
+      const id = [...path.matchAll(new RegExp(pattern, 'g'))].at(-1)?.[1];
+      if (id !== undefined) return { units, container: id };
+    }
+  }
+  return { units, container: null };
+};
+
+const baseName = (path: string): string => path.split('/').at(-1) ?? '';
+
+/** The program's file name, and the script's or module's of an interpreter: the first word that is no option. */
+export const programsOf = (words: readonly string[]): string[] => {
+  const [program = '', ...rest] = words;
+  // A server that sets its title writes it as one word: `gunicorn: master [app]`.
+  const first = baseName(program.split(' ')[0] ?? '').replace(/:$/, '');
+  const at = rest.findIndex((word) => !word.startsWith('-'));
+  const script = baseName(rest[at] ?? '');
+  return [first, script, script.replace(/\.(?:py|pyz|js|rb|pl|jar)$/, '')].filter((name) => name !== '');
+};

@@ -1,0 +1,149 @@
+"""Every process of the host, one fact per line; see list.parse.ts. Usage: list.py WORD.
+
+Python 3.6 or later, standard library only; it reads /proc and nothing else. WORD is repeated in the first and the last
+line. Names of the host come last on their line, with newlines as \\1; no name can begin a line of its own.
+"""
+import os
+import re
+import sys
+import time
+
+# Looked at for this long at most, of a host that may have 10,000 processes with 10,000 descriptors each.
+SECONDS = 6.0
+WINDOW = 0.5
+MOST_PROCESSES = 40000
+MOST_LINKS = 4096
+LISTENING = b'0A'  # TCP_LISTEN of include/net/tcp_states.h
+SOCKET = re.compile(r'socket:\[(\d+)\]$')
+KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
+
+out = sys.stdout.buffer.write
+began = time.monotonic()
+
+
+def late():
+    return time.monotonic() - began > SECONDS
+
+
+def slurp(path, size=65536):
+    try:
+        with open(path, 'rb') as file:
+            return file.read(size)
+    except OSError:
+        return None
+
+
+def line(kind, *fields):
+    words = [field if isinstance(field, bytes) else str(field).encode() for field in fields]
+    out(b' '.join([kind] + words).replace(b'\n', b'\1') + b'\n')
+
+
+def stat_of(pid):
+    """(name, fields from the state on) of proc_pid_stat(5); None when it has gone."""
+    text = slurp('/proc/%d/stat' % pid, 4096)
+    close = text.rfind(b')') if text else -1
+    fields = text[close + 2 :].split() if close > 0 else []
+    return (text[text.index(b'(') + 1 : close], fields) if len(fields) > 21 else None
+
+
+def pids():
+    return sorted(int(name) for name in os.listdir('/proc') if name.isdigit())[:MOST_PROCESSES]
+
+
+def listening(pid):
+    """Inode and port of every TCP socket that is listened on in the network namespace of a process."""
+    for name in ('tcp', 'tcp6'):
+        for row in (slurp('/proc/%d/net/%s' % (pid, name), 8000000) or b'').split(b'\n')[1:]:
+            fields = row.split()
+            if len(fields) > 9 and fields[3] == LISTENING:
+                yield fields[9].decode(), int(fields[1].rsplit(b':', 1)[1], 16)
+
+
+def main(word):
+    line(b'list', word)
+    line(b'boot', (slurp('/proc/uptime') or b'0').split()[0], os.sysconf('SC_CLK_TCK'), os.sysconf('SC_PAGE_SIZE') // 1024)
+    line(b'self', os.getpid())
+    known = []
+    for pid in pids():
+        found = stat_of(pid)
+        if found is None or int(found[1][6]) & KERNEL_THREAD:
+            continue
+        name, fields = found
+        known.append(pid)
+        # state, parent, start time, user and system time, resident pages
+        line(b'p', pid, fields[0], fields[1], fields[19], fields[11], fields[12], fields[21], name)
+    first = time.monotonic()
+    users = {}
+    spaces = {}
+    room = 4000 if len(known) <= 2000 else 600
+    for pid in known:
+        try:
+            uid = os.stat('/proc/%d' % pid).st_uid
+        except OSError:
+            continue
+        for row in (slurp('/proc/%d/status' % pid, 4096) or b'').split(b'\n'):
+            if row.startswith(b'Uid:'):
+                uid = int(row.split()[2])
+        users[uid] = None
+        line(b'u', pid, uid)
+        text = slurp('/proc/%d/cmdline' % pid, room + 1) or b''
+        cut = len(text) > room
+        line(b'a', pid, 1 if cut else 0, text[:room].rstrip(b'\0').replace(b'\0', b'\2'))
+        line(b'c', pid, (slurp('/proc/%d/cgroup' % pid, 8192) or b'').rstrip(b'\n'))
+        try:
+            spaces.setdefault(os.readlink('/proc/%d/ns/net' % pid), pid)
+        except OSError:
+            spaces.setdefault('unknown', os.getpid())
+        if late():
+            line(b'gap', 'there are so many processes that not all of them could be read in time')
+            break
+    ports = {}
+    for index, pid in enumerate(spaces.values()):
+        if index == 200 or late():
+            line(b'gap', 'there are so many network namespaces that not all of them could be read')
+            break
+        for inode, port in listening(pid):
+            if inode not in ports:
+                ports[inode] = port
+                line(b'l', inode, port)
+    guarded = False
+    for pid in known:
+        folder = '/proc/%d/fd' % pid
+        try:
+            names = os.listdir(folder)
+        except PermissionError:
+            guarded = True
+            continue
+        except OSError:
+            continue
+        line(b'd', pid, len(names))
+        if late():
+            line(b'gap', 'there are so many descriptors that not all of them could be read in time')
+            break
+        for name in sorted(names, key=int)[:MOST_LINKS] if ports else ():
+            try:
+                match = SOCKET.match(os.readlink('%s/%s' % (folder, name)))
+            except OSError:
+                continue
+            if match and match.group(1) in ports:
+                line(b'f', pid, match.group(1))
+    if guarded:
+        line(b'guarded')
+    time.sleep(max(0.0, WINDOW - (time.monotonic() - first)))
+    for pid in known:
+        found = stat_of(pid)
+        if found is not None:
+            line(b't', pid, found[1][19], found[1][11], found[1][12])
+    line(b'window', round(time.monotonic() - first, 3))
+    import pwd
+
+    for uid in users:
+        try:
+            line(b'n', uid, pwd.getpwuid(uid).pw_name.encode('utf-8', 'surrogateescape'))
+        except KeyError:
+            pass
+    line(b'end', word)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1])
