@@ -2,6 +2,7 @@ import type { Config } from '../infra/config.ts';
 import type { Log } from '../infra/log.ts';
 import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
 import { LookFailed, type Request } from '../playbooks/model/index.ts';
+import { findProcesses } from './finding/find.ts';
 import { investigate } from './investigate.ts';
 import type { Knowledge } from './knowledge.ts';
 import { keepFolderOf, shellOpener } from './reach.ts';
@@ -82,6 +83,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
   };
 
   queue.work(handle);
+  queue.find(({ host, selector }, signal) => findProcesses(host, selector, { openShell, signal }));
   return {
     close: async () => {
       await queue.close();
