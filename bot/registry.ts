@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Action } from './action.ts';
+import type { AlertSource } from './alerts/source.ts';
 import type { Command } from './command.ts';
 import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
@@ -19,6 +20,10 @@ const Verb = z
   .transform(({ verb }) => verb);
 const ActionUnit = z.object({ action: name, data: schema, run }).transform(({ action }) => action);
 const Errand = z.object({ errand: name, data: schema, run }).transform(({ errand }) => errand);
+
+const Source = z
+  .object({ source: name, ways: z.record(name, z.object({ check: run })), schema, sameness: run, parse: run })
+  .transform(({ source }) => source);
 
 const loadFolder = async (name: string, shape: z.ZodType<string>): Promise<[string, object][]> => {
   const folder = path.join(import.meta.dirname, name);
@@ -52,3 +57,7 @@ export const loadActions = async (): Promise<ReadonlyMap<string, Action>> =>
 /** The errands. Throws when a file of the directory exports none of its name. */
 export const loadErrands = async (): Promise<ReadonlyMap<string, ErrandUnit>> =>
   new Map((await loadFolder('errands', Errand)).map(([errand, unit]) => [errand, unit as ErrandUnit]));
+
+/** Who may send alerts. Throws when a file of the directory exports none of its name. */
+export const loadAlertSources = async (): Promise<ReadonlyMap<string, AlertSource>> =>
+  new Map((await loadFolder('alerts/sources', Source)).map(([source, unit]) => [source, unit as AlertSource]));

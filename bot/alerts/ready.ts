@@ -1,0 +1,45 @@
+import type { AlertIntakeSettings, AlertSourceSettings } from '../../infra/alert-intake.ts';
+import { BadConfig } from '../../infra/config.ts';
+import type { ReadySource } from './intake.ts';
+import type { AlertSource } from './source.ts';
+
+/** A shorter secret can be guessed. */
+const SHORTEST_SECRET = 16;
+
+type Made = ReadySource | string[];
+
+const readyOrFaults = (
+  name: string,
+  settings: AlertSourceSettings,
+  unit: AlertSource | undefined,
+  known: string,
+): Made => {
+  const fault = (text: string) => `${settings.at}: alerts.sources.${name}: ${text}`;
+  if (unit === undefined) return [fault(`there is no such source; there are ${known}`)];
+  const ways = Object.keys(unit.ways);
+  const way = Object.hasOwn(unit.ways, settings.auth ?? ways[0] ?? '')
+    ? unit.ways[settings.auth ?? ways[0] ?? '']
+    : undefined;
+  if (way === undefined) return [fault(`auth has to be ${ways.join(' or ')}`)];
+  const faults = settings.secrets.flatMap(({ name: variable, value = '' }) => {
+    if (value === '') return [fault(`the environment has no ${variable}`)];
+    return value.length < SHORTEST_SECRET ? [fault(`${variable} is shorter than ${SHORTEST_SECRET} characters`)] : [];
+  });
+  if (faults.length > 0) return faults;
+  const secrets = settings.secrets.flatMap(({ value }) => (value === undefined ? [] : [value]));
+  return { unit, way, against: { secrets, user: settings.user } };
+};
+
+/** The sources that are set up, with what each is checked against. Throws BadConfig with every fault. */
+export const readySources = (
+  settings: AlertIntakeSettings,
+  units: ReadonlyMap<string, AlertSource>,
+): ReadonlyMap<string, ReadySource> => {
+  const known = [...units.keys()].join(', ');
+  const made = [...settings.sources].map(
+    ([name, each]) => [name, readyOrFaults(name, each, units.get(name), known)] as const,
+  );
+  const faults = made.flatMap(([, each]) => (Array.isArray(each) ? each : []));
+  if (faults.length > 0) throw new BadConfig(faults);
+  return new Map(made.flatMap(([name, each]) => (Array.isArray(each) ? [] : [[name, each] as const])));
+};
