@@ -158,14 +158,14 @@ def logs_of(pid):
     return sorted(found.values(), key=lambda each: -each[1].st_mtime), elsewhere
 
 
-def tail_of(link, size):
+def tail_of(link, size, most=TAIL):
     """(offset, bytes) of the end of a file, from the beginning of a line; never waits, writes or follows another file."""
     fd = os.open(link, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         if not modes.S_ISREG(os.fstat(fd).st_mode):
             return 0, b''
-        offset = max(0, size - TAIL)
-        data = os.pread(fd, TAIL, offset)
+        offset = max(0, size - most)
+        data = os.pread(fd, most, offset)
     finally:
         os.close(fd)
     if offset:

@@ -19,7 +19,9 @@ const thread = async () => {
   const slack = await slackForTest();
   const redis = await redisForTest();
   const asked: Request[] = [];
-  const { queue } = await botForTest(slack, redis.url, { playbooks: [...PLAYBOOKS, ...['lsof'].map(tool)] });
+  const { queue } = await botForTest(slack, redis.url, {
+    playbooks: [...PLAYBOOKS, ...['lsof', 'log', 'locals'].map(tool)],
+  });
   workerForTest(redis.url, async (request) => {
     asked.push(request);
     return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
@@ -34,6 +36,10 @@ test.each([
   ['lsof', { playbook: 'lsof', pid: 6325 }, undefined],
   ['lsof /var/log', { playbook: 'lsof', host: 'web-7' }, { lsof: { pattern: '/var/log' } }],
   ['lsof "a  file" on disk', { playbook: 'lsof' }, { lsof: { pattern: 'a file on disk' } }],
+  ['log', { playbook: 'log', pid: 6325 }, undefined],
+  ['log connection refused on start', { playbook: 'log' }, { 'log-lines': { pattern: 'connection refused on start' } }],
+  ['locals', { playbook: 'locals', pid: 6325 }, undefined],
+  ['locals worker 3 on web-8 77', { host: 'web-8', pid: 77 }, { 'py-locals': { thread: 'worker 3' } }],
   ['lsof $(reboot); on web-8 77', { host: 'web-8', pid: 77 }, { lsof: { pattern: '$(reboot);' } }],
 ])('%s asks with its options', async (words, understood, options) => {
   const { slack, asked, place } = await thread();

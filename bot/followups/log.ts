@@ -1,0 +1,10 @@
+import { asPattern, toolFollowUp } from './tool.shared.ts';
+
+/** Lines of the process's own logs. */
+export const log = toolFollowUp({
+  verb: 'log',
+  playbook: 'log',
+  usage: '[text] [on HOST PID]',
+  summary: 'lines of its own logs that have this text in them (taken literally, in any case), or the last ones',
+  options: asPattern('log-lines'),
+});

@@ -1,0 +1,142 @@
+"""Lines of a process's own logs: those that have a text in them, or the last ones.
+
+Usage: log-lines.py PID START-TIME JOURNAL [TEXT]; JOURNAL is the path of journalctl or `-`. TEXT is looked for as it is, in
+any case; a space in it stands for any white space. Which logs there are is log-tail.py's to say. Of each the end is
+read. What cannot be printed is escaped, so that every line of a log stays one line; log-lines.ts reads it back:
+
+    log-lines 1
+    file 1: "/srv/shop/app.log", 5120 bytes, read from 0, 40 lines, 2 of them have the text, 2 shown
+    1| 2024-05-01 12:00:03 ERROR timeout
+    end
+"""
+import os
+import re
+import sys
+import types
+
+MODULES = ('py_read_report', 'log_tail')
+TAIL = 8 << 20  # of one file
+TAILS_MOST = 32 << 20
+LINES_MOST = 2000  # of one file that have the text
+LAST_LINES = 200  # of one file without a text
+LINE_MOST = 2000  # characters
+OUTPUT_MOST = 900000  # bytes
+
+
+def load_modules():
+    """Makes the files beside this one importable: `log-tail.py` as `log_tail`."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    for name in MODULES:
+        path = os.path.join(folder, name.replace('_', '-') + '.py')
+        sys.modules[name] = module = types.ModuleType(name)
+        module.__file__ = path
+        with open(path, 'rb') as source:
+            exec(compile(source.read(), path, 'exec'), module.__dict__)
+
+
+def printed(line):
+    """A line of a log on one line."""
+    from py_read_report import escaped, printable
+    text = line.rstrip(b'\r').decode('utf-8', 'surrogateescape')
+    cut = ''
+    if len(text) > LINE_MOST:
+        cut, text = ' ... (%d characters)' % len(text), text[:LINE_MOST]
+        # A quoted secret that is cut keeps both of its quotes, by which it is known later.
+        cut = ''.join(quote for quote in '"\'' if text.count(quote) % 2) + cut
+    if not text.isprintable():
+        text = ''.join(each if each == '\t' or printable(each) else escaped(each) for each in text)
+    return text + cut
+
+
+def wanted_in(text):
+    """What says whether a line (bytes) has the text."""
+    words = text.split()
+    pattern = re.compile(r'\s+'.join(re.escape(word) for word in words), re.I)
+    return lambda line: pattern.search(line.decode('utf-8', 'replace')) is not None
+
+
+def picked(data, has):
+    """(number of lines, number of those that have the text, the last of these)."""
+    lines = data.split(b'\n')
+    if lines and not lines[-1]:
+        lines.pop()
+    if has is None:
+        return len(lines), len(lines), lines[-LAST_LINES:]
+    found = [line for line in lines if has(line)]
+    return len(lines), len(found), found[-LINES_MOST:]
+
+
+class Output(object):
+    """Prints logs until there is no more room."""
+
+    def __init__(self):
+        self.left = OUTPUT_MOST
+
+    def log(self, number, head, data, has):
+        lines, found, shown = picked(data, has)
+        texts, used = [], 0
+        for line in reversed(shown):
+            text = printed(line)
+            used += len(text) + 12
+            if used > self.left:
+                break
+            texts.append(text)
+        self.left -= min(used, self.left)
+        say('%s, %d lines, %d of them have the text, %d shown' % (head, lines, found, len(texts)))
+        for text in reversed(texts):
+            say('%s| %s' % (number, text))
+
+
+def say(text):
+    sys.stdout.buffer.write(text.encode('utf-8', 'backslashreplace') + b'\n')
+
+
+def main(arguments):
+    load_modules()
+    import log_tail
+    from py_read_report import quoted as as_quoted
+
+    def quoted(raw):
+        return as_quoted(raw.decode('utf-8', 'surrogateescape'))
+    pid, start, tool = int(arguments[0]), arguments[1].encode(), arguments[2]
+    text = os.fsencode(arguments[3]).decode('utf-8', 'replace').strip() if len(arguments) > 3 else ''
+    has = wanted_in(text) if text else None
+    say('log-lines 1')
+    stat = log_tail.slurp('/proc/%d/stat' % pid)
+    fields = stat[stat.rfind(b')') + 2:].split()
+    if len(fields) < 20 or fields[19] != start:
+        say('gone: process %d has ended' % pid)
+        return
+    logs, elsewhere = log_tail.logs_of(pid)
+    if logs is None:
+        say('not readable: open files of process %d (permission)' % pid)
+        return
+    output, left = Output(), TAILS_MOST
+    for number, (path, status, _, link) in enumerate(logs[:log_tail.FILES_MOST], 1):
+        if left <= 0:
+            say('not read: %s' % quoted(path))
+            continue
+        try:
+            offset, data = log_tail.tail_of(link, status.st_size, min(TAIL, left))
+        except OSError as why:
+            say('not read: %s (%s)' % (quoted(path), os.strerror(why.errno)))
+            continue
+        left -= len(data)
+        if b'\0' in data[:4096]:
+            say('not read: %s (it is no text)' % quoted(path))
+            continue
+        output.log('%d' % number, 'file %d: %s, %d bytes, read from %d' % (
+            number, quoted(path), status.st_size, offset), data, has)
+    if len(logs) > log_tail.FILES_MOST:
+        say('not read: %d files that were written to longer ago' % (len(logs) - log_tail.FILES_MOST))
+    if elsewhere:
+        say('elsewhere: standard output or error is no file')
+    unit, data = log_tail.journal_of(pid, tool)
+    if unit is not None:
+        output.log('journal', 'journal: unit %s' % quoted(unit.encode()), data, has)
+    say('end')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])
+    sys.stdout.flush()
