@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { openAudit } from './infra/audit.ts';
+import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
 import { openLog } from './infra/log.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
@@ -24,6 +26,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   straceback up [--config FILE]        both on one machine; starts its own Redis when REDIS_URL is not set
   ${USAGE.diagnose}
   ${USAGE.doctor}
+  ${AUDIT_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
@@ -61,7 +64,7 @@ const diagnose = async (words: readonly string[]): Promise<number> => {
   const hosts = terminalHosts(config, asked.reach);
   const opener = shellOpener(hosts);
   try {
-    const knowledge = await loadKnowledge(config.playbooksFolder);
+    const knowledge = await loadKnowledge(config.playbooksFolder, config.redaction);
     return await diagnoseOnTerminal(
       asked,
       { knowledge, openShell: opener.openShell, keepFolder: keepFolderOf(hosts) },
@@ -113,7 +116,7 @@ const serve = async (
   const config = readConfig(file);
   const log = openLog(config.logLevel);
   const stopped = stopSignal();
-  const knowledge = await loadKnowledge(config.playbooksFolder);
+  const knowledge = await loadKnowledge(config.playbooksFolder, config.redaction);
   const closers: (() => Promise<void>)[] = [];
   try {
     let { redisUrl } = config;
@@ -151,6 +154,7 @@ const serve = async (
         })),
         causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
         policy: config.policy,
+        alerts: config.alerts,
         log,
       });
       closers.unshift(bot.close);
@@ -172,6 +176,17 @@ const sandbox = async (words: readonly string[]): Promise<number> => {
   return runSandbox({ once: words.includes('--once'), entry: process.argv[1] ?? '', signal: stopSignal() });
 };
 
+/** Prints this machine's audit log. */
+const audit = async (words: readonly string[]): Promise<number> => {
+  const asked = readAuditArguments(words);
+  if (typeof asked === 'string') throw new UsageError(asked);
+  await printAudit(readConfig(asked.config).audit.folder, asked, {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+  });
+  return 0;
+};
+
 const main = async ([command = 'help', ...words]: readonly string[]): Promise<number> => {
   switch (command) {
     case 'diagnose':
@@ -184,6 +199,8 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
       return serve(words, { bot: false, worker: true, ownRedis: false });
     case 'up':
       return serve(words, { bot: true, worker: true, ownRedis: true });
+    case 'audit':
+      return audit(words);
     case 'sandbox':
       return sandbox(words);
     case 'help':

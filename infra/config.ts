@@ -1,11 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
+import { RE2JS } from 're2js';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { HARMLESS_BY_DEFAULT, HostName, Impact } from '../playbooks/model/index.ts';
+import { HostName } from '../playbooks/model/index.ts';
+import { type AlertIntakeSettings, alertIntake, alertIntakeFaults, alertIntakeFrom } from './alert-intake.ts';
 import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
+import { globMatch, HostPattern } from './globs.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
+import { PolicySettings } from './policy.ts';
 
 /** The configuration cannot be used; `message` names every fault with file and line. */
 export class BadConfig extends Error {
@@ -35,11 +39,29 @@ const HostDefaults = z.strictObject({
 
 /** A pattern of host names (`web-*`) that are reached by their DNS name with these settings. */
 const HostRule = HostDefaults.extend({
-  match: z
-    .string()
-    .min(1)
-    .max(253)
-    .regex(/^[A-Za-z0-9*][A-Za-z0-9.*_-]*$/, 'has only letters, digits, dots, dashes and *'),
+  match: HostPattern,
+});
+
+const isRe2 = (pattern: string): boolean => {
+  try {
+    RE2JS.compile(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** What the site knows to be secret beside what is secret everywhere, and what is not. */
+const Redaction = z.strictObject({
+  /** RE2's syntax, which no text can make slow. What matches goes; with a group, only the group. */
+  patterns: z
+    .array(
+      z.string().min(1).max(1_000).refine(isRe2, 'is no regular expression of RE2 (no lookaround, no back-references)'),
+    )
+    .max(100)
+    .default([]),
+  /** Texts that stay whatever they look like, literally. */
+  exempt: z.array(z.string().min(1).max(1_000)).max(1_000).default([]),
 });
 
 /** What straceback.yaml may hold. Secrets are not among it: they come from the environment. */
@@ -50,12 +72,15 @@ const ConfigFile = z.strictObject({
   hostDefaults: HostDefaults.prefault({}),
   /** Folder with the site's own playbooks. */
   playbooks: z.string().min(1).optional(),
-  policy: z.strictObject({ allow: z.array(Impact).default([...HARMLESS_BY_DEFAULT]) }).prefault({}),
+  policy: PolicySettings.prefault({}),
+  /** Folder of the audit log on this machine; `audit` in the data folder when left out. */
+  audit: z.strictObject({ folder: z.string().min(1).optional() }).prefault({}),
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
   /** Folder on this machine for Redis data when REDIS_URL is not set. */
   dataFolder: z.string().min(1).default('.straceback'),
-  /** What is done with alerts. */
-  alerts: z.strictObject({ ...alertRouting }).prefault({}),
+  /** Where alerts come in and what is done with them. */
+  alerts: z.strictObject({ ...alertIntake, ...alertRouting }).prefault({}),
+  redaction: Redaction.prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 
@@ -73,10 +98,14 @@ export interface Config {
   /** Names in the inventory, for people who mistype one. */
   readonly hostNames: readonly string[];
   readonly playbooksFolder: string | undefined;
-  readonly policy: { readonly allow: readonly Impact[] };
+  readonly policy: PolicySettings;
+  readonly audit: { readonly folder: string };
   readonly worker: { readonly concurrency: number };
   readonly alerts: AlertRouting;
+  /** Undefined: nothing listens for alerts. */
+  readonly alertIntake: AlertIntakeSettings | undefined;
   readonly dataFolder: string;
+  readonly redaction: z.infer<typeof Redaction>;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -96,14 +125,6 @@ const personalDefaults = (env: Environment): z.infer<typeof HostDefaults> => {
     ...(env.SSH_AUTH_SOCK === undefined || env.SSH_AUTH_SOCK === '' ? {} : { agent: env.SSH_AUTH_SOCK }),
   };
 };
-
-const globMatch = (pattern: string, name: string): boolean =>
-  new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[.]/g, '\\.'))
-      .join('.*')}$`,
-  ).test(name);
 
 const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
@@ -179,9 +200,12 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     return hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...withoutUndefined(settings) }, env);
   };
   const known: HostLookup = (name) => listed(name) ?? byRule(name);
-  const strangers = unknownAlertHosts(data.alerts, (name) => known(name) !== undefined);
-  if (strangers.length > 0) {
-    throw new BadConfig(strangers.map((fault) => say({ ...fault, path: ['alerts', ...fault.path] })));
+  const alertFaults = [
+    ...alertIntakeFaults(data.alerts),
+    ...unknownAlertHosts(data.alerts, (name) => known(name) !== undefined),
+  ];
+  if (alertFaults.length > 0) {
+    throw new BadConfig(alertFaults.map((fault) => say({ ...fault, path: ['alerts', ...fault.path] })));
   }
   return {
     slack: {
@@ -196,6 +220,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     hostNames: ['local', ...hosts.data.map((host) => host.name)],
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,
+    audit: { folder: path.resolve(base, data.audit.folder ?? path.join(data.dataFolder, 'audit')) },
     worker: data.worker,
     alerts: {
       ...data.alerts,
@@ -205,7 +230,13 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
         at: `${from ?? 'configuration'}:${source.lineOf(['alerts', 'routes', index])}`,
       })),
     },
+    alertIntake: alertIntakeFrom(
+      data.alerts,
+      env,
+      (at) => `${from ?? 'configuration'}:${source.lineOf(['alerts', ...at])}`,
+    ),
     dataFolder: path.resolve(base, data.dataFolder),
+    redaction: data.redaction,
     logLevel: data.log.level,
   };
 };

@@ -1,11 +1,15 @@
 import type { Cause, Impact, Playbook, Probe, Progress, Report, Request } from '../playbooks/model/index.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
 import { checkApproval } from './approval.ts';
-import { follow, whomToFollow } from './follow.ts';
+import type { StepAudit } from './audit.ts';
+import { half, halfCaveat, nothingFound, openUnlessAborted, whyAborted, worthReporting } from './cancelled.ts';
+import { type Followed, follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
+import type { SiteRules } from './redact/redactor.ts';
 import type { HostShell } from './ssh/shell.ts';
 import { evidenceIds } from './stages/collect.ts';
-import { type RedactedEvidence, redactEvidence, redactor, redactReport } from './stages/redact.ts';
+import type { Judgement } from './stages/judge.ts';
+import { type RedactedEvidence, redactEvidence, redactorFor, redactReport } from './stages/redact.ts';
 import { summarize } from './stages/summarize.ts';
 import { connectionLost } from './words.ts';
 
@@ -24,7 +28,11 @@ export interface Tools {
     readonly started: (probe: string, impacts: readonly Impact[]) => Promise<void>;
     readonly earlier: () => Promise<readonly string[]>;
   };
-  /** Ends the look early; what was learnt so far is lost. */
+  /** Where steps with an impact are written down for people, before they start and after. Absent: nowhere. */
+  readonly audit?: StepAudit;
+  /** The site's own rules of what is secret. */
+  readonly redaction?: SiteRules;
+  /** Ends the look early. With a LookFailed `cancelled` as its reason, what was learnt so far is still told. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -37,7 +45,7 @@ export interface Investigation {
 }
 
 /** Phases 1 and 2 cost the process nothing, so once it is identified their steps share one window; the others follow. */
-const ROUNDS = [[1, 2], [3], [4], [5]] as const;
+const ROUNDS = [[1, 2], [3], [4], [5], [6]] as const;
 
 /**
  * One look at one process: plan, collect, observe, judge, phase by phase, until the evidence is conclusive; then the
@@ -54,12 +62,24 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
   const startedAt = tools.now();
   checkApproval(request, startedAt);
   const startedBefore = new Set(await tools.journal.earlier());
-  const shell = await tools.openShell(request.host);
-  const cancel = () => void shell.close();
+  const shell = await openUnlessAborted(tools.signal, () => tools.openShell(request.host));
+  let abortedAt = startedAt;
+  const cancel = () => {
+    abortedAt = tools.now();
+    // Whatever runs on the host ends with the shell.
+    void shell.close();
+  };
   tools.signal.addEventListener('abort', cancel, { once: true });
+  if (tools.signal.aborted) cancel();
+  const ids = evidenceIds();
+  const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore, ids);
+  const finish = async (judgement: Judgement, followed: readonly Followed[]): Promise<Investigation> => {
+    const report = summarize({ ...look.outcome(), judgement, followed, startedAt, endedAt: tools.now() });
+    const evidence = [...look.outcome().evidence, ...followed.flatMap((each) => each.evidence)];
+    const redact = await redactorFor(evidence, tools.redaction);
+    return { report: redactReport(report, redact), files: redactEvidence(evidence, redact) };
+  };
   try {
-    const ids = evidenceIds();
-    const look = beginLook(request, playbook, tools, shell, startedAt, startedBefore, ids);
     let judgement = await look.identify();
     for (const phases of ROUNDS) {
       await look.run(phases, judgement.wanted);
@@ -75,15 +95,30 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
       follow(whomToFollow(judgement.findings, request.pid), request, tools, shell, ids),
     ]);
     await look.lastCheck();
-    const redact = redactor();
-    const report = summarize({ ...look.outcome(), judgement: sourced, followed, startedAt, endedAt: tools.now() });
-    const evidence = [...look.outcome().evidence, ...followed.flatMap((each) => each.evidence)];
-    return { report: redactReport(report, redact), files: redactEvidence(evidence, redact) };
+    if (tools.signal.aborted) throw whyAborted(tools.signal);
+    return await finish(sourced, followed);
+  } catch (error) {
+    if (!tools.signal.aborted) throw error;
+    return await whatWasLearnt(request, look, whyAborted(tools.signal), (abortedAt - startedAt) / 1000, finish);
   } finally {
     tools.signal.removeEventListener('abort', cancel);
     await shell.close();
   }
 };
 
-const whyAborted = ({ reason }: AbortSignal): LookFailed =>
-  reason instanceof LookFailed ? reason : new LookFailed('cancelled', 'The look was cancelled.');
+/** The report of a look that somebody cancelled, if it found anything. Throws LookFailed when not, or when it was ended otherwise. */
+const whatWasLearnt = async (
+  request: Request,
+  look: ReturnType<typeof beginLook>,
+  why: LookFailed,
+  seconds: number,
+  finish: (judgement: Judgement, followed: readonly Followed[]) => Promise<Investigation>,
+): Promise<Investigation> => {
+  if (why.code !== 'cancelled') throw why;
+  const process = look.who();
+  if (process === null) throw nothingFound(why, seconds, request, null, null, []);
+  look.keepInMind(halfCaveat(why, seconds, look.ended()));
+  const investigation = await finish(half(look.judge()), []);
+  if (worthReporting(investigation.report)) return investigation;
+  throw nothingFound(why, seconds, request, process, investigation.report, look.ended());
+};

@@ -173,6 +173,16 @@ describe('the configuration', () => {
   });
 });
 
+describe('rules of what is secret', () => {
+  it('are read, and a pattern that RE2 does not take is refused with its line', async () => {
+    const good = await config("redaction:\n  patterns: ['EMP-[0-9]+']\n  exempt: [changeme]\n");
+    expect(good.redaction).toEqual({ patterns: ['EMP-[0-9]+'], exempt: ['changeme'] });
+    await expect(config("redaction:\n  patterns:\n    - ok\n    - '(?<=a)b'\n")).rejects.toThrow(
+      /:4: redaction\.patterns\.1: is no regular expression of RE2/,
+    );
+  });
+});
+
 describe('the example configuration', () => {
   it('is valid and says what it seems to say', () => {
     const read = readConfig(path.resolve(import.meta.dirname, '../../infra/deploy/straceback.example.yaml'), ENV);
