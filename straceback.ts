@@ -6,6 +6,7 @@ import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-comma
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
 import { openLog } from './infra/log.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
+import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
 import { doctorText, examineHost } from './workers/doctor.ts';
 import { loadKnowledge } from './workers/knowledge.ts';
@@ -146,14 +147,10 @@ const serve = async (
         slack: config.slack,
         queue,
         hosts: { names: config.hostNames, known: (name) => config.hosts(name) !== undefined },
-        playbooks: [...knowledge.playbooks.values()].map(({ id, title, description, steps }) => ({
-          id,
-          title,
-          description,
-          impacts: [...new Set(steps.flatMap((step) => knowledge.probes.get(step.probe)?.impacts ?? []))],
-        })),
+        playbooks: [...knowledge.playbooks.values()].map((playbook) => summaryOf(playbook, knowledge.probes)),
         causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
         policy: config.policy,
+        audit: openAudit({ folder: config.audit.folder, side: 'bot' }),
         alerts: config.alerts,
         log,
       });

@@ -30,6 +30,11 @@ export interface Action<Data = unknown> {
   readonly data: z.ZodType<Data>;
   /** Asked first, in a modal; then `press.form` has the answers and the button is used up by the submission. */
   readonly form?: Form<Data>;
+  /**
+   * Asked before a press counts: the sentence for somebody who may not press it, which leaves the button to others; null when
+   * they may. Repeatable, too.
+   */
+  readonly refusal?: (data: Data, press: Press, bot: BotContext) => Promise<string | null>;
   /** The message with the button shows by itself what became of it; else the button is replaced by who pressed it. */
   readonly showsItself?: true;
   /** Returns a sentence for the one who pressed, alone, or null. */

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '@slack/bolt';
+import { type AlertRouting, NO_ALERT_ROUTES } from '../infra/alert-routes.ts';
+import { type Audit, noAudit } from '../infra/audit.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
-import type { Impact } from '../playbooks/model/index.ts';
 import { openAccess } from './access.ts';
+import { auditedAccess, auditedQueue } from './audited.ts';
 import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
 import { listenToInteractions } from './interactions.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
-import { onePolicy } from './policy.ts';
+import { openPolicy, type PolicyOptions } from './policy.ts';
 import { handlePress } from './press.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
@@ -42,7 +44,11 @@ export interface BotOptions {
   readonly playbooks: readonly PlaybookSummary[];
   /** What a person may say it was, when a diagnosis was wrong. */
   readonly causes?: readonly CauseSummary[];
-  readonly policy: { readonly allow: readonly Impact[] };
+  readonly policy: PolicyOptions;
+  /** What is done with alerts; without it all of them are logged and counted. */
+  readonly alerts?: AlertRouting;
+  /** Where requests, approvals and refusals are written down; nowhere when absent. */
+  readonly audit?: Audit;
   readonly log: Log;
 }
 
@@ -188,7 +194,7 @@ const consume = (bot: BotContext): { stop: () => void } => {
  * Nothing that matters is kept in memory: any number of bots may run on one queue, and any of them may end at any time.
  */
 export const startBot = async (options: BotOptions): Promise<RunningBot> => {
-  const { slack: settings, queue, hosts, playbooks, causes = [], policy, log } = options;
+  const { slack: settings, queue, hosts, playbooks, causes = [], policy, audit = noAudit, log } = options;
   const botToken = wanted(settings.botToken, 'SLACK_BOT_TOKEN', 'the bot user’s token (xoxb-…) of the installed app');
   const entrance = entranceOf(settings, log);
   const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log });
@@ -199,16 +205,18 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     loadActions(),
     loadErrands(),
   ]);
-  const access = openAccess(slack, me.teamId, log);
+  const access = auditedAccess(openAccess(slack, me.teamId, log), audit, log);
   const bot: BotContext = {
     slack,
-    queue,
+    queue: auditedQueue(queue, audit, log),
     hosts,
     playbooks,
     causes,
-    policy: onePolicy(policy),
+    policy: openPolicy(policy, slack, log),
+    alerts: options.alerts ?? NO_ALERT_ROUTES,
     access,
     log,
+    audit,
     me,
     commands,
     followUps,

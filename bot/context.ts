@@ -1,6 +1,8 @@
 import type { AlertRouting } from '../infra/alert-routes.ts';
+import type { Audit } from '../infra/audit.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
+import type { HarmfulStep } from '../playbooks/harm.ts';
 import type { Impact } from '../playbooks/model/index.ts';
 import type { Access } from './access.ts';
 import type { Action } from './action.ts';
@@ -16,6 +18,8 @@ export interface PlaybookSummary {
   readonly title: string;
   readonly description: string;
   readonly impacts: readonly Impact[];
+  /** Its steps that the process may notice; what an approval shows. */
+  readonly harmful?: readonly HarmfulStep[];
 }
 
 /** What the bot knows of a cause: enough to name it. */
@@ -45,6 +49,8 @@ export interface BotContext {
   readonly alerts: AlertRouting;
   readonly access: Access;
   readonly log: Log;
+  /** Where requests, approvals and refusals are written down. */
+  readonly audit: Audit;
   /** The bot's own ids, and the address of its workspace with a slash at the end. */
   readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string; readonly url: string };
   readonly commands: ReadonlyMap<string, Command>;

@@ -26,7 +26,8 @@ export const weigh = async (press: Press, bot: BotContext): Promise<Usable | str
   const button = KeptButton.safeParse(await notes.get(KIND, press.token)).data;
   if (button === undefined)
     return 'This button is too old: I no longer know what it was for. Say `help` in the thread.';
-  if (Date.now() > button.until) return `“${button.label}” works no longer: its time is over.`;
+  // Pressed in time is in time, even if a bot comes to it later.
+  if (press.at > button.until) return `“${button.label}” works no longer: its time is over.`;
   if (button.only !== undefined && !button.only.includes(press.user))
     return `“${button.label}” is not for you to press.`;
   const unit = bot.actions.get(button.action);
@@ -46,6 +47,8 @@ const answerTo = async (press: Press, delivery: Delivery, bot: BotContext): Prom
   const { button, unit, data } = usable;
   if (unit.form !== undefined && press.form === undefined)
     return `I could not open what “${button.label}” asks for. Press it again.`;
+  const notTheirs = (await unit.refusal?.(data, press, bot)) ?? null;
+  if (notTheirs !== null) return notTheirs;
   // The press that was first keeps the button, also when it is delivered again.
   const claim = { id: press.id, user: press.user };
   if (!(await bot.queue.notes.claim('pressed', button.group, claim, REMEMBER_SECONDS))) {

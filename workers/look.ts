@@ -36,6 +36,8 @@ export const beginLook = (
   const steps = plan(playbook, tools.probes, request.options);
   const evidence: Evidence[] = [];
   const observations = new Map<string, Observation<unknown>>();
+  /** What stands for a step that was ended before it was done: nothing may be judged by half a window. */
+  const cutShort = new Map<string, Observation<never>>();
   const caveats: string[] = [];
   const probesOfPlaybook = new Set([identify.id, ...playbook.steps.map((step) => step.probe)]);
   let target: Target = { host: request.host, pid: request.pid, startTime: '0' };
@@ -57,14 +59,30 @@ export const beginLook = (
       observations.set(step.probe.id, no);
       return;
     }
-    if (step.probe.impacts.some((impact) => impact !== 'none')) {
+    const noticed = step.probe.impacts.some((impact) => impact !== 'none');
+    if (noticed) {
       checkStep(request, step.probe.impacts, tools.now());
+      const unwritten = (await tools.audit?.began(step.probe, target)) ?? null;
+      if (unwritten !== null) {
+        observations.set(step.probe.id, unwritten);
+        return;
+      }
       await tools.journal.started(step.probe.id, step.probe.impacts);
     }
     const context = contextOf(step);
     const collected = await collectStep(shell, step, context, ids, guarded);
+    if (noticed) await tools.audit?.ended(step.probe, target, collected);
     evidence.push(collected);
-    observations.set(step.probe.id, observe(step, collected, context));
+    const { id } = step.probe;
+    if (!tools.signal.aborted) {
+      observations.set(id, observe(step, collected, context));
+      return;
+    }
+    const why = `${id} was ended before it was done`;
+    const none: Observation<never> = { seen: false, reason: 'interrupted', why };
+    const seen = collected.stdout.length === 0 ? none : observe(step, collected, context);
+    observations.set(id, seen.seen ? { ...seen, partly: [...seen.partly, why] } : none);
+    cutShort.set(id, none);
   };
 
   const tell = (phase: Phase, running: readonly PlannedStep[], share = 0) =>
@@ -76,7 +94,8 @@ export const beginLook = (
       seconds: (tools.now() - startedAt) / 1000,
     });
 
-  const judgeNow = (): Judgement => judge({ target, evidence, observations }, tools.causes, probesOfPlaybook);
+  const whole = () => ({ target, evidence, observations: new Map([...observations, ...cutShort]) });
+  const judgeNow = (): Judgement => judge(whole(), tools.causes, probesOfPlaybook);
 
   return {
     /** Who is it? Runs alone and first: everything later depends on the start time that it reads. */
@@ -171,10 +190,16 @@ export const beginLook = (
         );
       }
     },
+    /** Who the process is; null before that is known. */
+    who: (): IdentifyData | null => process,
+    /** Probes that were ended before they were done. */
+    ended: (): string[] => [...cutShort.keys()],
+    /** Something that a reader of the report has to know. */
+    keepInMind: (caveat: string): void => void caveats.push(caveat),
     outcome: () => {
       if (process === null)
         throw new LookFailed('internal', 'The process was not identified before the report was made.');
-      const look = lookAt({ target, evidence, observations });
+      const look = lookAt(whole());
       return { request, playbook, process, look, probes: tools.probes, evidence, observations, caveats };
     },
   };

@@ -1,7 +1,9 @@
+import { openAudit } from '../infra/audit.ts';
 import type { Config } from '../infra/config.ts';
 import type { Log } from '../infra/log.ts';
 import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
 import { LookFailed, type Request } from '../playbooks/model/index.ts';
+import { lookAudit, outcomeWords } from './audit.ts';
 import { findProcesses } from './finding/find.ts';
 import { investigate } from './investigate.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -24,6 +26,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
   const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log });
   const { openShell, close: closeConnections } = shellOpener(config.hosts);
   const keepFolder = keepFolderOf(config.hosts);
+  const audit = lookAudit(openAudit({ folder: config.audit.folder, side: 'worker' }), log);
 
   const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
     const { report, files } = await investigate(request, {
@@ -32,6 +35,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
       keepFolder,
       progress: tools.progress,
       journal: tools.journal,
+      audit: audit.steps(request),
       signal: AbortSignal.any([tools.signal, lost]),
       now: Date.now,
     });
@@ -49,6 +53,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
 
   const handle = async (request: Request, tools: LookTools): Promise<LookResult> => {
     const began = Date.now();
+    await audit.began(request);
     try {
       const result = await tools.withTargetLock(
         {
@@ -68,6 +73,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
         (lost) => look(request, tools, lost),
       );
       log.info({ request: request.id, host: request.host, pid: request.pid, ms: Date.now() - began }, 'look done');
+      await audit.ended(request, outcomeWords(result.outcome));
       return result;
     } catch (error) {
       if (!(error instanceof LookFailed)) {
@@ -75,9 +81,11 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
           { request: request.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
           'look broke',
         );
+        await audit.ended(request, 'failed through an error of Straceback’s own');
         throw error;
       }
       log.info({ request: request.id, host: request.host, pid: request.pid, code: error.code }, 'look failed');
+      await audit.ended(request, `${error.code}: ${error.message}`);
       return { outcome: { kind: 'failure', failure: error.toFailure() }, files: [] };
     }
   };

@@ -95,8 +95,8 @@ export const look: Command = {
     const understood = readLook(asked.words, bot);
     if (typeof understood === 'string') return understood;
     const id = requestIdOf(asked.team, asked.triggerId);
-    const allow = [...(await bot.policy.allowed(asked, understood.host))];
-    const request = { id, ...understood, allow, requestedAt: asked.at };
+    // What it may do is decided when its thread is opened, where there is time to ask who is in a group.
+    const request = { id, ...understood, allow: [], requestedAt: asked.at };
     const { team, channel, user, responseUrl } = asked;
     await bot.queue.accept({ kind: 'opening', id, request, team, channel, user, responseUrl });
     return null;

@@ -1,10 +1,13 @@
-import { formatImpacts, impactsNotAllowed, type ProbeOptions, Request } from '../../playbooks/model/index.ts';
+import { type ProbeOptions, type Report, Request } from '../../playbooks/model/index.ts';
+import { askForApproval, lastSeenOf } from '../approvals/ask.ts';
+import { gate } from '../approvals/gate.ts';
 import { readLook } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
 import { openingContent, showingMark } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
+import { lastLook } from './last-look.shared.ts';
 
 /** A thread command that runs one playbook on the thread's process, or on another. */
 export interface Tool {
@@ -57,9 +60,12 @@ const lookWords = ({ words, thread }: Said, { playbook, options }: Tool): Chosen
   return { ...chosen, words: [host, String(pid), playbook, ...rest] };
 };
 
+const isAbout = ({ target }: Report, { host, pid }: { readonly host: string; readonly pid: number }): boolean =>
+  target.host === host && target.pid === pid;
+
 /**
- * Asks for one more look, shown by a message of its own in the thread, so that the first one keeps what it says. Returns a
- * sentence when it cannot be asked for, else null. Safe to repeat.
+ * Asks for one more look, shown by a message of its own in the thread, so that the first one keeps what it says; or for an approval,
+ * where the policy wants one. Returns a sentence when it cannot be asked for, else null. Safe to repeat.
  */
 export const askForLook = async (
   said: Said,
@@ -71,15 +77,19 @@ export const askForLook = async (
   if (typeof understood === 'string') return understood;
   const { mention, attempt } = said;
   const { slack, me, queue } = bot;
-  const allow = [...(await bot.policy.allowed(mention, understood.host))];
-  const forbidden = impactsNotAllowed(bot.playbooks.find(({ id }) => id === understood.playbook)?.impacts ?? [], allow);
-  if (forbidden.length > 0) {
-    return `I may not do that here: \`${understood.playbook}\` has the impact \`${formatImpacts(forbidden)}\`, and the policy of this bot allows \`${formatImpacts(allow)}\`. Run it by hand, or have the policy changed.`;
-  }
+  const weighed = await gate(mention, understood, bot);
+  if (weighed.way === 'closed') return weighed.sentence;
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const asked = { id, ...understood, ...(options && { options }), allow, requestedAt: mention.at };
+  const asked = { id, ...understood, ...(options && { options }), allow: [...weighed.allow], requestedAt: mention.at };
+  if (weighed.way === 'ask') {
+    const last = await lastLook(said, bot, (report) => isAbout(report, understood));
+    const lastSeen = last === null ? null : lastSeenOf(last.report);
+    const wanted = { asked, needs: [...weighed.needs], team, channel, user, threadTs, first: false, lastSeen };
+    await askForApproval(wanted, weighed.approvers, attempt, bot);
+    return null;
+  }
   const { workers } = await queue.status();
   const why = workers === 0 ? 'No worker is running now; the look starts when one does.' : 'Starting.';
   const place = { channel, threadTs, since: mention.at };

@@ -1,5 +1,7 @@
 import type { Delivery } from '../../infra/queue/bot-side.ts';
 import type { Opening } from '../../infra/queue/messages.ts';
+import { askForApproval } from '../approvals/ask.ts';
+import { gate } from '../approvals/gate.ts';
 import { leftOut } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import { SlackRefused } from '../slack/errors.ts';
@@ -23,7 +25,7 @@ const waitsFor = async ({ queue }: BotContext): Promise<string> => {
  */
 export const openThread = async (opening: Opening, { attempt }: Delivery, bot: BotContext): Promise<void> => {
   const { slack, queue, log, me } = bot;
-  const { request, channel, user, team, responseUrl } = opening;
+  const { channel, user, team, responseUrl } = opening;
   const tell = (sentence: string) => slack.respond(responseUrl, sentence);
   const refusal = await bot.access.refusal({ team, user });
   if (refusal !== null) {
@@ -31,16 +33,18 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     await tell(refusal);
     return;
   }
+  const weighed = await gate({ team, channel, user }, opening.request, bot);
+  const request = { ...opening.request, allow: [...weighed.allow] };
   if (Date.now() - request.requestedAt > TOO_LATE_MS) {
     log.error({ requestId: request.id, channel, attempt }, 'thread could not be opened in time, given up');
     await tell(`I could not open a thread for process ${request.pid} on ${request.host}. Ask again.`);
     return;
   }
-  const content = openingContent(
-    request,
-    user,
-    `${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`,
-  );
+  const why =
+    weighed.way === 'ask'
+      ? 'It needs an approval, which is asked for in the thread.'
+      : `${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`;
+  const content = openingContent(request, user, why);
   let threadTs: string;
   try {
     const place = { channel, since: request.requestedAt };
@@ -49,6 +53,12 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     if (!(error instanceof SlackRefused)) throw error;
     log.warn({ requestId: request.id, channel, code: error.code }, 'thread refused by Slack');
     await tell(refusalSentence(error, me.userId));
+    return;
+  }
+  if (weighed.way === 'ask') {
+    const { needs, approvers } = weighed;
+    const wanted = { asked: request, needs: [...needs], team, channel, user, threadTs, first: true, lastSeen: null };
+    await askForApproval(wanted, approvers, attempt, bot);
     return;
   }
   const origin = { kind: 'slack', team, channel, user, threadTs, via: 'command' } as const;
