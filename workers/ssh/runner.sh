@@ -272,7 +272,8 @@ sb_exit() {
   sb_kill_running
   exec 8>&- 9>&-
   while [ $tries -gt 0 ] && [ $tries -lt 100 ] && [ -d "$D" ]; do
-    [ $tries != 40 ] || sb_kill_running KILL
+    # A look that was cancelled is to leave nothing behind after two seconds.
+    [ $tries != 20 ] || sb_kill_running KILL
     tries=$((tries + 1))
     sb_nap
   done
