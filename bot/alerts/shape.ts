@@ -30,7 +30,8 @@ export const words = (given: Iterable<readonly [string, string]>): Record<string
   let more = 0;
   for (const [name, value] of given) {
     const room = left - Math.min(name.length, LONGEST_NAME);
-    if (kept.size >= MOST_WORDS || room < 100) more += 1;
+    // `__proto__` would not survive being read again.
+    if (kept.size >= MOST_WORDS || room < 100 || name === '__proto__') more += 1;
     else {
       const text = cut(value, Math.min(LONGEST_VALUE, room));
       kept.set(cut(name, LONGEST_NAME), text);
