@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ActionsBlock, Button } from '@slack/types';
+import type { ActionsBlock, Button, PlainTextOption } from '@slack/types';
 import { z } from 'zod';
 import type { BotContext } from './context.ts';
 
@@ -77,4 +77,40 @@ export const buttonRow = async (
     }),
   );
   return { type: 'actions', block_id: row, elements };
+};
+
+/**
+ * A list to pick one thing from; what was picked is the press's `picked`. Made anew for every try to post it. The id is the
+ * block's, because the value of a list is what was picked. Throws QueueUnavailable.
+ */
+export const pickList = async (
+  { queue }: Pick<BotContext, 'queue'>,
+  { action, label, data }: Omit<ButtonSpec, 'style'>,
+  placeholder: string,
+  options: readonly PlainTextOption[],
+  { only, seconds = WEEK_SECONDS }: Omit<RowOptions, 'oneOf'> = {},
+): Promise<ActionsBlock> => {
+  const id = token();
+  const until = Date.now() + seconds * 1_000;
+  const kept: KeptButton = {
+    action,
+    label,
+    data,
+    group: id,
+    until,
+    ...(only === undefined ? {} : { only: [...only] }),
+  };
+  await queue.notes.set(KIND, id, kept, seconds + AFTERWARDS_SECONDS);
+  return {
+    type: 'actions',
+    block_id: id,
+    elements: [
+      {
+        type: 'static_select',
+        action_id: `${BUTTON_ID}-pick`,
+        placeholder: { type: 'plain_text', text: placeholder, emoji: false },
+        options: [...options],
+      },
+    ],
+  };
 };

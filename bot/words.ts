@@ -5,6 +5,10 @@ export { distance, nearest } from '../playbooks/reading/nearest.ts';
 /** Slack's markup for things it recognised in a text: `<http://web-7|web-7>`, `<@U123|bob>`, `<mailto:x|x>`. */
 const LINK = /<([^<>|]*)(?:\|([^<>]*))?>/g;
 
+/** A selector by a pattern, and the quotes that may stand around it or what follows its colon. */
+const PATTERN = /^[`"'“”„‘’«»]*(?:name|unit):/i;
+const QUOTES = /^[`"'“”„‘’«»]+|(?<=^[`"'“”„‘’«»]*(?:name|unit):)["'“”„‘’«»]+|[`"'“”„‘’«»]+$/gi;
+
 const unescapeEntities = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
@@ -20,7 +24,10 @@ export const wordsOf = (text: string): string[] =>
     .split(/[\s\u00a0\u2000-\u200b\u202f\u3000\ufeff]+/)
     // Some keyboards make long dashes of hyphens.
     .map((word) => word.replace(/[\u2010-\u2015\u2212]/g, '-'))
-    .map((word) => word.replace(/^[`*_~"'“”„‘’«»]+|[`*_~"'“”„‘’«»]+$/g, ''))
+    .map((word) =>
+      // The star at the end of a pattern means something.
+      PATTERN.test(word) ? word.replace(QUOTES, '') : word.replace(/^[`*_~"'“”„‘’«»]+|[`*_~"'“”„‘’«»]+$/g, ''),
+    )
     .filter((word) => word !== '');
 
 /** A person's own word in an answer to them: harmless in mrkdwn, bounded, in quotes. */

@@ -1,21 +1,27 @@
-import { HostName, type Impact, impactsNotAllowed } from '../../playbooks/model/index.ts';
-import { list } from '../../playbooks/reading/text.ts';
+import {
+  HostName,
+  type Impact,
+  impactsNotAllowed,
+  readSelector,
+  type Selector,
+  selectorText,
+} from '../../playbooks/model/index.ts';
+import { code, list } from '../../playbooks/reading/text.ts';
 import type { Asked, Command } from '../command.ts';
 import type { BotContext } from '../context.ts';
 import { requestIdOf } from '../request-id.ts';
 import { nearest, quoted } from '../words.ts';
 
 /** What was asked for, understood. */
-interface Understood {
+type Understood = {
   readonly host: string;
-  readonly pid: number;
   readonly playbook: string;
   readonly windowSeconds?: number;
-}
+} & ({ readonly pid: number } | { readonly selector: Selector });
 
-const USAGE = 'Ask like this: `/diagnose HOST PID [playbook] [seconds]`, for example `/diagnose web-7 6325`.';
+const USAGE =
+  'Ask like this: `/diagnose HOST PID [playbook] [seconds]`, for example `/diagnose web-7 6325` or `/diagnose web-7 port:8080`.';
 const DEFAULT_PLAYBOOK = 'triage';
-const MAX_PID = 4_194_304;
 const SECONDS = /^(\d{1,3}(?:\.\d{1,3})?)s?$/i;
 
 const codes = (words: readonly string[]): string =>
@@ -51,9 +57,8 @@ export const readLook = (words: readonly string[], bot: BotContext): Understood 
   const problem = hostProblem(host, pid === undefined, bot);
   if (problem !== null) return problem;
   if (pid === undefined) return `Which process on \`${host}\`? ${USAGE}`;
-  if (!/^\d{1,7}$/.test(pid) || Number(pid) < 1 || Number(pid) > MAX_PID) {
-    return `${quoted(pid)} is not a process id, which is a number from 1 to ${MAX_PID} as \`ps\` shows it. ${USAGE}`;
-  }
+  const selector = readSelector(pid);
+  if (typeof selector === 'string') return `${quoted(pid)} names no process: ${selector}. ${USAGE}`;
   let playbook: string | undefined;
   let windowSeconds: number | undefined;
   for (const word of rest) {
@@ -73,7 +78,7 @@ export const readLook = (words: readonly string[], bot: BotContext): Understood 
   }
   return {
     host,
-    pid: Number(pid),
+    ...(selector.kind === 'pid' ? { pid: selector.pid } : { selector }),
     playbook: playbook ?? DEFAULT_PLAYBOOK,
     ...(windowSeconds === undefined ? {} : { windowSeconds }),
   };
@@ -89,12 +94,20 @@ export const leftOut = (playbook: string, allow: readonly Impact[], bot: Pick<Bo
 /** Looks at a process: accepted into the queue here, its thread is opened from there. */
 export const look: Command = {
   verb: 'look',
-  usage: 'HOST PID [playbook] [seconds]',
-  summary: 'examine a process; the word `look` may be left out',
+  usage: 'HOST PID|SELECTOR [playbook] [seconds]',
+  summary:
+    'examine a process (`port:8080`, `unit:web`, `name:celery*`, `container:4f1`, `top:cpu`); `look` may be left out',
   run: async (asked: Asked, bot: BotContext) => {
     const understood = readLook(asked.words, bot);
     if (typeof understood === 'string') return understood;
     const id = requestIdOf(asked.team, asked.triggerId);
+    if ('selector' in understood) {
+      const { team, channel, user, responseUrl, at } = asked;
+      const by = { kind: 'command', id, team, channel, user, responseUrl, at } as const;
+      const data = { wanted: understood, by };
+      await bot.queue.accept({ kind: 'errand', id: `seek-${id}`, errand: 'seek', data, at });
+      return `Looking on \`${understood.host}\` for the process that ${code(selectorText(understood.selector), 220)} means.`;
+    }
     // What it may do is decided when its thread is opened, where there is time to ask who is in a group.
     const request = { id, ...understood, allow: [], requestedAt: asked.at };
     const { team, channel, user, responseUrl } = asked;

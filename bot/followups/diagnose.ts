@@ -4,7 +4,7 @@ import { askForLook } from './tool.shared.ts';
 /** Another process of the same host, in the same thread. */
 export const diagnose: FollowUp = {
   verb: 'diagnose',
-  usage: 'PID [playbook] [seconds]',
+  usage: 'PID|SELECTOR [playbook] [seconds]',
   summary: 'examine another process of the same host',
   run: async (said, bot) => {
     const host = said.thread?.mark.host;

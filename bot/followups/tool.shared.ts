@@ -5,6 +5,7 @@ import { readLook } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
+import { seek, type Wanted } from '../seek.ts';
 import { openingContent, showingMark } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { lastLook } from './last-look.shared.ts';
@@ -52,7 +53,8 @@ const lookWords = ({ words, thread }: Said, { playbook, options }: Tool): Chosen
   if (typeof chosen === 'string') return chosen;
   const rest = chosen.words;
   const { host, pid } = thread?.mark ?? {};
-  if (on >= 0 && words.length < on + 3) return 'Which process? After `on` comes a host and a pid: `on HOST PID`.';
+  if (on >= 0 && words.length < on + 3)
+    return 'Which process? After `on` come a host and a pid: `on HOST PID` or, for example, `on HOST port:8080`.';
   if (on >= 0) return { ...chosen, words: [...words.slice(on + 1, on + 3), playbook, ...rest, ...words.slice(on + 3)] };
   if (host === undefined || pid === undefined) {
     return 'Which process? Say it in a thread that I opened, or name one with `on HOST PID` at the end.';
@@ -63,6 +65,27 @@ const lookWords = ({ words, thread }: Said, { playbook, options }: Tool): Chosen
 const isAbout = ({ target }: Report, { host, pid }: { readonly host: string; readonly pid: number }): boolean =>
   target.host === host && target.pid === pid;
 
+/** How a process was found that nobody typed the id of. */
+export interface FoundBy {
+  readonly startTime: string;
+  readonly selector: string;
+  /** A sentence for the message that shows the look. */
+  readonly why: string;
+}
+
+/** Has the workers look for the process; the look goes on from there. */
+const askForSought = async (
+  wanted: Wanted,
+  { mention, thread }: Said,
+  options: ProbeOptions | undefined,
+  bot: BotContext,
+): Promise<string | null> => {
+  const by = { kind: 'thread', id: requestIdOf(mention.team, mention.id), mention, thread, options } as const;
+  await seek({ wanted, by }, bot);
+  const { workers } = await bot.queue.status();
+  return workers === 0 ? 'No worker is running now; the process is looked for when one does.' : null;
+};
+
 /**
  * Asks for one more look, shown by a message of its own in the thread, so that the first one keeps what it says; or for an approval,
  * where the policy wants one. Returns a sentence when it cannot be asked for, else null. Safe to repeat.
@@ -72,9 +95,11 @@ export const askForLook = async (
   bot: BotContext,
   words: readonly string[],
   options?: ProbeOptions,
+  found?: FoundBy,
 ): Promise<string | null> => {
   const understood = readLook(words, bot);
   if (typeof understood === 'string') return understood;
+  if ('selector' in understood) return await askForSought(understood, said, options, bot);
   const { mention, attempt } = said;
   const { slack, me, queue } = bot;
   const weighed = await gate(mention, understood, bot);
@@ -82,7 +107,15 @@ export const askForLook = async (
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const asked = { id, ...understood, ...(options && { options }), allow: [...weighed.allow], requestedAt: mention.at };
+  const { why: how, ...process } = found ?? {};
+  const asked = {
+    id,
+    ...understood,
+    ...process,
+    ...(options && { options }),
+    allow: [...weighed.allow],
+    requestedAt: mention.at,
+  };
   if (weighed.way === 'ask') {
     const last = await lastLook(said, bot, (report) => isAbout(report, understood));
     const lastSeen = last === null ? null : lastSeenOf(last.report);
@@ -94,7 +127,14 @@ export const askForLook = async (
   const why = workers === 0 ? 'No worker is running now; the look starts when one does.' : 'Starting.';
   const place = { channel, threadTs, since: mention.at };
   const mark = showingMark(asked, 'look');
-  const messageTs = await postOnce(slack, me.botId, place, openingContent(asked, user, why), mark, attempt);
+  const messageTs = await postOnce(
+    slack,
+    me.botId,
+    place,
+    openingContent(asked, user, how === undefined ? why : `${how} ${why}`),
+    mark,
+    attempt,
+  );
   const origin = { kind: 'slack', team, channel, user, threadTs, messageTs, via: 'follow-up' } as const;
   await queue.enqueue(Request.parse({ ...asked, origin }));
   return null;

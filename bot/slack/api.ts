@@ -24,7 +24,7 @@ export interface SlackApi {
   ) => Promise<void>;
   readonly ephemeral: (
     place: { channel: string; threadTs?: string | undefined; user: string },
-    text: string,
+    said: string | Content,
   ) => Promise<void>;
   readonly person: (user: string) => Promise<Person>;
   /** Ids of the members of a user group. Needs the scope usergroups:read. */
@@ -49,7 +49,7 @@ export interface SlackApi {
     comment: string,
   ) => Promise<void>;
   /** Answers a slash command privately; false when the address no longer takes answers. */
-  readonly respond: (url: string, text: string) => Promise<boolean>;
+  readonly respond: (url: string, said: string | Content) => Promise<boolean>;
 }
 
 export interface SlackApiOptions {
@@ -122,9 +122,10 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
       if (busy === 'wait') await askAgain('chat.update', 'chat.update', edit);
       else await pace.orSkip('chat.update', () => sortingEnds('chat.update', edit));
     },
-    ephemeral: async ({ channel, threadTs, user }, text) => {
+    ephemeral: async ({ channel, threadTs, user }, said) => {
+      const place = { channel, user, ...(threadTs === undefined ? {} : { thread_ts: threadTs }) };
       await ask('chat.postEphemeral', `post ${channel}`, () =>
-        web.chat.postEphemeral({ channel, user, text, ...(threadTs === undefined ? {} : { thread_ts: threadTs }) }),
+        web.chat.postEphemeral({ ...place, ...saidPrivately(said) }),
       );
     },
     person: async (user) =>
@@ -199,12 +200,12 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
           }),
         );
       }),
-    respond: async (url, text) => {
+    respond: async (url, said) => {
       try {
         const answer = await fetch(url, {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ response_type: 'ephemeral', text }),
+          body: JSON.stringify({ response_type: 'ephemeral', ...saidPrivately(said) }),
           signal: AbortSignal.timeout(timeoutMs),
         });
         await answer.arrayBuffer();
@@ -216,6 +217,9 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
     },
   };
 };
+
+const saidPrivately = (said: string | Content) =>
+  typeof said === 'string' ? { text: said } : { text: said.text, blocks: [...said.blocks] };
 
 const withoutUndefined = <T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {

@@ -40,10 +40,11 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     await tell(`I could not open a thread for process ${request.pid} on ${request.host}. Ask again.`);
     return;
   }
+  const found = opening.why === undefined ? '' : `${opening.why} `;
   const why =
     weighed.way === 'ask'
-      ? 'It needs an approval, which is asked for in the thread.'
-      : `${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`;
+      ? `${found}It needs an approval, which is asked for in the thread.`
+      : `${found}${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`;
   const content = openingContent(request, user, why);
   let threadTs: string;
   try {

@@ -12,6 +12,8 @@ export const Opening = z.object({
   user: z.string(),
   /** Where the asker can still be told privately that the thread could not be opened (works for 30 minutes). */
   responseUrl: z.url(),
+  /** How the process was found, a sentence, when it was not typed. */
+  why: z.string().max(1_000).optional(),
 });
 export type Opening = z.infer<typeof Opening>;
 
