@@ -3,6 +3,8 @@ import { z } from 'zod';
 import type { Press } from '../infra/queue/messages.ts';
 import { BUTTON_ID } from './buttons.ts';
 import type { BotContext } from './context.ts';
+import { cancelFromHome, HomePress, refreshHome } from './home/home.ts';
+import { CANCEL, HOME_BUTTON } from './home/view.ts';
 import { HOST_FIELD, LOOK_FORM, offerHosts, submitLookForm } from './look-form.ts';
 import { ACTION_FORM, openActionForm, submitActionForm } from './press-form.ts';
 
@@ -59,6 +61,15 @@ export const listenToInteractions = (app: App, bot: BotContext): void => {
   app.view(LOOK_FORM, async ({ ack, body }) => {
     const errors = await submitLookForm(body, bot);
     await (errors === null ? ack() : ack({ response_action: 'errors', errors }));
+  });
+  app.event('app_home_opened', async ({ event }) => {
+    if (event.tab === 'home') await refreshHome(event.user, bot);
+  });
+  app.action(new RegExp(`^${HOME_BUTTON}`), async ({ ack, body, action }) => {
+    const pressed = HomePress.safeParse({ ...body, action }).data;
+    if (pressed?.action.action_id === CANCEL) await cancelFromHome(pressed, bot);
+    if (pressed !== undefined) await refreshHome(pressed.user.id, bot);
+    await ack();
   });
   app.options(HOST_FIELD, async ({ ack, options }) => {
     await ack({ options: offerHosts(options.value, bot) });

@@ -44,9 +44,11 @@ export const Page = z.object({
   response_metadata: z.object({ next_cursor: z.string().optional() }).optional(),
 });
 
-/** What Slack says of a person, as far as access asks. */
+/** What Slack says of a person, as far as the bot asks. */
 export const Person = z.object({
   id: z.string(),
+  name: z.string().optional(),
+  real_name: z.string().optional(),
   team_id: z.string().optional(),
   deleted: z.boolean().optional(),
   is_bot: z.boolean().optional(),

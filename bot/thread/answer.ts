@@ -1,6 +1,8 @@
 import type { AnswerTools, Delivery } from '../../infra/queue/bot-side.ts';
+import type { RecentLook } from '../../infra/queue/lately.ts';
 import type { Answer, Refusal } from '../../infra/queue/messages.ts';
 import type { Failure, Origin, Report, Request } from '../../playbooks/model/index.ts';
+import { verdictOf } from '../../playbooks/report-parts.ts';
 import type { BotContext } from '../context.ts';
 import { SlackRefused } from '../slack/errors.ts';
 import type { Content } from '../slack/shapes.ts';
@@ -118,6 +120,18 @@ const failLook = async (
   );
 };
 
+/** A look that has ended, for lists of what was looked at lately. */
+const recentOf = ({ request, outcome }: Answer, { channel, threadTs }: SlackOrigin): RecentLook => {
+  const { id, host, pid, playbook, requestedAt: at } = request;
+  const look = { requestId: id, host, pid, playbook, channel, threadTs, at };
+  if (outcome.kind === 'failure') {
+    const { code, sentence } = outcome.failure;
+    return { ...look, state: code === 'cancelled' ? 'cancelled' : 'failed', cause: null, failure: sentence };
+  }
+  const { verdict, first } = verdictOf(outcome.report);
+  return { ...look, state: verdict, cause: first?.cause ?? null, failure: null };
+};
+
 /** Sets the errand that waits for this answer, which finds it in the queue under the request's id. */
 const handOver = async ({ request }: Answer, { handTo }: SlackOrigin, { queue }: BotContext): Promise<void> => {
   if (handTo === undefined) return;
@@ -138,6 +152,7 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
   }
   await handOver(answer, origin, bot);
   if (origin.quiet === true) return;
+  await bot.queue.recentLooks.put(request.id, request.requestedAt, recentOf(answer, origin));
   await unlessRefused(request.id, origin, bot, () =>
     outcome.kind === 'report'
       ? both(

@@ -15,6 +15,7 @@ import {
 import { type EditTurns, editTurns } from './edit-turns.ts';
 import { readStored } from './evidence-store.ts';
 import { countWorkers } from './heartbeat.ts';
+import { type HostState, hostStates, type Lately, type RecentLook, recentLooks } from './lately.ts';
 import { withLease } from './lease.ts';
 import {
   type Answer,
@@ -84,6 +85,10 @@ export interface BotQueue {
   /** Payloads that could not be read but say where they came from. Give it before `onAnswer`. */
   readonly onRefusal: (handler: (refusal: Refusal, delivery: Delivery) => Promise<void>) => void;
   readonly turns: EditTurns;
+  /** The looks that ended lately. Each throws QueueUnavailable. */
+  readonly recentLooks: Lately<RecentLook>;
+  /** What was last found of hosts. Each throws QueueUnavailable. */
+  readonly hostStates: Lately<HostState>;
   /** Each throws QueueUnavailable. */
   readonly notes: Notes;
   /** Runs work as the only one over all bots that does so under this name; waits for the others, at most a minute. */
@@ -255,6 +260,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
       }),
     turns: editTurns(patient),
+    recentLooks: recentLooks(hurried, quickly),
+    hostStates: hostStates(hurried, quickly),
     notes: notesOn(hurried, quickly),
     alone,
     answerTo: (requestId) =>

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { Block } from '../blocks/index.ts';
+import { PlainOption } from '../blocks/text.ts';
 import type { Slack } from '../context.ts';
 import type { Ack } from '../delivery.ts';
 import { asSent, findMessage } from '../messages.ts';
@@ -15,6 +17,9 @@ import {
 } from '../view-state.ts';
 import { findChannel, type WorldUser } from '../world.ts';
 import { actionTs, interactionBase } from './payloads.ts';
+
+/** What an app may answer to a block_suggestion: at most 100 options. */
+const Offered = z.object({ options: z.array(PlainOption).max(100).default([]) });
 
 /** Enough of a message to find it again. */
 export interface MessagePlace {
@@ -165,7 +170,10 @@ async function askForOptions(
     ...(message === undefined ? { view } : { message: asSent(message), channel: { id: message.channel } }),
   });
   if (!ack.acked) throw new Error(`the app offered nothing: ${ack.reason}`);
-  const { options } = (ack.payload ?? {}) as { options?: ChosenOption[] };
-  slack.state.offered.set(`${user.id} ${placed.actionId}`, options ?? []);
-  return options ?? [];
+  const offered = Offered.safeParse(ack.payload ?? {});
+  // Slack's client shows an empty menu then; here the fault is to be seen.
+  if (!offered.success) throw new Error(`Slack would not take these options: ${offered.error.message}`);
+  const { options } = offered.data;
+  slack.state.offered.set(`${user.id} ${placed.actionId}`, options);
+  return options;
 }
