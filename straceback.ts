@@ -155,6 +155,14 @@ const serve = async (
         log,
       });
       closers.unshift(bot.close);
+      if (config.alertIntake !== undefined) {
+        const [{ startAlertServer }, { loadAlertSources }] = await Promise.all([
+          import('./bot/alerts/server.ts'),
+          import('./bot/registry.ts'),
+        ]);
+        const sources = await loadAlertSources();
+        closers.unshift((await startAlertServer({ settings: config.alertIntake, sources, queue, log })).close);
+      }
     }
     log.info({ bot: sides.bot, worker: sides.worker }, 'straceback is up');
     if (!stopped.aborted) await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertIntakeSettings } from '../../infra/alert-intake.ts';
+import { BadConfig } from '../../infra/config.ts';
 import type { Log } from '../../infra/log.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import { QueueUnavailable } from '../../infra/queue/connection.ts';
@@ -152,7 +153,7 @@ const backlogOf = (queue: AlertServerOptions['queue']): (() => number) => {
 /**
  * Listens for alerts. A request is answered with 2xx only when its alerts are in the queue; otherwise with one sentence as JSON.
  * Memory is bounded: so many requests at a time, so many bytes of them, and no more once the queue has its fill. Throws
- * BadConfig for settings that cannot work, and what `listen` throws.
+ * BadConfig for settings that cannot work and for an address that is taken.
  */
 export const startAlertServer = async (options: AlertServerOptions): Promise<AlertServer> => {
   const { settings, queue, log, now = Date.now } = options;
@@ -224,7 +225,14 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
   });
   server.on('clientError', refuseConnection);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen({ port: settings.port, host: settings.host }, resolve);
+    const cannot = (error: Error) =>
+      reject(new BadConfig([`Cannot listen for alerts at ${settings.host}, port ${settings.port}: ${error.message}`]));
+    server.once('error', cannot).listen({ port: settings.port, host: settings.host }, () => {
+      server
+        .off('error', cannot)
+        .on('error', (error) => log.error({ error: error.message }, 'the server for alerts failed'));
+      resolve();
+    });
   });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : settings.port;

@@ -81,6 +81,8 @@ const HURRIED: RedisOptions = {
 /** Opens a connection that fails within about two seconds when Redis is away, and comes back by itself. */
 export const openHurried = (redisUrl: string, log: Log): Redis => {
   const redis = new Redis(redisUrl, HURRIED);
+  // As many wait for it to be ready as ask while it is away, each for half a second.
+  redis.setMaxListeners(10_000);
   watchErrors(redis, 'hurried', log);
   return redis;
 };

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Notice } from '../../bot/alerts/notice.ts';
 import type { AlertSource } from '../../bot/alerts/source.ts';
 import { loadAlertSources } from '../../bot/registry.ts';
-import { alertFixtures, NOW, PROOFS } from '../support/alerts.ts';
+import { alertFixtures, NOW, PROOFS } from '../support/alert-intake.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 let sources: ReadonlyMap<string, AlertSource>;

@@ -15,7 +15,7 @@ import {
   proof,
   SECRET,
   untilErrands,
-} from '../../support/alerts.ts';
+} from '../../support/alert-intake.ts';
 import { arrival, keptLog, redisForTest } from '../../support/queue.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -344,5 +344,7 @@ test('closing lets what was taken end and refuses the rest', async () => {
 test('a port that is taken is said at start', async () => {
   const { server, queue } = await served();
   const settings = { ...intakeSettings({ generic: undefined }), port: server.port };
-  await expect(alertServerForTest({ queue, settings })).rejects.toThrow(/EADDRINUSE/);
+  await expect(alertServerForTest({ queue, settings })).rejects.toThrow(
+    /^Cannot listen for alerts at 127\.0\.0\.1, port \d+: .*EADDRINUSE/,
+  );
 });

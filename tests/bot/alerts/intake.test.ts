@@ -14,7 +14,7 @@ import {
   proof,
   SECRET,
   untilErrands,
-} from '../../support/alerts.ts';
+} from '../../support/alert-intake.ts';
 import { redisForTest } from '../../support/queue.ts';
 
 const ways = Object.entries(PROOFS).flatMap(([source, each]) => Object.keys(each).map((way) => [source, way] as const));

@@ -5,7 +5,7 @@ import { readJson } from '../../../bot/alerts/read-json.ts';
 import { cut, fewer, severityOf, timeOf, titleOf, urlOf, words, worstOf } from '../../../bot/alerts/shape.ts';
 import type { AlertSource } from '../../../bot/alerts/source.ts';
 import { loadAlertSources } from '../../../bot/registry.ts';
-import { alertFixtures, alertPayload, NOW } from '../../support/alerts.ts';
+import { alertFixtures, alertPayload, NOW } from '../../support/alert-intake.ts';
 
 let sources: ReadonlyMap<string, AlertSource>;
 beforeAll(async () => {
