@@ -15,7 +15,7 @@ const LabelName = z
   .max(200)
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$/, 'is no name of a label: letters, digits and _ . : / - only');
 
-/** Text that is compared as it is, except that `*` means any text and `?` any one character. */
+/** Text that is compared as it is, except that `*` means any text, or none. */
 const Glob = z.string().min(1).max(200);
 
 const ChannelId = z
@@ -99,6 +99,8 @@ export const AlertLimits = z.strictObject({
   waiting: z.number().int().min(1).max(5_000).default(500),
   /** New groups a minute in one channel that get a thread each; with more they become one message. */
   groupsPerMinute: z.number().int().min(1).max(1_000).default(10),
+  /** With no new group for this long a storm is over. */
+  stormQuietSeconds: z.number().int().min(1).max(3_600).default(60),
   /** No second look at a group within this time. */
   cooldownMinutes: Minutes.default(30),
   /** Two groups whose looks find the same cause in the same process within this time point to each other. */
@@ -140,6 +142,14 @@ export interface AlertRouting {
   readonly limits: AlertLimits;
   readonly defaultChannel: string | undefined;
 }
+
+/** Nothing is said about alerts. */
+export const NO_ALERT_ROUTES: AlertRouting = {
+  routes: [],
+  inventory: {},
+  limits: AlertLimits.parse({}),
+  defaultChannel: undefined,
+};
 
 /** Hosts that routing names and the site does not know, each with its place in `alerts`. */
 export const unknownAlertHosts = (

@@ -4,16 +4,27 @@ import { requestIdOf } from '../request-id.ts';
 import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { reopen } from '../thread/resolved.ts';
+import { askForLook } from './tool.shared.ts';
 
 /** The same look once more, in the same thread, as a request of its own. */
 export const again: FollowUp = {
   verb: 'again',
   usage: '',
   summary: 'look at the same process again, in the same way',
-  run: async ({ mention, thread, attempt }, { queue, slack, policy, me }) => {
+  run: async (said, bot) => {
+    const { mention, thread, attempt } = said;
+    const { queue, slack, policy, me } = bot;
     if (thread === null) return 'There is nothing to repeat here: say `again` in a thread that I opened.';
     const id = requestIdOf(mention.team, mention.id);
     const { mark, ts } = thread;
+    if (mark.alert === true && mark.host !== undefined && mark.pid !== undefined) {
+      // The first message shows the alert and keeps what it says.
+      return await askForLook(said, bot, [
+        mark.host,
+        String(mark.pid),
+        ...(mark.playbook === undefined ? [] : [mark.playbook]),
+      ]);
+    }
     const request = Request.safeParse({
       id,
       host: mark.host,

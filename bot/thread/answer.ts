@@ -1,3 +1,4 @@
+import type { KnownBlock } from '@slack/types';
 import type { AnswerTools, Delivery } from '../../infra/queue/bot-side.ts';
 import type { RecentLook } from '../../infra/queue/lately.ts';
 import type { Answer, Refusal } from '../../infra/queue/messages.ts';
@@ -161,6 +162,18 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
         )
       : failLook(request, origin, outcome.failure, tools.attempt, bot),
   );
+};
+
+/**
+ * Shows the end of a look by its headline alone, with one block more that says where the rest is. Safe to repeat. Throws to be
+ * called again: when Slack or the queue do not answer.
+ */
+export const showHeadline = async (answer: Answer, more: KnownBlock, bot: BotContext): Promise<void> => {
+  const { request, outcome } = answer;
+  const { origin } = request;
+  if (origin.kind !== 'slack' || outcome.kind !== 'report') return;
+  const content = reportContent(request, askerOf(origin), outcome.report, '');
+  await finish(request, origin, { ...content, blocks: [...content.blocks, more] }, bot);
 };
 
 /** Tells a thread that what came for it could not be read. Safe to repeat. */

@@ -82,8 +82,13 @@ export const progressContent = (request: Asked, asker: string | null, progress: 
   };
 };
 
-/** After it: the headline, how sure it is, and which process it was. */
-export const reportContent = (request: Asked, asker: string | null, report: Report): Content => {
+/** After it, with words that say `where` the report is: the headline, how sure it is, and which process it was. */
+export const reportContent = (
+  request: Asked,
+  asker: string | null,
+  report: Report,
+  where = ' The report is in the thread.',
+): Content => {
   const { verdict, first } = verdictOf(report);
   const title = headline(report).replaceAll('`', '');
   const tool = report.shown !== undefined && verdict === 'unclear';
@@ -100,7 +105,7 @@ export const reportContent = (request: Asked, asker: string | null, report: Repo
       ...whole,
       ...(tool ? [] : [paragraph(spans(sure))]),
       paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
-      paragraph(askedBy(asker, ' The report is in the thread.')),
+      paragraph(askedBy(asker, where)),
       footer(request, `, ${duration(report.seconds)}`),
     ],
   };

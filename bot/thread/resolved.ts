@@ -45,7 +45,7 @@ export const withResolved = ({ text, blocks }: Content, thread: Thread, resolved
     ...paragraph([plain('✅ Resolved by '), person(resolved.user), plain(` after ${lasted(thread, resolved)}.`)]),
     block_id: LINE_ID,
   };
-  const sign = /^(?:🔴|🟢|🟡|⚪|✅) /u;
+  const sign = /^(?:🔴|🟠|🟡|🔵|🟢|⚪|✅) /u;
   return {
     text: `✅ ${text.replace(sign, '')}`,
     blocks:
