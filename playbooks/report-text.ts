@@ -79,6 +79,9 @@ const tidy = (lines: readonly string[]): string =>
     .replace(/\n{3,}/g, '\n\n')
     .trim()}\n`;
 
+/** Parts as plain text, like a report: for a file. Pure. */
+export const partsText = (parts: readonly ReportPart[]): string => tidy(parts.flatMap(partLines));
+
 /**
  * The whole report as plain text for a terminal of 80 to 100 columns or a file: no colours, no control characters but
  * newlines and the tabs of code. Pure.

@@ -2,8 +2,7 @@ import type { Report } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { headline, type ReportPart } from '../../playbooks/report-parts.ts';
 import { defineAction } from '../action.ts';
-import { postAbout } from '../followups/last-look.shared.ts';
-import { renderParts } from '../thread/render.ts';
+import { postWhole } from '../followups/last-look.shared.ts';
 import { AboutLook } from '../thread/report-buttons.ts';
 import { GONE, reportOf, saidBy } from './look.shared.ts';
 
@@ -30,7 +29,7 @@ export const evidence = defineAction({
   run: async (data, pressed, bot) => {
     const report = await reportOf(data, bot);
     if (report === null) return GONE;
-    await postAbout(saidBy(pressed, data), bot, renderParts(evidenceParts(report), `Evidence: ${headline(report)}`));
+    await postWhole(saidBy(pressed, data), bot, evidenceParts(report), `Evidence: ${headline(report)}`, 'evidence.txt');
     return null;
   },
 });

@@ -1,7 +1,6 @@
 import { headline, whyParts } from '../../playbooks/report-parts.ts';
 import { defineAction } from '../action.ts';
-import { postAbout } from '../followups/last-look.shared.ts';
-import { renderParts } from '../thread/render.ts';
+import { postWhole } from '../followups/last-look.shared.ts';
 import { AboutLook } from '../thread/report-buttons.ts';
 import { GONE, reportOf, saidBy } from './look.shared.ts';
 
@@ -12,7 +11,7 @@ export const why = defineAction({
   run: async (data, pressed, bot) => {
     const report = await reportOf(data, bot);
     if (report === null) return GONE;
-    await postAbout(saidBy(pressed, data), bot, renderParts(whyParts(report), `Why: ${headline(report)}`));
+    await postWhole(saidBy(pressed, data), bot, whyParts(report), `Why: ${headline(report)}`, 'why.txt');
     return null;
   },
 });

@@ -1,6 +1,5 @@
 import { fixParts, headline } from '../../playbooks/report-parts.ts';
-import { renderParts } from '../thread/render.ts';
-import { aboutLastLook, postAbout } from './last-look.shared.ts';
+import { aboutLastLook, postWhole } from './last-look.shared.ts';
 
 /** The fixes in full. */
 export const fix = aboutLastLook(
@@ -8,7 +7,7 @@ export const fix = aboutLastLook(
   async ({ report }, said, bot) => {
     if (report.findings.every((finding) => finding.fixes.length === 0))
       return 'Nothing was found that would have to be fixed.';
-    await postAbout(said, bot, renderParts(fixParts(report), `Fixes: ${headline(report)}`));
+    await postWhole(said, bot, fixParts(report), `Fixes: ${headline(report)}`, 'fixes.txt');
     return null;
   },
 );

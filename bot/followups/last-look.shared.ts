@@ -1,9 +1,13 @@
 import type { Answer } from '../../infra/queue/messages.ts';
 import type { Report } from '../../playbooks/model/index.ts';
+import type { ReportPart } from '../../playbooks/report-parts.ts';
+import { partsText } from '../../playbooks/report-text.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
-import type { Content } from '../slack/shapes.ts';
-import { markOf, postOnce } from '../thread/post-once.ts';
+import type { Content, Mark } from '../slack/shapes.ts';
+import { findOurs, markOf, once, postOnce } from '../thread/post-once.ts';
+import { renderParts } from '../thread/render.ts';
+import { escaped } from '../thread/rich-text.ts';
 
 /** The newest look of a thread whose answer is still kept. */
 export interface LastLook {
@@ -13,18 +17,29 @@ export interface LastLook {
 
 const NONE = 'I have no finished look of this thread any more: they are kept for a day. Say `again` for a new one.';
 
-/** The ids of the looks that a thread's messages show, newest first. */
-const looksIn = async ({ mention, thread }: Said, { slack, me }: BotContext): Promise<string[]> => {
-  const ids: string[] = [];
-  if (thread === null) return ids;
+/** A look that a thread shows: the mark of the message that shows it, and when that was posted, seconds since 1970. */
+export interface ShownLook {
+  readonly mark: Mark;
+  readonly at: number;
+}
+
+/** The looks that a thread's messages show, oldest first, each once. */
+export const looksShown = async ({ mention, thread }: Said, { slack, me }: BotContext): Promise<ShownLook[]> => {
+  const looks = new Map<string, ShownLook>();
+  if (thread === null) return [];
   await slack.scan({ channel: mention.channel, threadTs: thread.ts }, (message) => {
     const mark = markOf(message, me.botId);
-    if (mark !== null && (mark.part === 'first' || mark.part === 'look' || mark.part === 'again'))
-      ids.unshift(mark.request_id);
+    if (mark !== null && (mark.part === 'first' || mark.part === 'look' || mark.part === 'again')) {
+      if (!looks.has(mark.request_id)) looks.set(mark.request_id, { mark, at: Number(message.ts) });
+    }
     return false;
   });
-  return [...new Set(ids)];
+  return [...looks.values()];
 };
+
+/** The ids of the looks that a thread's messages show, newest first. */
+export const looksIn = async (said: Said, bot: BotContext): Promise<string[]> =>
+  (await looksShown(said, bot)).map(({ mark }) => mark.request_id).reverse();
 
 /** The newest look of the thread that `wanted` accepts; null when none is kept. Throws QueueUnavailable. */
 export const lastLook = async (
@@ -45,6 +60,39 @@ export const lastLook = async (
 export const postAbout = async ({ mention, attempt }: Said, bot: BotContext, content: Content): Promise<void> => {
   const place = { channel: mention.channel, threadTs: mention.threadTs ?? mention.ts, since: mention.at };
   await postOnce(bot.slack, bot.me.botId, place, content, { request_id: mention.id, part: 'reply' }, attempt);
+};
+
+/** Attaches a file to the thread, once. `name` is told in the message, so that it has to differ between what is said. */
+export const attachAbout = async (
+  { mention, attempt }: Said,
+  bot: BotContext,
+  name: string,
+  content: Uint8Array,
+): Promise<void> => {
+  const place = { channel: mention.channel, threadTs: mention.threadTs ?? mention.ts, since: mention.at };
+  const comment = `${escaped(name)}, ${escaped(mention.id)}.`;
+  await once(
+    attempt,
+    () => findOurs(bot.slack, bot.me.botId, place, (message) => (message.text ?? '').includes(comment)),
+    async () => {
+      const id = await bot.slack.upload(name, content);
+      await bot.slack.share(place, [{ id, title: name }], comment);
+      return null;
+    },
+  );
+};
+
+/** Posts parts as one message, once; what does not fit into it follows as a file that has the whole. */
+export const postWhole = async (
+  said: Said,
+  bot: BotContext,
+  parts: readonly ReportPart[],
+  title: string,
+  file: string,
+): Promise<void> => {
+  const { content, cut } = renderParts(parts, title, file);
+  await postAbout(said, bot, content);
+  if (cut) await attachAbout(said, bot, file, new TextEncoder().encode(partsText(parts)));
 };
 
 /** A thread command that answers from the thread's last look, without looking at the process. */

@@ -44,7 +44,6 @@ const MAX_QUOTES = 2_600;
 const MAX_ITEM = 700;
 
 const WHOLE = 'Shortened here. The whole is in report.txt and report.json below.';
-const WHOLE_ABOVE = 'Shortened here. The whole is in the report.txt of that look.';
 
 /** Blocks of one report; `cut` is set when something did not fit into them. */
 interface Blocks {
@@ -167,12 +166,17 @@ const intoMessages = (blocks: Blocks): ReportBlock[][] => {
   return messages;
 };
 
-/** Parts of a report as one message; what does not fit is said to be in the report's files. Pure. */
-export const renderParts = (parts: readonly ReportPart[], title: string): Content => {
+/** Parts as one message, and whether it had to be shortened; then it says that the whole is in the file of this name. Pure. */
+export const renderParts = (
+  parts: readonly ReportPart[],
+  title: string,
+  file: string,
+): { readonly content: Content; readonly cut: boolean } => {
   const blocks = blocksOf(parts);
   const [first = [], ...more] = intoMessages(blocks);
   const cut = blocks.cut || more.length > 0;
-  return { text: fallback(title), blocks: cut ? [...first, note(WHOLE_ABOVE)] : first };
+  const shortened = note(`Shortened here. The whole is in ${file} below.`);
+  return { content: { text: fallback(title), blocks: cut ? [...first, shortened] : first }, cut };
 };
 
 /**
