@@ -17,6 +17,11 @@ export interface FollowUp {
   readonly verb: string;
   readonly usage: string;
   readonly summary: string;
+  /**
+   * Whether these words after the verb, in a reply that does not mention the bot, are meant for it: for verbs that people
+   * also say to each other. Absent: any words, where `usage` has some.
+   */
+  readonly fits?: (words: readonly string[]) => boolean;
   /** Returns the sentence to answer with in the thread, or null when something else answers. */
   readonly run: (said: Said, bot: BotContext) => Promise<string | null>;
 }

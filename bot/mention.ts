@@ -39,7 +39,8 @@ export const isThreadCommand = (text: string, { followUps, me }: Pick<BotContext
   if (text.includes(`<@${me.userId}>`)) return false;
   const [verb = '', ...rest] = wordsOf(text);
   const followUp = followUps.get(verb.toLowerCase());
-  return followUp !== undefined && (rest.length === 0 || followUp.usage !== '');
+  if (followUp === undefined) return false;
+  return followUp.fits?.(rest) ?? (rest.length === 0 || followUp.usage !== '');
 };
 
 /**

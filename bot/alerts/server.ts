@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertIntakeSettings } from '../../infra/alert-intake.ts';
 import { BadConfig } from '../../infra/config.ts';
@@ -7,7 +6,19 @@ import type { Log } from '../../infra/log.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import { QueueUnavailable } from '../../infra/queue/connection.ts';
 import { visible } from '../../playbooks/reading/text.ts';
-import { type BodyRoom, bodyRoom, MOST_BYTES } from './body.ts';
+import { type BodyRoom, bodyRoom } from './body.ts';
+import {
+  type Answer,
+  AWAY,
+  comeAgain,
+  FULL,
+  NOBODY,
+  refuseConnection,
+  refusedByForm,
+  send,
+  TOO_LARGE,
+  WAITING,
+} from './http.ts';
 import { type ReadySource, refusedByHeaders, takeAlert } from './intake.ts';
 import { readySources } from './ready.ts';
 import { seldom } from './seldom.ts';
@@ -45,77 +56,8 @@ const LIMITS = {
   closeMs: 5_000,
 };
 
-/** How long the rest of a request that was refused is still thrown away, so that its sender can read why, ms. */
-const LINGER_MS = 1_000;
 const BACKLOG_FRESH_MS = 1_000;
 const ADDRESS = /^\/alerts\/([a-z][a-z0-9-]{0,40})\/?(?:\?.*)?$/;
-
-interface Answer {
-  readonly status: number;
-  readonly sentence: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-const bodyOf = ({ status, sentence }: Answer): string =>
-  `${JSON.stringify(status < 300 ? { ok: true, message: sentence } : { ok: false, error: sentence })}\n`;
-
-const comeAgain = (status: 429 | 503, sentence: string, seconds: number): Answer => ({
-  status,
-  sentence,
-  headers: { 'retry-after': String(seconds) },
-});
-
-/** What is wrong with a request before it is known who sends it. */
-const refusedByForm = (request: IncomingMessage): Answer | null => {
-  const { headers } = request;
-  if (request.method !== 'POST') {
-    return { status: 405, sentence: 'Alerts are sent with POST.', headers: { allow: 'POST' } };
-  }
-  const coding = headers['content-encoding'] ?? 'identity';
-  if (coding !== 'identity') return { status: 415, sentence: 'The body must not be compressed (Content-Encoding).' };
-  if (!/^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(headers['content-type'] ?? '')) {
-    return { status: 415, sentence: 'Content-Type has to be application/json, in UTF-8.' };
-  }
-  return Number(headers['content-length'] ?? 0) > MOST_BYTES ? TOO_LARGE : null;
-};
-const TOO_LARGE: Answer = { status: 413, sentence: `The body is larger than ${MOST_BYTES / 1024 / 1024} MiB.` };
-const NOBODY: Answer = {
-  status: 404,
-  sentence: 'Nothing is here. Alerts go to /alerts/SOURCE, for a source that is set up.',
-};
-const FULL = comeAgain(429, 'Too many alerts at once; send it again.', 2);
-const AWAY = comeAgain(503, 'The queue does not take it now; send it again.', 5);
-
-/** Sends an answer. Of a request that was not read to its end, a little is still thrown away and then the connection is cut. */
-const send = (request: IncomingMessage, response: ServerResponse, answer: Answer): void => {
-  if (response.headersSent || response.destroyed) return;
-  const text = bodyOf(answer);
-  response.writeHead(answer.status, {
-    'content-type': JSON_TYPE,
-    'content-length': Buffer.byteLength(text),
-    ...(answer.status === 401 ? { 'www-authenticate': 'Bearer, Basic realm="alerts"' } : {}),
-    ...answer.headers,
-  });
-  response.end(text);
-  if (request.complete) return;
-  const cutOff = setTimeout(() => request.socket.destroy(), LINGER_MS);
-  request.once('end', () => clearTimeout(cutOff));
-  request.once('close', () => clearTimeout(cutOff));
-  request.on('error', () => undefined);
-  request.resume();
-};
-
-/** What cannot be read as HTTP, or did not come in time: said on the bare connection. */
-const refuseConnection = (error: Error & { code?: string }, socket: Socket): void => {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code ?? ''] ?? 400;
-  const text = bodyOf({ status, sentence: `${STATUS_CODES[status]}.` });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${JSON_TYPE}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
-    () => socket.destroy(),
-  );
-};
 
 const within = async <T>(work: Promise<T>, ms: number): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
@@ -165,21 +107,22 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
   let inFlight = 0;
   let closing = false;
 
-  const take = async (source: ReadySource, request: IncomingMessage): Promise<Answer | null> => {
-    if (backlog() >= limits.backlog) {
-      return comeAgain(429, 'Too many alerts wait to be worked on; send it again.', 30);
-    }
+  const read = async (request: IncomingMessage): Promise<Uint8Array | Answer | null> => {
     const body = await room.read(request);
     if (body === 'gone') return null;
     if (body === 'too-large') return TOO_LARGE;
-    if (body === 'no-room') return FULL;
+    return body === 'no-room' ? FULL : body;
+  };
+
+  /** Gives its place back when the work has ended, not when its sender is told that it takes too long. */
+  const take = async (source: ReadySource, body: Uint8Array, headers: IncomingMessage['headers']): Promise<Answer> => {
     try {
-      const call = { body, headers: request.headers, now: now() };
-      const { groups, ...answer } = await within(takeAlert(source, call, queue), limits.queueMs);
+      const { groups, ...answer } = await takeAlert(source, { body, headers, now: now() }, queue);
       for (const group of groups) log.debug({ source: source.unit.source, group: visible(group) }, 'alert taken');
       return answer;
     } finally {
       room.free(body);
+      inFlight -= 1;
     }
   };
 
@@ -188,15 +131,19 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
     const refused = refusedByForm(request) ?? refusedByHeaders(source, { headers: request.headers, now: now() });
     if (refused !== null) return refused;
     if (closing) return comeAgain(503, 'This bot ends; send it again.', 1);
+    if (backlog() >= limits.backlog) return WAITING;
     if (inFlight >= limits.inFlight) return FULL;
     inFlight += 1;
+    const body = await read(request);
+    if (!(body instanceof Uint8Array)) {
+      inFlight -= 1;
+      return body;
+    }
     try {
-      return await take(source, request);
+      return await within(take(source, body, request.headers), limits.queueMs);
     } catch (error) {
       if (!(error instanceof QueueUnavailable)) log.error({ error: String(error) }, 'an alert could not be taken');
       return AWAY;
-    } finally {
-      inFlight -= 1;
     }
   };
 
