@@ -15,7 +15,7 @@ const anyFunction = z.custom<(...args: never[]) => unknown>((value) => typeof va
 const ProbeShape = z.object({
   id: UnitId,
   title: z.string().min(1),
-  phase: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5)]),
+  phase: z.number().int().min(1).max(6),
   impacts: z.array(Impact).min(1),
   ptraces: z.boolean(),
   needs: z.object({ privilege: z.enum(['none', 'ptrace', 'root']) }),

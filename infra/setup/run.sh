@@ -32,7 +32,7 @@ done
 # What has no command of its own: the gdb helpers for the system's Python, and for the tests the libraries and servers that
 # sick programs are made of.
 debian=python3-dbg
-[ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-requests python3-aiohttp python3-celery
+[ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-uvloop python3-requests python3-aiohttp python3-celery
   python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
   debootstrap postgresql"
 if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then

@@ -10,10 +10,11 @@ ET_CORE = 4
 PT_LOAD, PT_NOTE = 1, 4
 NT_PRSTATUS, NT_PRPSINFO, NT_AUXV, NT_GNU_BUILD_ID = 1, 3, 6, 3
 NT_FILE, NT_SIGINFO = 0x46494c45, 0x53494749
-AT_ENTRY = 9
+AT_ENTRY, AT_EXECFN = 9, 31
 # Offset in elf_prstatus of the program counter: registers begin at 112 (x86-64 user_regs_struct, aarch64 user_pt_regs).
 PROGRAM_COUNTER = {62: 112 + 16 * 8, 183: 112 + 32 * 8}
 NOTES_MOST = 8 << 20
+ARGUMENTS_MOST = 4 << 20
 # Signals whose siginfo has an address: SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV.
 WITH_ADDRESS = (4, 5, 7, 8, 11)
 
@@ -48,7 +49,7 @@ class Core(object):
         self.signal = self.code = self.address = self.sender = None
         self.pid = self.parent = self.group = None
         self.name = self.command = b''
-        self.entry = None
+        self.entry = self.execfn = None
         self.threads, self.files, self.segments = [], [], []
         head = os.pread(fd, 64, 0)
         if not head:
@@ -98,6 +99,8 @@ class Core(object):
                     key, value = struct.unpack_from('<QQ', text, at)
                     if key == AT_ENTRY:
                         self.entry = value
+                    elif key == AT_EXECFN:
+                        self.execfn = value
         except struct.error:
             pass
 
@@ -152,6 +155,17 @@ class Core(object):
             if start <= address < end:
                 return os.pread(self.fd, max(0, min(size, start + filed - address)), offset + address - start)
         return b''
+
+    def ran_as(self, command):
+        """Whether the process was started with these arguments: bytes as in /proc/PID/cmdline (proc_pid_cmdline(5)).
+
+        The kernel puts them and the environment on the stack right below the name of the program (fs/exec.c).
+        """
+        for start, end, offset, filed, _ in self.segments:
+            if command and self.execfn is not None and start <= self.execfn < end:
+                begin = max(start, self.execfn - ARGUMENTS_MOST)
+                return command in os.pread(self.fd, self.execfn - begin, offset + begin - start)
+        return False
 
     def build_id(self, path):
         """Build id of a file as it was mapped, in hex; None where the core does not hold its first page."""

@@ -21,11 +21,15 @@ class CoreMapping(object):
 
 
 class CoreMemory(Memory):
-    """The memory in a core_elf.Core; `pid` is a live process that sees the same files (its root is used)."""
+    """The memory in a core_elf.Core; `pid` is a live process that sees the same files (its root is used).
 
-    def __init__(self, core, pid):
+    `copies`: paths of files that were kept beside the core, for what has been replaced since.
+    """
+
+    def __init__(self, core, pid, copies=()):
         self.core = core
         self.pid = pid
+        self.copies = copies
         self.reads = 0
         self._vector = None
         self._files = {}
@@ -40,7 +44,12 @@ class CoreMemory(Memory):
                 found.append(CoreMapping(start, end, flags, 0, 0, b''))
             else:
                 found.append(CoreMapping(start, end, flags, file.offset + start - file.start, self._inode(file.path), file.path))
-        return found
+        # The kernel keeps an empty segment of what it leaves out; gdb leaves out code that nobody wrote to altogether.
+        known = set(mapping.start for mapping in found)
+        for file in self.core.files:
+            if file.start not in known and self.core.build_id(file.path) is not None:
+                found.append(CoreMapping(file.start, file.end, 'r-xp', file.offset, self._inode(file.path), file.path))
+        return sorted(found, key=lambda mapping: mapping.start)
 
     def _inode(self, path):
         """Inode of the file at the path, when it is the one that was mapped; else a number that no file has."""
@@ -51,15 +60,24 @@ class CoreMemory(Memory):
         """A descriptor of the file that was mapped from a path, or None when another one is there now."""
         if path not in self._files:
             self._files[path] = None
-            # Most of what is mapped (locales, data) is never asked for, and has no build id to be compared.
-            there = b'/proc/%d/root' % self.pid + path
-            was = self.core.build_id(path)
-            if was is not None and was == build_id_of(there):
+            there = self.file_of(path)
+            if there is not None:
                 try:
                     self._files[path] = os.open(there, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
                 except OSError:
                     pass
         return self._files[path]
+
+    def file_of(self, path):
+        """Where the file that was mapped from a path can be read now, by its build id, as bytes; None where it cannot."""
+        # Most of what is mapped (locales, data) is never asked for, and has no build id to be compared.
+        was = self.core.build_id(path)
+        if was is None:
+            return None
+        first = self.core.first_of(path)
+        ways = [b'/proc/%d/root' % self.pid + path, b'/proc/%d/map_files/%x-%x' % (self.pid, first.start, first.end),
+                b'/proc/%d/exe' % self.pid]
+        return next((way for way in ways + list(self.copies) if build_id_of(way) == was), None)
 
     def read(self, address, size):
         """`size` bytes at `address`. Raises Torn when neither the core nor a file has them."""

@@ -1,4 +1,4 @@
-# Runs inside gdb on a core file: the C stack of the thread that died. No process is involved.
+# Runs inside gdb on a core file: the C stack of the thread that died, or of TID. No process is involved.
 #
 # Each frame is written as "#N  0xADDRESS FUNCTION [inlined] in OBJECT at FILE:LINE", names in double quotes.
 import os
@@ -33,9 +33,7 @@ def object_of(pc):
     except (gdb.error, AttributeError):
         name = None
     if name is None:
-        name = os.environ["EXE"]
-        if name.startswith("/proc/") and "/root/" in name:
-            name = name[name.index("/root/") + 5:]
+        name = os.environ["NAME"]
     elif ROOT and name.startswith(ROOT):
         name = name[len(ROOT):]
     return name
@@ -69,6 +67,9 @@ def main():
         written("no native stack: " + quoted((problem or "")[:200]))
         return
     # The core's first thread is the one that died; gdb has selected it.
+    for thread in threads:
+        if os.environ["TID"] and int(os.environ["TID"]) in thread.ptid:
+            thread.switch()
     frame = gdb.newest_frame()
     number = 0
     while frame is not None and number < C_FRAMES:

@@ -34,8 +34,8 @@ def load_modules():
             module.load_modules()
 
 
-def python_stacks(core, pid):
-    """What the interpreter in the core was executing, as py-stacks.py would say it, in bytes."""
+def python_stacks(core, pid, copies=()):
+    """What the interpreter in the core was executing, as py-stacks.py would say it, in bytes. `copies`: see CoreMemory."""
     from core_memory import CoreMemory
     from py_read_memory import Torn, Unreadable
     from py_read_report import printed
@@ -43,7 +43,7 @@ def python_stacks(core, pid):
     from py_read_watch import Watch
     try:
         try:
-            memory = CoreMemory(core, pid)
+            memory = CoreMemory(core, pid, copies)
             watch = Watch(memory, find_runtime(memory))
             watch.look()
             if not watch.samples:
@@ -55,8 +55,11 @@ def python_stacks(core, pid):
         return ('unreadable %s %s\n' % (why.reason, why.sentence)).encode('utf-8', 'backslashreplace')
 
 
-def native_stack(core, fd, pid, gdb, script, seconds):
-    """What gdb says of the thread that died, in bytes: with all symbols of the host, else quicker with fewer."""
+def native_stack(core, fd, pid, gdb, script, seconds, file=None, tid=None):
+    """What gdb says of the thread that died, or of `tid`, in bytes: with all symbols of the host, else quicker with fewer.
+
+    `file`: the executable where it is not the one at its path.
+    """
     exe = core.executable()
     if gdb == '-':
         return b'no native stack: gdb is not installed\n'
@@ -66,7 +69,8 @@ def native_stack(core, fd, pid, gdb, script, seconds):
     said = b''
     for debug, share in (('1', 0.7), ('0', 0.3)):
         environment = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', 'HOME': '/', 'DEBUGINFOD_URLS': '',
-                       'CORE': '/proc/%d/fd/%d' % (os.getpid(), fd), 'EXE': root + os.fsdecode(exe), 'DEBUG': debug,
+                       'CORE': '/proc/%d/fd/%d' % (os.getpid(), fd), 'EXE': file or root + os.fsdecode(exe),
+                       'NAME': os.fsdecode(exe), 'TID': '' if tid is None else '%d' % tid, 'DEBUG': debug,
                        'ROOT': '' if os.path.samefile(root, '/') else root, 'PC': '%d' % core.threads[0].pc}
         child = subprocess.Popen([gdb, '-nx', '-batch', '-iex', 'set auto-load off', '-x', script], cwd='/',
                                  env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

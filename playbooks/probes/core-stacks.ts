@@ -70,7 +70,8 @@ const cannot = (evidence: Evidence, first: string): Parsed<CoreStacksData> => {
     : { ok: false, reason: 'failed', why: `the core could not be read: ${complaint}` };
 };
 
-const parse = (evidence: Evidence): Parsed<CoreStacksData> => {
+/** Reads what core-stacks.py and kept-core.py print; `died` is the thread whose C stack they show. Never throws. */
+export const parseOpenedCore = (evidence: Evidence): Parsed<CoreStacksData> => {
   const lines = evidenceLines(evidence);
   const start = lines.indexOf('== core');
   const core = start < 0 ? null : readCore((lines[start + 1] ?? '').slice(0, 8192), start + 2);
@@ -83,7 +84,7 @@ const parse = (evidence: Evidence): Parsed<CoreStacksData> => {
     const frame = readFrame(line, index + 1);
     if (frame !== null) native.push(frame);
     else if (!readCoreDetail(core, line.slice(0, 4096), index + 1)) {
-      died ??= numberIn(/^thread (\d{1,10}) died$/, line);
+      died ??= numberIn(/^thread (\d{1,10}) (?:died|shown)$/, line);
       nativeWhy ??= /^no native stack: (.{1,300})/.exec(line)?.[1] ?? null;
     }
   });
@@ -152,5 +153,5 @@ export const coreStacks = defineProbe<CoreStacksData>({
     ],
     scripts: [...SCRIPTS, ...(pyStacks.command(step).scripts ?? [])],
   }),
-  parse,
+  parse: parseOpenedCore,
 });

@@ -6,7 +6,7 @@ const NAME = String.raw`("(?:[^"\\]|\\.)*")`;
 const CORE = new RegExp(
   `^core ${NAME}: (\\d{1,18}) bytes, written (\\d{1,12}\\.\\d{3}), signal (\\d{1,3}|\\?), code (-?\\d{1,10}|\\?), ` +
     `address (0x[0-9a-f]{1,16}|\\?), sender (-?\\d{1,10}|\\?), process (-?\\d{1,10}|\\?), parent (-?\\d{1,10}|\\?), ` +
-    `threads (\\d{1,9}), (child|sibling|group|predecessor), name ${NAME}, command ${NAME}$`,
+    `threads (\\d{1,9}), (child|sibling|group|predecessor|itself), name ${NAME}, command ${NAME}$`,
 );
 const FILE = `${NAME}(?:\\+(0x[0-9a-f]{1,16}))? build id ([0-9a-f]+|\\?), on disk ([0-9a-f]+|\\?)$`;
 const EXECUTABLE = new RegExp(`^ {2}executable ${FILE}`);

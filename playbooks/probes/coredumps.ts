@@ -29,8 +29,11 @@ export const CoreFile = z.object({
   pid: z.number().int().nullable(),
   parent: z.number().int().nullable(),
   threads: z.number().int(),
-  /** What it was to the target: its child, a sibling, of its process group, or its predecessor by program and arguments. */
-  relation: z.enum(['child', 'sibling', 'group', 'predecessor']),
+  /**
+   * What it was to the target: its child, a sibling, of its process group, or its predecessor by program and arguments; or
+   * the target itself, of which a core was taken.
+   */
+  relation: z.enum(['child', 'sibling', 'group', 'predecessor', 'itself']),
   name: z.string(),
   command: z.string(),
   executable: MappedFile.nullable(),

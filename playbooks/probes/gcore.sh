@@ -159,6 +159,16 @@ size=$(wc -c <"$name" | tr -d ' ')
 sum=-
 [ "$size" -gt 268435456 ] || sum=$(sha256sum "$name" 2>/dev/null | cut -d' ' -f1)
 echo "== core: $size bytes, sha256 ${sum:--}, keep until $(($(date +%s) + hours * 3600)): $folder/$name"
+# keep_replaced LINK PATH SUFFIX: what the process runs and is at its path no more is kept beside the core, which says little
+# without the very file.
+keep_replaced() {
+  [ "$1" -ef "$2" ] && return
+  $limit 20 head -c 268435456 "$1" >"$name.$3" 2>/dev/null && [ -s "$name.$3" ] || { rm -f "$name.$3"; return; }
+  echo "== kept beside it: $folder/$name.$3"
+}
+keep_replaced "/proc/$pid/exe" "$root$path" exe
+library=$(awk '$3 ~ /^0+$/ && /\/libpython[0-9.]+[a-z]*\.so[0-9.]* \(deleted\)$/ { print $1; exit }' "/proc/$pid/maps" 2>/dev/null)
+[ -z "$library" ] || keep_replaced "/proc/$pid/map_files/$library" /nonexistent libpython
 report_after
 
 # --- what it shows; the process has nothing to do with this any more ---
