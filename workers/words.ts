@@ -14,10 +14,11 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   3: 'Tracing system calls',
   4: 'Reading stacks from the stopped process',
   5: 'Writing a core',
+  6: 'Reading the core',
 };
 
-const BEGINS: Readonly<Record<Phase, number>> = { 1: 5, 2: 20, 3: 60, 4: 80, 5: 90 };
-const NEXT: Readonly<Record<Phase, number>> = { 1: 20, 2: 60, 3: 80, 4: 90, 5: 99 };
+const BEGINS: Readonly<Record<Phase, number>> = { 1: 5, 2: 20, 3: 60, 4: 80, 5: 90, 6: 95 };
+const NEXT: Readonly<Record<Phase, number>> = { 1: 20, 2: 60, 3: 80, 4: 90, 5: 95, 6: 99 };
 
 /** How far a look is, in percent, when `share` (0 to 1) of a phase is over. */
 export const percentOf = (phase: Phase, share: number): number =>

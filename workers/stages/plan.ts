@@ -21,7 +21,7 @@ export interface PlannedStep {
 /** The steps of a playbook by phase, least intrusive first. */
 export type Plan = ReadonlyMap<Phase, readonly PlannedStep[]>;
 
-const PHASES: readonly Phase[] = [1, 2, 3, 4, 5];
+const PHASES: readonly Phase[] = [1, 2, 3, 4, 5, 6];
 
 /** The step's options with those that were asked for on top. Throws LookFailed for ones that the probe does not take. */
 const optionsOf = (probe: Probe, own: object, asked: object | undefined): Record<string, unknown> => {
