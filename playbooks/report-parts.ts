@@ -154,7 +154,7 @@ const costParts = ({ impact }: Report): ReportPart[] => {
 
 /** The line that names the process: host, pid, runtime, and the command as code. */
 export const subject = ({ target }: Report): string =>
-  `Process ${target.pid} on ${target.host}, ${target.runtime}: \`${target.command.replaceAll('`', "'")}\``;
+  `Process ${target.pid} on ${target.host}${target.selector === undefined ? '' : ` (found by \`${target.selector.replaceAll('`', "'")}\`)`}, ${target.runtime}: \`${target.command.replaceAll('`', "'")}\``;
 
 /** Each finding with its quotes, then what was ruled out and what could not be told. */
 export const whyParts = (report: Report): ReportPart[] => [

@@ -106,8 +106,14 @@ export const beginLook = (
       const seen = lookAt({ target, evidence, observations }).see(identify);
       if (!seen.seen) throw failureOf(request, seen, evidence.at(-1));
       process = seen.data;
+      if (request.startTime !== undefined && request.startTime !== process.startTime) {
+        throw new LookFailed(
+          'process-replaced',
+          `Process ${request.pid} on ${request.host} is not the one that was chosen: that one has ended, and its pid was reused by ${process.command.slice(0, 80)}. Ask again with the process that you want.`,
+        );
+      }
       const bornAt = (evidence.at(-1)?.startedAt ?? startedAt) - process.ageSeconds * 1000;
-      if (bornAt > request.requestedAt + 2000) {
+      if (request.startTime === undefined && bornAt > request.requestedAt + 2000) {
         throw new LookFailed(
           'process-replaced',
           `Process ${request.pid} on ${request.host} started after you asked: the one you meant has ended and its pid was reused by ${process.command.slice(0, 80)}. Ask again with the pid you want.`,

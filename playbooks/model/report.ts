@@ -9,6 +9,14 @@ export const ReportTarget = z.object({
   command: z.string(),
   /** `CPython 3.11.2`, or the executable's name. */
   runtime: z.string(),
+  /** The systemd service or scope that it belongs to; absent for none. */
+  unit: z.string().optional(),
+  /** Id or name of the container that it runs in. */
+  container: z.string().optional(),
+  /** TCP ports that it listens on, ascending; absent when its sockets were not seen. */
+  ports: z.array(z.number().int()).optional(),
+  /** What it was found by when its pid was not typed: `port:8080`. */
+  selector: z.string().optional(),
 });
 export type ReportTarget = z.infer<typeof ReportTarget>;
 

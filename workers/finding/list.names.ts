@@ -12,6 +12,18 @@ const UNIT = /^[^/]+\.(?:service|scope|slice)$/;
 /** Ids of docker, containerd, CRI-O and podman; then names of LXC and of systemd-nspawn. */
 const CONTAINERS = [/([0-9a-f]{64})/, /\/lxc\.payload\.([^/]+)/, /\/lxc\/([^/]+)/, /\/machine-([^/]+)\.scope/];
 
+/** Services, scopes and slices of a control group's path, outermost first. */
+export const unitsOf = (path: string): string[] => path.split('/').filter((segment) => UNIT.test(segment));
+
+/** The innermost container that a control group's path names; null for none. */
+export const containerOf = (path: string): string | null => {
+  for (const pattern of CONTAINERS) {
+    const id = [...path.matchAll(new RegExp(pattern, 'g'))].at(-1)?.[1];
+    if (id !== undefined) return id;
+  }
+  return null;
+};
+
 /** Where a process belongs, by /proc/PID/cgroup (cgroups(7)): systemd's hierarchy, else the deepest path. */
 export const placeOf = (text: string): { units: string[]; container: string | null } => {
   const rows = text.split('\n').map((row) => {
@@ -20,15 +32,8 @@ export const placeOf = (text: string): { units: string[]; container: string | nu
   });
   const own = rows.filter(({ controllers }) => controllers === '' || controllers === 'name=systemd');
   const paths = own.map(({ path }) => path).sort((a, b) => b.length - a.length);
-  const units = (paths[0] ?? '').split('/').filter((segment) => UNIT.test(segment));
-  const all = rows.map(({ path }) => path);
-  for (const pattern of CONTAINERS) {
-    for (const path of all) {
-      const id = [...path.matchAll(new RegExp(pattern, 'g'))].at(-1)?.[1];
-      if (id !== undefined) return { units, container: id };
-    }
-  }
-  return { units, container: null };
+  const containers = rows.flatMap(({ path }) => containerOf(path) ?? []);
+  return { units: unitsOf(paths[0] ?? ''), container: containers[0] ?? null };
 };
 
 const baseName = (path: string): string => path.split('/').at(-1) ?? '';

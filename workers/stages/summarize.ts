@@ -7,6 +7,7 @@ import {
   type Playbook,
   type Probe,
   type Report,
+  type ReportTarget,
   type Request,
   type UnseenReason,
 } from '../../playbooks/model/index.ts';
@@ -14,9 +15,12 @@ import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
+import { sockets } from '../../playbooks/probes/sockets.ts';
 import { figuresOf } from '../../playbooks/reading/figures.ts';
 import { memoryLine } from '../../playbooks/reading/memory.ts';
 import { shownOutput } from '../../playbooks/reading/shown-output.ts';
+import { containerOf, unitsOf } from '../finding/list.names.ts';
+import { programUnit } from '../finding/successor.ts';
 import type { Followed } from '../follow.ts';
 import type { Judgement } from './judge.ts';
 
@@ -89,6 +93,23 @@ const runtimeOf = (process: IdentifyData, look: Look): string => {
   return process.exe?.path.split('/').at(-1) ?? process.comm;
 };
 
+/** Where it belongs and what it listens on: by these its successor is found after a restart. */
+const placeOf = ({ cgroup }: IdentifyData, look: Look): Partial<ReportTarget> => {
+  const path = cgroup?.path ?? '';
+  const unit = programUnit(unitsOf(path));
+  const container = containerOf(path);
+  const seen = look.see(sockets);
+  const listening = seen.seen
+    ? seen.data.sockets.filter(({ kind, state }) => kind === 'tcp' && state === 'LISTEN')
+    : [];
+  const ports = listening.map(({ local }) => Number(/:(\d{1,5})$/.exec(local)?.[1] ?? 0)).filter((port) => port > 0);
+  return {
+    ...(unit === null ? {} : { unit }),
+    ...(container === null ? {} : { container }),
+    ...(seen.seen ? { ports: [...new Set(ports)].sort((a, b) => a - b) } : {}),
+  };
+};
+
 /** Facts about the process that a reader has to keep in mind (see the list in the causes' page). */
 const standingCaveats = (process: IdentifyData): string[] => {
   const caveats: string[] = [];
@@ -132,6 +153,8 @@ export const summarize = (outcome: Outcome): Report => {
       startTime: look.target.startTime,
       command: process.command,
       runtime: runtimeOf(process, look),
+      ...placeOf(process, look),
+      ...(request.selector === undefined ? {} : { selector: request.selector }),
     },
     playbook: playbook.id,
     startedAt: new Date(outcome.startedAt).toISOString(),
