@@ -20,12 +20,14 @@ export function modalHost(makeContext) {
   }
 
   function show(view, errors) {
-    const kept = current?.id === view.id ? typedIn(dialog) : {};
+    const same = current?.id === view.id;
+    const kept = same ? typedIn(dialog) : {};
+    const searched = same ? searchedIn(dialog) : {};
     const focused = dialog?.contains(document.activeElement) ? document.activeElement.dataset.action : undefined;
     hide();
     current = view;
     const context = makeContext();
-    const values = mergeTyped(view, kept);
+    const values = mergeTyped(view, kept, searched);
     const title = newId('modal');
     const message = h('p', { class: 'error', role: 'alert' });
     dialog = h(
@@ -79,14 +81,22 @@ function typedIn(dialog) {
   return Object.fromEntries(wrappers.map((wrapper) => [wrapper.dataset.block, givenIn(wrapper)]));
 }
 
+/** The words that stand in menus that search, by block id: what was chosen there is in no list of the view's. */
+function searchedIn(dialog) {
+  const wrappers = [...(dialog?.querySelectorAll('[data-block][data-kind="external_select"]') ?? [])];
+  return Object.fromEntries(wrappers.map((wrapper) => [wrapper.dataset.block, wrapper.querySelector('input').value]));
+}
+
 /** The state of a view with what was typed meanwhile, so that new content takes nothing away. */
-function mergeTyped(view, typed) {
+function mergeTyped(view, typed, searched) {
   const values = structuredClone(view.state.values);
   for (const [blockId, given] of Object.entries(typed)) {
     for (const value of Object.values(values[blockId] ?? {})) {
       if (/input$/.test(value.type)) value.value = given;
       else if (/^(multi_|checkboxes)/.test(value.type)) value.selected_options = (given ?? []).map(asOption);
-      else if (given !== null && value.type !== 'external_select') Object.assign(value, chosen(value.type, given));
+      else if (given !== null && value.type === 'external_select') {
+        value.selected_option = { ...asOption(given), text: { type: 'plain_text', text: searched[blockId] ?? given } };
+      } else if (given !== null) Object.assign(value, chosen(value.type, given));
     }
   }
   return values;

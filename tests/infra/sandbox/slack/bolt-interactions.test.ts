@@ -183,6 +183,27 @@ describe('modals', () => {
     ]);
   });
 
+  it.each([
+    ['more than 100', 101, 'x'],
+    ['one with a long text', 1, 'x'.repeat(76)],
+    ['one without a text', 1, ''],
+  ])('are not offered options that Slack would not take: %s', async (_what, count, text) => {
+    app.options('bad-choice', async ({ ack }) => {
+      await ack({ options: [...Array(count)].map(() => ({ text: { type: 'plain_text', text }, value: 'v' })) });
+    });
+    const channel = slack.channel('ops');
+    const element = { type: 'external_select' as const, action_id: 'bad-choice' };
+    const { ts } = await app.client.chat.postMessage({
+      channel,
+      text: 'which',
+      blocks: [{ type: 'actions', elements: [element] }],
+    });
+    const alice = slack.user('alice');
+    await expect(alice.suggest('bad-choice', 'a', { channel, ts: String(ts) })).rejects.toThrow(
+      'Slack would not take these options',
+    );
+  });
+
   it('are replaced, pushed and cleared by the answer to a submission', async () => {
     const next = (title: string): ModalView => ({
       ...MODAL,

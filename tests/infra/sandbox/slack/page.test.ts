@@ -252,6 +252,7 @@ describe('the page', () => {
     await dialog.getByRole('checkbox', { name: 'stops' }).check();
     await dialog.getByRole('button', { name: 'Go' }).click();
     await dialog.getByText('must be a number').waitFor();
+    expect(await dialog.getByRole('combobox', { name: 'Host' }).inputValue()).toBe('web-8');
     const view = slack.modal('alice');
     await app.client.views.update({ view_id: String(view?.id), view: modal('Changed') });
     const changed = page.getByRole('dialog', { name: 'Changed' });
