@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { noticesIn, ROUTE_USAGE, readRouteArguments, routeText } from './bot/alerts/dry-run.ts';
+import { routeFaults } from './bot/alerts/route.ts';
 import { openAudit } from './infra/audit.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
@@ -28,6 +30,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   ${USAGE.diagnose}
   ${USAGE.doctor}
   ${AUDIT_USAGE}
+  ${ROUTE_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
 
 Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
@@ -118,6 +121,8 @@ const serve = async (
   const log = openLog(config.logLevel);
   const stopped = stopSignal();
   const knowledge = await loadKnowledge(config.playbooksFolder, config.redaction);
+  const faults = sides.bot ? routeFaults(config.alerts, { playbooks: [...knowledge.playbooks.values()] }) : [];
+  if (faults.length > 0) throw new BadConfig(faults);
   const closers: (() => Promise<void>)[] = [];
   try {
     let { redisUrl } = config;
@@ -175,6 +180,34 @@ const serve = async (
   }
 };
 
+/** As much as a source may send in one request, and more: the whole of standard input. */
+const MOST_ROUTE_BYTES = 10 * 1024 * 1024;
+
+/** Says what would be done with an alert. */
+const route = async (words: readonly string[]): Promise<number> => {
+  const asked = readRouteArguments(words);
+  if (typeof asked === 'string') throw new UsageError(asked);
+  const config = readConfig(asked.config);
+  const [{ loadAlertSources }, knowledge] = await Promise.all([
+    import('./bot/registry.ts'),
+    loadKnowledge(config.playbooksFolder, config.redaction),
+  ]);
+  const site = { playbooks: [...knowledge.playbooks.values()] };
+  const faults = routeFaults(config.alerts, site);
+  if (faults.length > 0) throw new BadConfig(faults);
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > MOST_ROUTE_BYTES) throw new UsageError('The payload is larger than 10 MiB.');
+    pieces.push(piece);
+  }
+  const notices = noticesIn(Buffer.concat(pieces), asked.source, await loadAlertSources(), Date.now());
+  if (typeof notices === 'string') throw new UsageError(notices);
+  process.stdout.write(routeText(notices, config.alerts, site));
+  return 0;
+};
+
 const sandbox = async (words: readonly string[]): Promise<number> => {
   // Loaded only when asked for: it is for newcomers and brings a local Slack with it.
   const { runSandbox } = await import('./infra/sandbox/sandbox.ts');
@@ -204,6 +237,8 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
       return serve(words, { bot: false, worker: true, ownRedis: false });
     case 'up':
       return serve(words, { bot: true, worker: true, ownRedis: true });
+    case 'route':
+      return route(words);
     case 'audit':
       return audit(words);
     case 'sandbox':
