@@ -55,6 +55,8 @@ const followOne = async (
   const own: Request = {
     ...request,
     pid,
+    startTime: undefined,
+    selector: undefined,
     playbook: GLANCE,
     allow: ['none'],
     requestedAt: Number.MAX_SAFE_INTEGER,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { HostName, Impact, Pid, UnitId } from '../../playbooks/model/index.ts';
+import { HostName, Impact, readSelector, Selector, UnitId } from '../../playbooks/model/index.ts';
 
 /** Wrong usage of the command line; `message` is the one sentence for standard error. */
 export class UsageError extends Error {
@@ -27,7 +27,7 @@ export type Reach = z.infer<typeof Reach>;
 
 export const DiagnoseArguments = z.object({
   host: HostName,
-  pid: Pid,
+  selector: Selector,
   playbook: UnitId,
   windowSeconds: z.number().min(0.5).max(60).optional(),
   json: z.boolean(),
@@ -57,7 +57,7 @@ const REACH_OPTIONS = {
 } as const;
 
 const DIAGNOSE_USAGE =
-  'straceback diagnose HOST PID [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
+  'straceback diagnose HOST PID|SELECTOR [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 const DOCTOR_USAGE =
   'straceback doctor HOST [--json] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 
@@ -108,19 +108,22 @@ export const readDiagnoseArguments = (words: readonly string[]): DiagnoseArgumen
     },
     DIAGNOSE_USAGE,
   );
-  const [host, pid, ...rest] = positionals;
-  if (host === undefined || pid === undefined || rest.length > 0) {
+  const [host, process, ...rest] = positionals;
+  if (host === undefined || process === undefined || rest.length > 0) {
     throw usage(
-      rest.length > 0 ? `"${rest[0]}" is one word too many.` : 'A host and a pid are needed.',
+      rest.length > 0
+        ? `"${rest[0]}" is one word too many.`
+        : 'A host and a pid are needed (or unit:NAME, name:PATTERN, port:N, container:ID, top:cpu|rss|fds).',
       DIAGNOSE_USAGE,
     );
   }
-  if (!/^\d{1,10}$/.test(pid))
-    throw usage(`The pid "${pid.replace(/\p{C}/gu, '?').slice(0, 80)}" is not a number.`, DIAGNOSE_USAGE);
+  const selector = readSelector(process);
+  if (typeof selector === 'string')
+    throw usage(`"${process.replace(/\p{C}/gu, '?').slice(0, 80)}" names no process: ${selector}.`, DIAGNOSE_USAGE);
   const window = values.window;
   return {
     host: check(HostName, host, 'The host', DIAGNOSE_USAGE),
-    pid: check(Pid, Number(pid), `The pid ${pid}`, DIAGNOSE_USAGE),
+    selector,
     playbook: check(UnitId, values.playbook, '--playbook', DIAGNOSE_USAGE),
     windowSeconds:
       window === undefined

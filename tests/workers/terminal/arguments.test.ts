@@ -5,7 +5,18 @@ const read = (line: string) => readDiagnoseArguments(line.split(' '));
 
 describe('straceback diagnose', () => {
   it('takes host and pid, and the default playbook', () => {
-    expect(read('web-7 6325')).toMatchObject({ host: 'web-7', pid: 6325, playbook: 'triage', json: false, allow: [] });
+    expect(read('web-7 6325')).toMatchObject({
+      host: 'web-7',
+      selector: { kind: 'pid', pid: 6325 },
+      playbook: 'triage',
+      json: false,
+      allow: [],
+    });
+  });
+
+  it('takes a selector in the place of the pid', () => {
+    expect(read('web-7 port:8080').selector).toEqual({ kind: 'port', port: 8080 });
+    expect(read('web-7 top:cpu --json').selector).toEqual({ kind: 'top', by: 'cpu' });
   });
 
   it('takes every option', () => {
@@ -24,9 +35,10 @@ describe('straceback diagnose', () => {
   it.each([
     ['web-7', /A host and a pid are needed/],
     ['web-7 12 13', /"13" is one word too many/],
-    ['web-7 twelve', /"twelve" is not a number/],
-    ['web-7 0', /pid 0.* is not valid/],
-    ['web-7 99999999', /not valid/],
+    ['web-7 twelve', /"twelve" names no process: a process is named by its process id or by unit:NAME/],
+    ['web-7 0', /"0" names no process: a process id is a number/],
+    ['web-7 99999999', /a number from 1 to 4194304/],
+    ['web-7 port:http', /after `port:` comes a number/],
     ['web;reboot 12', /host "web;reboot" is not valid: a host name has only/],
     ['$(reboot) 12', /not valid/],
     ['web-7 12 --window 900', /--window 900/],
