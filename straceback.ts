@@ -151,7 +151,11 @@ const serve = async (
       const bot = await startBot({
         slack: config.slack,
         queue,
-        hosts: { names: config.hostNames, known: (name) => config.hosts(name) !== undefined },
+        hosts: {
+          names: config.hostNames,
+          known: (name) => config.hosts(name) !== undefined,
+          patterns: config.hostPatterns,
+        },
         playbooks: [...knowledge.playbooks.values()].map((playbook) => summaryOf(playbook, knowledge.probes)),
         causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
         policy: config.policy,

@@ -97,6 +97,8 @@ export interface Config {
   readonly hosts: HostLookup;
   /** Names in the inventory, for people who mistype one. */
   readonly hostNames: readonly string[];
+  /** Rules by which further names are reached: `web-*`. */
+  readonly hostPatterns: readonly string[];
   readonly playbooksFolder: string | undefined;
   readonly policy: PolicySettings;
   readonly audit: { readonly folder: string };
@@ -218,6 +220,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     redisUrl: env.REDIS_URL,
     hosts: known,
     hostNames: ['local', ...hosts.data.map((host) => host.name)],
+    hostPatterns: data.hostRules.map(({ match }) => match),
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,
     audit: { folder: path.resolve(base, data.audit.folder ?? path.join(data.dataFolder, 'audit')) },

@@ -5,6 +5,7 @@ import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue
 import { LookFailed, type Request } from '../playbooks/model/index.ts';
 import { lookAudit, outcomeWords } from './audit.ts';
 import { findProcesses } from './finding/find.ts';
+import { hostRounds } from './host-rounds.ts';
 import { investigate } from './investigate.ts';
 import type { Knowledge } from './knowledge.ts';
 import { keepFolderOf, shellOpener } from './reach.ts';
@@ -27,6 +28,8 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
   const { openShell, close: closeConnections } = shellOpener(config.hosts);
   const keepFolder = keepFolderOf(config.hosts);
   const audit = lookAudit(openAudit({ folder: config.audit.folder, side: 'worker' }), log);
+
+  const rounds = hostRounds({ openShell, record: queue.hosts, log, now: Date.now });
 
   const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
     const { report, files } = await investigate(request, {
@@ -73,6 +76,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
         (lost) => look(request, tools, lost),
       );
       log.info({ request: request.id, host: request.host, pid: request.pid, ms: Date.now() - began }, 'look done');
+      rounds.after(request.host, null);
       await audit.ended(request, outcomeWords(result.outcome));
       return result;
     } catch (error) {
@@ -85,6 +89,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
         throw error;
       }
       log.info({ request: request.id, host: request.host, pid: request.pid, code: error.code }, 'look failed');
+      rounds.after(request.host, error);
       await audit.ended(request, `${error.code}: ${error.message}`);
       return { outcome: { kind: 'failure', failure: error.toFailure() }, files: [] };
     }
@@ -94,6 +99,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
   queue.find(({ host, selector }, signal) => findProcesses(host, selector, { openShell, signal }));
   return {
     close: async () => {
+      await rounds.close();
       await queue.close();
       await closeConnections();
     },

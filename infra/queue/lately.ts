@@ -31,6 +31,15 @@ export const HostState = z.object({
 });
 export type HostState = z.infer<typeof HostState>;
 
+/** What workers write down of hosts. Each throws what Redis throws. */
+export interface HostRecord {
+  readonly tell: (state: HostState) => Promise<void>;
+  /** What was told last; null when nothing is known. */
+  readonly last: (host: string) => Promise<HostState | null>;
+  /** Whether this host is to be examined now: true once in so many seconds over all workers. */
+  readonly due: (host: string, everySeconds: number) => Promise<boolean>;
+}
+
 /** The newest so many of something, over all bots and workers. Expires as a whole when nothing is put for a while. */
 export interface Lately<T> {
   /** The same id again takes the place of the old one. `at` in ms orders them. */
@@ -78,3 +87,17 @@ export const recentLooks = (redis: Redis, way: Way): Lately<RecentLook> => latel
 
 /** The hosts that were reached, or not, lately. */
 export const hostStates = (redis: Redis, way: Way): Lately<HostState> => lately(redis, way, 'hosts', 500, HostState);
+
+/** The workers' side of what is known of hosts. */
+export const hostRecord = (redis: Redis): HostRecord => {
+  const states = hostStates(redis, (work) => work());
+  return {
+    tell: (state) => states.put(state.host, state.at, state),
+    last: async (host) => {
+      const text = await redis.hget(key('lately', 'hosts', 'values'), host);
+      return text === null ? null : (HostState.safeParse(JSON.parse(text)).data ?? null);
+    },
+    due: async (host, everySeconds) =>
+      (await redis.set(key('host-examined', host), '1', 'EX', everySeconds, 'NX')) === 'OK',
+  };
+};

@@ -9,6 +9,7 @@ import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { type FindHandler, takeFinds } from './finds.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
+import { type HostRecord, hostRecord } from './lately.ts';
 import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
@@ -54,6 +55,8 @@ export interface WorkerQueue {
   readonly work: (handler: LookHandler) => void;
   /** Starts to take finds. Called at most once. */
   readonly find: (handler: FindHandler) => void;
+  /** What is known of hosts, for people. */
+  readonly hosts: HostRecord;
   readonly withTargetLock: WithTargetLock;
   /** Takes no more requests, waits for running looks (bounded, then aborts them), and ends the connections. */
   readonly close: () => Promise<void>;
@@ -220,6 +223,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       worker.on('failed', (job, error) => log.error({ job: job?.id, error: error.message }, 'delivery failed'));
       heartbeat = announceWorker(redis, { id: randomUUID(), host: hostname(), concurrency: options.concurrency });
     },
+    hosts: hostRecord(journalRedis),
     find: (handler) => {
       const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
       finds = takeFinds(handler, { redisUrl, redis, log, leaseMs, stalledCheckMs, keep: KEEP });
