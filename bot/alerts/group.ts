@@ -92,6 +92,8 @@ const MAX_ALERTS = 400;
 const MAX_COUNTED = 100;
 /** News of a beginning may be overtaken by news of its end by this much, ms. */
 const OVERTAKEN_MS = 60_000;
+/** No alert lasts longer, ms. */
+const LONGEST_MS = 10 * 365 * 24 * 3600 * 1000;
 /** Stands for alerts that a notice does not list. */
 const UNLISTED = 'unlisted';
 
@@ -150,12 +152,15 @@ const isStale = (known: KeptAlert | undefined, news: KeptAlert): boolean => {
   return known.status === 'resolved' && news.status === 'firing' && known.startsAt !== null && soon;
 };
 
+/** A time that has not come yet is a clock that is wrong; one of years ago is none (Alertmanager's `0001-01-01` is such). */
+const plausible = (told: number | null, at: number): number | null =>
+  told === null || Number.isNaN(told) || told < at - LONGEST_MS ? null : Math.round(Math.min(told, at));
+
 const keptOf = (alert: Alert, at: number): KeptAlert => ({
   id: hash(alert.fingerprint),
   status: alert.status,
-  // A beginning that has not come yet is a clock that is wrong.
-  startsAt: alert.startsAt === null ? null : Math.min(alert.startsAt, at),
-  endsAt: alert.endsAt,
+  startsAt: plausible(alert.startsAt, at),
+  endsAt: plausible(alert.endsAt, at),
   at,
 });
 
@@ -182,7 +187,7 @@ const merged = (known: readonly KeptAlert[], notice: Notice): { alerts: KeptAler
     alerts.set(news.id, news);
     fresh += 1;
   }
-  if (notice.status === 'resolved') {
+  if (notice.status === 'resolved' && fresh > 0) {
     // Nothing fires any more, also nothing that this notice did not list.
     for (const [id, alert] of alerts) {
       if (alert.status === 'firing' && alert.at <= notice.at)
