@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (print: Print) => Pr
   stall: () => import('./stall.ts'),
   census: () => import('./census.ts'),
   reader: () => import('./reader.ts'),
+  alerts: () => import('./alerts.ts'),
   redact: () => import('./redact.ts'),
 };
 
