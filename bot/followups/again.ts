@@ -1,4 +1,5 @@
 import { Request } from '../../playbooks/model/index.ts';
+import { gate } from '../approvals/gate.ts';
 import type { FollowUp } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
 import { sentenceContent } from '../thread/first-message.ts';
@@ -13,7 +14,7 @@ export const again: FollowUp = {
   summary: 'look at the same process again, in the same way',
   run: async (said, bot) => {
     const { mention, thread, attempt } = said;
-    const { queue, slack, policy, me } = bot;
+    const { queue, slack, me } = bot;
     if (thread === null) return 'There is nothing to repeat here: say `again` in a thread that I opened.';
     const id = requestIdOf(mention.team, mention.id);
     const { mark, ts } = thread;
@@ -25,13 +26,19 @@ export const again: FollowUp = {
         ...(mark.playbook === undefined ? [] : [mark.playbook]),
       ]);
     }
+    const weighed = await gate(mention, { host: mark.host ?? '', playbook: mark.playbook ?? '' }, bot);
+    if (weighed.way === 'ask' && mark.host !== undefined && mark.pid !== undefined && mark.playbook !== undefined) {
+      const seconds = mark.window_seconds === undefined ? [] : [`${mark.window_seconds}`];
+      // A look that may never be made is shown by a message of its own.
+      return await askForLook(said, bot, [mark.host, String(mark.pid), mark.playbook, ...seconds]);
+    }
     const request = Request.safeParse({
       id,
       host: mark.host,
       pid: mark.pid,
       playbook: mark.playbook,
       windowSeconds: mark.window_seconds,
-      allow: [...(await policy.allowed(mention, mark.host ?? ''))],
+      allow: [...weighed.allow],
       origin: {
         kind: 'slack',
         team: mention.team,

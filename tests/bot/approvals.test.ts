@@ -333,6 +333,20 @@ test('a refused /diagnose says so in the first message', async () => {
   expect(asked).toEqual([]);
 });
 
+test('again, after an approved look, asks for another approval', async () => {
+  const { slack, asked } = await workspace();
+  const ts = await lookAt(slack, 'web-7 6325 gcore');
+  await pressButton(slack, 'alice', await questionIn(slack, ts), 'Approve');
+  await slack.waitFor(() => /^🔴/u.test(shown(threadsIn(slack, 'ops')[0])), { timeoutMs: 60_000, what: 'the report' });
+  slack.user('bob').say('again', { channel: 'ops', threadTs: ts });
+  const second = await questionIn(slack, ts);
+  expect(shown(second)).toContain('2.0 GiB resident');
+  expect(asked).toHaveLength(1);
+  await pressButton(slack, 'alice', second, 'Approve');
+  await slack.waitFor(() => asked.length === 2, { timeoutMs: 60_000, what: 'the second look' });
+  expect(asked[1]?.origin).toHaveProperty('messageTs');
+});
+
 test('a playbook whose dear steps are only run when they are wanted asks nobody', async () => {
   const { slack, asked } = await workspace();
   await lookAt(slack, 'web-7 6325 hang');
