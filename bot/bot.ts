@@ -49,6 +49,8 @@ export interface BotOptions {
   readonly alerts?: AlertRouting;
   /** Where requests, approvals and refusals are written down; nowhere when absent. */
   readonly audit?: Audit;
+  /** How often a watch looks, ms. Default 25,000. Shorter in tests. */
+  readonly watchEveryMs?: number;
   readonly log: Log;
 }
 
@@ -222,6 +224,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     followUps,
     actions,
     errands,
+    watchEveryMs: options.watchEveryMs,
   };
   listen(entrance, botToken, bot);
   await openEntrance(entrance, settings);

@@ -57,4 +57,6 @@ export interface BotContext {
   readonly followUps: ReadonlyMap<string, FollowUp>;
   readonly actions: ReadonlyMap<string, Action>;
   readonly errands: ReadonlyMap<string, ErrandUnit>;
+  /** How often a watch looks, ms; shorter in tests. */
+  readonly watchEveryMs?: number | undefined;
 }

@@ -112,15 +112,18 @@ export const reportContent = (
 };
 
 /** When there is nothing to report: one sentence that says why and what to do. */
-export const failureContent = (request: Asked, asker: string | null, failure: Failure): Content => ({
-  text: fallback(`Could not look at ${target(request)}: ${failure.sentence}`),
-  blocks: [
-    header(`⚪ Could not look at ${target(request)}`),
-    paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
-    paragraph(askedBy(asker)),
-    footer(request, `, ${failure.code}`),
-  ],
-});
+export const failureContent = (request: Asked, asker: string | null, failure: Failure): Content => {
+  const title = `${failure.code === 'cancelled' ? 'Cancelled: the look at' : 'Could not look at'} ${target(request)}`;
+  return {
+    text: fallback(`${title}: ${failure.sentence}`),
+    blocks: [
+      header(`⚪ ${title}`),
+      paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
+      paragraph(askedBy(asker)),
+      footer(request, `, ${failure.code}`),
+    ],
+  };
+};
 
 /** A sentence as a message of its own in the thread. */
 export const sentenceContent = (sentence: string, mention?: string | null): Content => {
