@@ -17,6 +17,8 @@ export interface FollowUp {
   readonly verb: string;
   readonly usage: string;
   readonly summary: string;
+  /** The playbook that it runs, whose impacts decide who may ask for it. */
+  readonly playbook?: string;
   /**
    * Whether these words after the verb, in a reply that does not mention the bot, are meant for it: for verbs that people
    * also say to each other. Absent: any words, where `usage` has some.

@@ -6,5 +6,7 @@ export const log = toolFollowUp({
   playbook: 'log',
   usage: '[text] [on HOST PID]',
   summary: 'lines of its own logs that have this text in them (taken literally, in any case), or the last ones',
+  // People talk of logs, too.
+  fits: (words) => words.length < 2 || words.at(-3)?.toLowerCase() === 'on',
   options: asPattern('log-lines'),
 });

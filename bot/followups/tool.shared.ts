@@ -17,6 +17,8 @@ export interface Tool {
   readonly playbook: string;
   readonly usage: string;
   readonly summary: string;
+  /** As in FollowUp. */
+  readonly fits?: FollowUp['fits'];
   /** Takes those words that are options of a probe out of what was said; a sentence when they make no sense. */
   readonly options?: (words: readonly string[]) => Chosen | string;
 }
@@ -68,9 +70,11 @@ const isAbout = ({ target }: Report, { host, pid }: { readonly host: string; rea
 /** How a process was found that nobody typed the id of. */
 export interface FoundBy {
   readonly startTime: string;
-  readonly selector: string;
+  readonly selector?: string;
   /** A sentence for the message that shows the look. */
   readonly why: string;
+  /** The errand that its answer is handed to. */
+  readonly handTo?: { readonly errand: string; readonly data: Record<string, unknown> };
 }
 
 /** Has the workers look for the process; the look goes on from there. */
@@ -107,7 +111,7 @@ export const askForLook = async (
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const { why: how, ...process } = found ?? {};
+  const { why: how, handTo, ...process } = found ?? {};
   const asked = {
     id,
     ...understood,
@@ -145,6 +149,8 @@ export const toolFollowUp = (tool: Tool): FollowUp => ({
   verb: tool.verb,
   usage: tool.usage,
   summary: tool.summary,
+  playbook: tool.playbook,
+  ...(tool.fits && { fits: tool.fits }),
   run: async (said, bot) => {
     const chosen = lookWords(said, tool);
     return typeof chosen === 'string' ? chosen : await askForLook(said, bot, chosen.words, chosen.options);
