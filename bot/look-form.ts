@@ -112,6 +112,16 @@ const steps = ({ host, process, playbook, window }: Readonly<Record<string, stri
   ];
 };
 
+const ONE_PROCESS = 'One process: a pid or one selector, in one word.';
+
+const tell = async (responseUrl: string, sentence: string, { slack, log }: BotContext): Promise<void> => {
+  try {
+    await slack.respond(responseUrl, sentence);
+  } catch (error) {
+    log.info({ error: String(error) }, 'asker could not be told');
+  }
+};
+
 /**
  * Does what the typed command would do. Returns the sentence that it would be answered with at the field that it is about, or
  * null.
@@ -125,10 +135,13 @@ export const submitLookForm = async (body: unknown, bot: BotContext): Promise<Re
     return { process: 'I cannot read this form. Close it and type `/diagnose` again.' };
   }
   const { user, team, view } = submission;
-  const all = steps(filledIn(submission));
+  const filled = filledIn(submission);
+  if (wordsOf(filled.process ?? '').length > 1) return { process: ONE_PROCESS };
+  const all = steps(filled);
   for (const { field, words } of all) {
     const understood = readLook(words, bot);
-    if (typeof understood === 'string') return { [field]: understood };
+    // What a modal shows at a field is plain text.
+    if (typeof understood === 'string') return { [field]: understood.replaceAll('`', '') };
   }
   try {
     const answer = await look.run(
@@ -144,7 +157,9 @@ export const submitLookForm = async (body: unknown, bot: BotContext): Promise<Re
       },
       bot,
     );
-    return answer === null ? null : { process: answer };
+    // Nothing is wrong with the fields any more: it says what happens now.
+    if (answer !== null) void tell(typed.responseUrl, answer, bot);
+    return null;
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;
     return { process: error.message };

@@ -74,6 +74,21 @@ test('what the typed command would complain of is said at the field that it is a
   expect(asked).toHaveLength(1);
 });
 
+test('a process may be named by a selector, in one word', async () => {
+  const { slack, bob } = await form();
+  expect(await bob.submitView({ host: 'web-7', process: '6325 strace' })).toEqual({
+    ok: false,
+    errors: { process: 'One process: a pid or one selector, in one word.' },
+  });
+  expect(await bob.submitView({ process: 'port:99999' })).toMatchObject({
+    ok: false,
+    errors: { process: expect.stringContaining('“port:99999”') },
+  });
+  expect(await bob.submitView({ process: 'port:8080' })).toEqual({ ok: true });
+  const told = await slack.waitFor(() => slack.ephemerals('bob')[0], { timeoutMs: 30_000, what: 'what happens now' });
+  expect(told.text).toContain('Looking on `web-7` for the process that `port:8080` means.');
+});
+
 test('who may not ask sees no form', async () => {
   const { slack, result } = await form();
   const guest = await slack.user('carol').slash('/diagnose', '', 'ops');
