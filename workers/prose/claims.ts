@@ -32,7 +32,8 @@ const plainNumber = (number: string): string => {
   return digits.includes('.') ? digits.replace(/0+$/, '').replace(/\.$/, '') : digits;
 };
 
-const numbersIn = (text: string): string[] => (text.match(/(?<![A-Za-z_\d.])\d+(?:,\d{3})*(?:\.\d+)*/g) ?? []).map(plainNumber);
+const numbersIn = (text: string): string[] =>
+  (text.match(/(?<![A-Za-z_\d.])\d+(?:,\d{3})*(?:\.\d+)*/g) ?? []).map(plainNumber);
 
 /** Numbers that are in the items, and those that are only written otherwise: a confidence in per cent. */
 const knownNumbers = (items: readonly Item[]): ReadonlySet<string> =>
@@ -156,5 +157,5 @@ export const claimProblem = (text: string, ground: Ground): string | null => {
   const said = weighty(text);
   const there = new Set(weighty(textOf(ground.cited)));
   const shared = said.filter((word) => there.has(word)).length;
-  return said.length >= 3 && shared / said.length < LEAST_SHARED ? 'little of it is in the cited items' : null;
+  return said.length === 0 || shared / said.length < LEAST_SHARED ? 'little of it is in the cited items' : null;
 };

@@ -46,7 +46,7 @@ export const FAULT_WORDS =
 
 /** That nothing is wrong; not to be said where the rules found a fault. */
 export const HEALTHY_WORDS =
-  /\b(?:is healthy|looks healthy|perfectly healthy|nothing (?:is )?wrong|no (?:problem|fault|issue)s?|all good|works? (?:fine|normally|as expected)|is fine|false alarm)\b|没有(?:问题|异常|故障)|一切正常|健康|误报/i;
+  /\b(?:is healthy|looks healthy|perfectly healthy|nothing (?:is )?wrong|no (?:problem|fault|issue)s?|all good|(?:is|looks|runs) well|in order|works? (?:fine|normally|as expected)|is fine|false alarm)\b|没有(?:问题|异常|故障)|一切正常|健康|误报/i;
 
 /** More sure than the rules are. */
 export const CERTAIN_WORDS =

@@ -19,7 +19,7 @@ export const GOOD: readonly Said[] = [
   },
   { text: 'The handler is at line 88 of pool.py, the interrupted code at line 41.', rests_on: ['Q1', 'Q2'] },
   { text: 'The trace shows `flock(7, LOCK_EX|LOCK_NB) = -1 EAGAIN`, so the lock is not free.', rests_on: ['Q3', 'F1'] },
-  { text: 'The rules are 97 % sure of this cause.', rests_on: ['F1'] },
+  { text: 'The confidence in signal-handler-deadlock is 97 %.', rests_on: ['F1'] },
   { text: 'Process 6300 repeats SIGTERM to this process every second.', rests_on: ['F2', 'Q4'] },
   {
     text: 'The repeated signals come from the parent and are explained by the handler that cannot end.',
@@ -110,6 +110,7 @@ export const BAD: readonly (Said & { readonly wrong: string })[] = [
     text: 'This handler is a false alarm.',
     rests_on: ['F1', 'Q1'],
   },
+  { wrong: 'comfort', text: 'All is as it should be.', rests_on: ['F1'] },
   {
     wrong: 'confidence raised',
     text: 'A failed `flock` is definitely a lock held by another process.',
