@@ -157,33 +157,41 @@ const sendError = (response: ServerResponse, status: number, code: string, messa
   sendJson(response, status, { error: { message, type: 'error', param: null, code } });
 
 const reply = (response: ServerResponse, request: ModelRequest, chosen: ModelReply): void => {
+  const headers = { 'content-type': 'application/json' };
   switch (chosen.kind) {
     case 'prose':
-      return sendJson(response, 200, answerOf(request, JSON.stringify(chosen.prose), 'whole'));
+      sendJson(response, 200, answerOf(request, JSON.stringify(chosen.prose), 'whole'));
+      break;
     case 'text':
-      return sendJson(response, 200, answerOf(request, chosen.text, 'whole'));
+      sendJson(response, 200, answerOf(request, chosen.text, 'whole'));
+      break;
     case 'incomplete':
     case 'refusal':
-      return sendJson(response, 200, answerOf(request, chosen.text, chosen.kind));
+      sendJson(response, 200, answerOf(request, chosen.text, chosen.kind));
+      break;
     case 'error':
-      return sendError(response, chosen.status, chosen.code);
+      sendError(response, chosen.status, chosen.code);
+      break;
     case 'garbage':
-      response.writeHead(200, { 'content-type': 'application/json' });
-      return void response.end(chosen.body);
+      response.writeHead(200, headers);
+      response.end(chosen.body);
+      break;
     case 'silence':
-      return;
+      break;
     case 'endless': {
-      response.writeHead(200, { 'content-type': 'application/json' });
+      response.writeHead(200, headers);
       const more = () => {
         while (!response.destroyed && response.write(' '.repeat(65_536)));
       };
       response.on('drain', more);
-      return more();
+      more();
+      break;
     }
     case 'hang-up':
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+      response.writeHead(200, { ...headers, 'content-length': '1000' });
       response.write('{"id"');
-      return void response.socket?.destroy();
+      response.socket?.destroy();
+      break;
   }
 };
 
