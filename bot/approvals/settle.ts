@@ -122,6 +122,7 @@ export const makeLook = async (
     const place = { channel, threadTs, since: decision.at };
     messageTs = await postOnce(slack, me.botId, place, content, showingMark(asked, 'look'), attempt);
   }
+  const startTime = asked.startTime ?? lastSeen?.startTime;
   const approval = {
     by: press.user,
     at: decision.at,
@@ -129,7 +130,7 @@ export const makeLook = async (
     impacts: [...new Set([...asked.allow, ...needs])],
     host: asked.host,
     pid: asked.pid,
-    ...(lastSeen === null ? {} : { startTime: lastSeen.startTime }),
+    ...(startTime === undefined ? {} : { startTime }),
   };
   const via = first ? 'command' : 'follow-up';
   const place = { team, channel, user, threadTs, ...(messageTs === undefined ? {} : { messageTs }) };

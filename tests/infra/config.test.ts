@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPolicy } from '../../bot/policy.ts';
 import { BadConfig, hostFromCommandLine, readConfig } from '../../infra/config.ts';
+import { silentLog } from '../../infra/log.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -189,5 +191,23 @@ describe('the example configuration', () => {
     expect(read.hosts('web-7')).toMatchObject({ address: '10.0.4.7', user: 'straceback' });
     expect(read.hosts('db-3')).toMatchObject({ user: 'postgres-doctor' });
     expect(read.worker.concurrency).toBe(10);
+    expect(read.audit.folder).toBe('/var/lib/straceback/audit');
+  });
+
+  it('has a policy in which those on call approve cores of web hosts, and nobody their own', async () => {
+    const read = readConfig(path.resolve(import.meta.dirname, '../../infra/deploy/straceback.example.yaml'), ENV);
+    expect(read.policy).toMatchObject({ allow: ['none', 'slows'], selfApproval: false, approvalSeconds: 600 });
+    const members = { groupMembers: async () => ['U1', 'U2'] };
+    const policy = openPolicy(read.policy, members, silentLog);
+    const at = (user: string, channel = 'C1') => ({ team: 'T1', user, channel });
+    expect(await policy.allowed(at('U1'), 'web-7')).toEqual(['none', 'slows', 'stops']);
+    expect(await policy.allowed(at('U9'), 'web-7')).toEqual(['none', 'slows']);
+    expect(await policy.allowed(at('U1'), 'db-1')).toEqual(['none', 'slows']);
+    const core = { host: 'web-7', impacts: ['stops', 'writes-disk'], requester: 'U1' } as const;
+    expect(await policy.mayApprove(at('U2'), core)).toBeNull();
+    expect(await policy.mayApprove(at('U1'), core)).not.toBeNull();
+    const ltrace = { host: 'db-1', impacts: ['risks-death'], requester: 'U1' } as const;
+    expect(await policy.mayApprove(at('U0123DBA', 'C0123DATA'), ltrace)).toBeNull();
+    expect(await policy.mayApprove(at('U0123DBA'), ltrace)).not.toBeNull();
   });
 });
