@@ -2,6 +2,11 @@ import { z } from 'zod';
 import { ALERT_ERRAND, type Alert, type Notice } from '../../bot/alerts/notice.ts';
 import { type AlertLimits, type AlertRouting, alertRouting } from '../../infra/alert-routes.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
+import type { LookHandler } from '../../infra/queue/worker-side.ts';
+import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
+import type { Request } from '../../playbooks/model/index.ts';
+import { botForTest, reportFor, slackForTest, workerForTest } from './bot.ts';
+import { keptLog, redisForTest } from './queue.ts';
 
 /** The channel `alerts` of the local Slack. */
 export const ALERTS = 'C0ALERTS1';
@@ -62,4 +67,24 @@ let told = 0;
 export const tell = async (queue: BotQueue, data: Notice, id?: string): Promise<void> => {
   told += 1;
   await queue.accept({ kind: 'errand', id: id ?? `alert-test-${told}`, errand: ALERT_ERRAND, data, at: data.at });
+};
+
+/** A Slack, a Redis, a bot that routes alerts so and a worker that keeps what it is asked and gives the sick report. */
+export const alertSite = async (
+  settings: Parameters<typeof routing>[0],
+  options: { slack?: LocalSlackOptions; handler?: LookHandler } = {},
+) => {
+  const slack = await slackForTest(options.slack);
+  const redis = await redisForTest();
+  const log = keptLog();
+  const alerts = routing(settings);
+  const { queue, close } = await botForTest(slack, redis.url, { log, alerts });
+  const asked: Request[] = [];
+  const worker = workerForTest(redis.url, async (request, tools) => {
+    asked.push(request);
+    return options.handler === undefined
+      ? { outcome: { kind: 'report', report: reportFor(request) }, files: [] }
+      : await options.handler(request, tools);
+  });
+  return { slack, redis, queue, close, asked, worker, log, alerts };
 };
