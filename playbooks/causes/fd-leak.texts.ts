@@ -1,6 +1,6 @@
 import type { Fix, Look } from '../model/index.ts';
 import type { FdGroup } from '../probes/fds.ts';
-import type { Course } from '../reading/descriptors.ts';
+import type { Course, ToldFull } from '../reading/descriptors.ts';
 import type { Opener } from '../reading/openers.ts';
 import { frameName, threadName } from '../reading/python.ts';
 import { code, count, duration, percent, shellCommand } from '../reading/text.ts';
@@ -116,4 +116,11 @@ export const roomFix = (look: Look, soft: number, hard: number | null): Fix | nu
       `set ${code('LimitNOFILE=')} in its unit.`,
     code: shellCommand(['prlimit', '--pid', String(look.target.pid), `--nofile=${next}:${hard ?? 'unlimited'}`]),
   };
+};
+
+/** What the process's own log says of it; empty when it says nothing. */
+export const toldWords = (told: ToldFull | null): string => {
+  if (told === null) return '';
+  const last = told.agoSeconds === null ? '' : `, last ${duration(told.agoSeconds)} before this look`;
+  return ` Its own log says ${count(told.times, 'time')} that too many files were open${last}.`;
 };

@@ -12,6 +12,8 @@ import {
   peerGroups,
   type Refused,
   roomOf,
+  type ToldFull,
+  toldFull,
 } from '../reading/descriptors.ts';
 import { type Opener, openerOf } from '../reading/openers.ts';
 import { pythonThreads, samplesWhere } from '../reading/python.ts';
@@ -25,6 +27,7 @@ import {
   levelWords,
   openerWords,
   roomFix,
+  toldWords,
   verifyFix,
 } from './fd-leak.texts.ts';
 
@@ -47,6 +50,7 @@ interface Scene {
   readonly peers: PeerGroup | null;
   readonly use: Use;
   readonly refused: readonly Refused[];
+  readonly told: ToldFull | null;
   readonly opener: Opener | null;
   /** Signal handlers that stand on each other: each keeps what it has opened until those above it have returned. */
   readonly stacked: number;
@@ -105,6 +109,7 @@ const sceneOf = (look: Look, data: FdsData, evidenceId: string): Scene => {
     peers,
     use,
     refused: failedCalls(look, STARVED),
+    told: toldFull(look),
     opener: group === null ? null : openerOf(look, group.kind, group.name),
     stacked: stackedHandlers(look),
   };
@@ -125,15 +130,18 @@ const growthSureness = ({ group, use, course, opener, stacked }: Scene, near: bo
 };
 
 const surenessOf = (scene: Scene): number => {
-  const { room, group, use, refused, course } = scene;
+  const { room, group, use, refused, told, course } = scene;
   const share = room === null || room === 0 ? 0 : course.last / room;
   const main = group !== null && group.last >= course.last * 0.5;
   const grows = growthSureness(scene, share >= NEAR);
   const load = use === 'load';
   if (refused.length > 0) return load ? 0.7 : 0.95;
+  // What the program itself wrote when it was refused says as much as a trace, while there is still no room.
+  const full = room !== null && course.last >= room - 1;
+  if (told !== null && (full || share >= NEAR)) return load ? 0.65 : full ? 0.93 : Math.max(grows, main ? 0.85 : 0.6);
   // A trace would show who is refused: it is worth its time unless the place is known.
   const placed = scene.opener?.by === 'line';
-  if (room !== null && course.last >= room - 1) return load ? 0.6 : !main ? 0.8 : placed ? 0.93 : 0.89;
+  if (full) return load ? 0.6 : !main ? 0.8 : placed ? 0.93 : 0.89;
   if (share >= NEAR) return Math.max(grows, load ? 0.4 : use === 'used' ? 0.45 : main ? 0.7 : 0.5);
   // One name a hundred times over is nothing that a program needs, also when no work comes in just now.
   const pile = group !== null && group.kind === 'file' && group.names === 1 && group.last >= 100;
@@ -162,7 +170,7 @@ const titleOf = (scene: Scene): string => {
 };
 
 const draftOf = (scene: Scene, confidence: number): FindingDraft => {
-  const { look, data, course, room, group, refused, opener, evidenceId, use, peers } = scene;
+  const { look, data, course, room, group, refused, told, opener, evidenceId, use, peers } = scene;
   const [first] = refused;
   const errors = list([...new Set(refused.map((each) => each.errno))]);
   const refusal =
@@ -179,6 +187,7 @@ const draftOf = (scene: Scene, confidence: number): FindingDraft => {
       : roomFix(look, soft, data.limits?.hard ?? null);
   const lines = [
     ...(first === undefined ? [] : [{ evidenceId: first.evidenceId, at: first.at }]),
+    ...(told === null ? [] : [{ evidenceId: told.evidenceId, at: told.at }]),
     { evidenceId, at: data.countsAt },
     ...(data.limits === null ? [] : [{ evidenceId, at: data.limits.at }]),
     ...(group === null ? [] : [{ evidenceId, at: group.at }]),
@@ -192,7 +201,7 @@ const draftOf = (scene: Scene, confidence: number): FindingDraft => {
     summary:
       `${courseWords(course, data.seconds)}${leftWords(course, data.seconds, room)}` +
       `${group === null ? '' : ` Most are ${groupWords(group, peers?.name ?? null)}; ${group.opened} were opened and ${group.closed} closed in the window.`}` +
-      `${refusal}${load ? '' : openerWords(opener)}${inferredOf(scene, confidence)}`,
+      `${refusal}${toldWords(told)}${load ? '' : openerWords(opener)}${inferredOf(scene, confidence)}`,
     evidence: [...new Map(lines.map((line) => [`${line.evidenceId} ${line.at}`, line])).values()].map((line) =>
       look.quote(line.evidenceId, line.at),
     ),
@@ -222,7 +231,11 @@ const judge = (look: Look): Verdict => {
   const level = levelWords(course.last, room);
   if (course.rises && group !== null)
     return { verdict: 'clear', why: `${level}; it opened some in the window, but no one kind piles up` };
-  return { verdict: 'clear', why: `${level}, far from the limit and not rising` };
+  const earlier = toldWords(scene.told).replace(
+    /^ Its own log says (.*)\.$/,
+    '; its own log says $1, but by now it has room',
+  );
+  return { verdict: 'clear', why: `${level}, far from the limit and not rising${earlier}` };
 };
 
 /** A process that opens descriptors and does not close them, until none is left. */

@@ -1,5 +1,8 @@
 import type { Look } from '../model/index.ts';
 import { type FdGroup, type FdsData, fds } from '../probes/fds.ts';
+import { identify } from '../probes/identify.ts';
+import { logTail } from '../probes/log-tail.ts';
+import { sample } from '../probes/sample.ts';
 import { type Socket, sockets } from '../probes/sockets.ts';
 import { strace } from '../probes/strace.ts';
 import { type Connection, connections, splitAddress } from './connections.ts';
@@ -136,4 +139,32 @@ export const failedCalls = (look: Look, errors: ReadonlySet<string>): Refused[] 
 export const seenFds = (look: Look) => {
   const seen = look.see(fds);
   return seen.seen ? seen : null;
+};
+
+/** Complaints of the process's own logs that no descriptor was left. */
+export interface ToldFull {
+  readonly evidenceId: string;
+  /** The line of the evidence that shows the last one. */
+  readonly at: number;
+  readonly times: number;
+  /** Seconds before the look at which the last one was written; null when it says no time. */
+  readonly agoSeconds: number | null;
+}
+
+/** What its own logs say since it started; null when they say nothing of it, or were not read. */
+export const toldFull = (look: Look): ToldFull | null => {
+  const [seen, who, sampled] = [look.see(logTail), look.see(identify), look.see(sample)];
+  if (!seen.seen || !who.seen) return null;
+  const ticks = sampled.seen ? sampled.data.ticksPerSecond : 100;
+  const started = who.data.host.bootedAt + Number(who.data.startTime) / ticks;
+  const now = started + who.data.ageSeconds;
+  const lines = seen.data.lines.filter((line) => {
+    const written = line.file === null ? null : (seen.data.files[line.file]?.written ?? null);
+    // A log may go back to before this process; what stands in one that was not written to since is older too.
+    return line.kind === 'files' && !line.before && (line.time ?? written ?? started) >= started - 1;
+  });
+  const last = lines.at(-1);
+  if (last === undefined) return null;
+  const ago = last.time === null ? null : Math.max(0, now - last.time);
+  return { evidenceId: seen.evidenceId, at: last.at, times: lines.length, agoSeconds: ago };
 };

@@ -20,6 +20,17 @@ it('sees that no temporary file can be made any more, and by whom they were', as
   expect(finding.summary).toMatch(/`render-\d`/);
 });
 
+it('quotes the log of a process that was refused a file and rests by now', async () => {
+  const { pid } = await startStanding(`${HERE}/archive_keeper.py`, { args: ['100'] });
+  const finding = expectFinding(await examine(pid, { windowSeconds: 2 }), 'fd-leak', 0.9);
+  expect(finding.evidence[0]?.text).toMatch(/ files time \d+: ".*Too many open files: 'mail\/box-104\.mbox'"$/);
+});
+
+it('minds no complaint of a process that has closed all since', async () => {
+  const { pid } = await startStanding(`${HERE}/archive_keeper.py`, { args: ['100', 'earlier'] });
+  expect(faults(await examine(pid, { windowSeconds: 2 }))).toEqual([]);
+});
+
 it('warns of pipes that were kept, before the limit is reached', async () => {
   const { pid } = await startStanding(`${HERE}/report_runner.py`, { args: ['200'] });
   const finding = expectFinding(await examine(pid, { windowSeconds: 2 }), 'fd-leak', 0.5);

@@ -37,6 +37,27 @@ describe('fires', () => {
     expect(firstFinding(verdict).confidence).toBeLessThan(0.95);
   });
 
+  it('surely without a trace when its own log tells of the refusal, and wants none', () => {
+    const verdict = sayOf(cause, 'fd-leak/archive_keeper');
+    expect(verdict).not.toHaveProperty('wants');
+    const finding = firingOn(cause, 'fd-leak/archive_keeper');
+    expect(finding.confidence).toBe(0.93);
+    expect(finding.summary).toMatch(
+      /Its own log says \d+ times that too many files were open, last .* before this look/,
+    );
+    expect(quoted(finding)).toMatch(/Too many open files: 'mail\/box-\d+\.mbox'/);
+    expect(sayOf(cause, 'fd-leak/archive_keeper', ['log-tail'])).toMatchObject({ wants: ['strace'] });
+  });
+
+  it('not for what a log says of an earlier process', () => {
+    const older = changedLook(loadLook('fd-leak/archive_keeper'), 'log-tail', (text) =>
+      text.replace(/ files time \d+: /g, ' files time 1000000000: '),
+    );
+    const finding = firstFinding(verdictOn(cause, older, probes));
+    expect(finding.summary).not.toContain('Its own log');
+    expect(finding.confidence).toBeLessThan(0.93);
+  });
+
   it('near the limit without growth, and says what is inferred', () => {
     const finding = firingOn(cause, 'fd-leak/report_runner');
     expect(finding.confidence).toBeGreaterThanOrEqual(0.5);
