@@ -1,12 +1,14 @@
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { Feedback } from '../../bot/actions/wrong-diagnosis.ts';
+import type { BotOptions } from '../../bot/bot.ts';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
 import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
 import type { Request } from '../../playbooks/model/index.ts';
 import {
   botForTest,
   finishedThread,
+  PLAYBOOKS,
   quiet,
   reportFor,
   shown,
@@ -23,12 +25,22 @@ const CAUSES = [
 ];
 const ALL = ['Look again', 'Trace 10 s', 'Take a core…', 'Evidence', 'Why', 'Resolve', 'Wrong diagnosis'];
 
+/** What an approval shows of a core. */
+const CORE: NonNullable<BotOptions['playbooks'][number]['harmful']>[number] = {
+  probe: 'gcore',
+  title: 'A core of the process',
+  impacts: ['stops', 'writes-disk'],
+  always: true,
+  tools: ['gdb'],
+  command: (pid) => `sh gcore.sh ${pid}`,
+};
+
 /** A bot, and a thread in which a look has ended, with its buttons. */
-const thread = async (words = 'web-7 6325') => {
+const thread = async (words = 'web-7 6325', change: Partial<Pick<BotOptions, 'playbooks' | 'policy'>> = {}) => {
   const slack = await slackForTest();
   const redis = await redisForTest();
   const asked: Request[] = [];
-  const { queue, close } = await botForTest(slack, redis.url, { causes: CAUSES });
+  const { queue, close } = await botForTest(slack, redis.url, { causes: CAUSES, ...change });
   workerForTest(redis.url, async (request) => {
     asked.push(request);
     return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
@@ -108,20 +120,29 @@ test('evidence and why answer in the thread, from the look itself', async () => 
   expect(asked).toHaveLength(1);
 });
 
-test('a core is asked for by the same rules as in words', async () => {
-  const { slack, ts, asked, buttons } = await thread();
-  slack.user('bob').say('@straceback gcore', { channel: 'ops', threadTs: ts });
-  const inWords = await inThread(
-    slack,
-    ts,
-    (message) => message.bot_id !== undefined && /writes-disk/.test(shown(message)),
-    'the answer in words',
-  );
+test('a core that the policy does not allow is not taken', async () => {
+  const { slack, asked, buttons } = await thread();
   await pressButton(slack, 'bob', buttons, 'Take a core…');
-  const line = `<@${slack.user('bob').id}> pressed *Take a core…*`;
-  await inThread(slack, ts, (message) => shown(message).includes(line), 'who pressed');
-  expect(shown(inWords)).not.toBe('');
+  await toldTo(slack, 'bob', 'writes-disk');
+  expect(shown(now(slack, buttons))).toContain(`<@${slack.user('bob').id}> pressed *Take a core…*`);
   expect(asked).toHaveLength(1);
+});
+
+test('a core that wants an approval is put to those who may say yes, and taken after it', async () => {
+  const approve = ['stops', 'writes-disk'] as const;
+  const rules = [{ groups: ['S0ONCALL1'], hosts: ['web-*'], allow: [], approve: [...approve] }];
+  const { slack, ts, asked, buttons } = await thread('web-7 6325', {
+    playbooks: PLAYBOOKS.map((each) => (each.id === 'gcore' ? { ...each, harmful: [CORE] } : each)),
+    policy: { allow: ['none', 'slows'], rules },
+  });
+  await pressButton(slack, 'bob', buttons, 'Take a core…');
+  const question = await messageWithButton(slack, 'ops', ts, 'Approve');
+  await pressButton(slack, 'bob', question, 'Approve');
+  await slack.waitFor(() => slack.ephemerals('bob').length === 1, { timeoutMs: 60_000, what: 'that bob may not' });
+  expect(asked).toHaveLength(1);
+  await pressButton(slack, 'alice', question, 'Approve');
+  await slack.waitFor(() => asked.length === 2, { timeoutMs: 60_000, what: 'the core' });
+  expect(asked[1]).toMatchObject({ host: 'web-7', pid: 6325, playbook: 'gcore', origin: { threadTs: ts } });
 });
 
 test('presses at once by several people, over two bots: each is shown, none is lost, each works once', async () => {
