@@ -30,10 +30,10 @@ const diagnose = async (words: string) => {
 const LISTENER = `
 import os, socket, sys
 server = socket.create_server(('127.0.0.1', 0))
-children = [os.fork() for _ in range(int(sys.argv[1]))]
-if 0 in children:
-    sys.stdin.read()
-    os._exit(0)
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        sys.stdin.read()
+        os._exit(0)
 print('ready', flush=True)
 print('port', server.getsockname()[1], flush=True)
 sys.stdin.read()
@@ -58,7 +58,7 @@ test('several are listed, a master first, and none of them is looked at', async 
   const { live, port } = await listen(2);
   const { code, out, err } = await diagnose(`local port:${port}`);
   expect([code, out]).toEqual([3, '']);
-  expect(err).toContain(`3 processes on local are meant by port:${port}; name one by its process id:`);
+  expect(err).toContain(`straceback: 3 processes on local are meant by port:${port}; name one by its process id:`);
   expect(err.split('\n')[1]).toMatch(new RegExp(`^ *${live.pid} .* master: `));
 });
 
