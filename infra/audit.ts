@@ -27,14 +27,14 @@ export const AuditEntry = z.object({
   at: z.string(),
   event: AuditEvent,
   /** The side that wrote it, and on which machine. */
-  side: z.enum(['bot', 'worker', 'terminal']),
+  side: z.enum(['bot', 'worker']),
   machine: z.string(),
   request: z.string().optional(),
-  /** Slack's ids, or the name of the user on a terminal. */
+  /** Slack's ids. */
   user: z.string().optional(),
   team: z.string().optional(),
   channel: z.string().optional(),
-  /** How it was asked: command, follow-up, alert, terminal. */
+  /** How it was asked: command, follow-up, alert. */
   via: z.string().optional(),
   host: z.string().optional(),
   pid: z.number().optional(),

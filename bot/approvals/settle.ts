@@ -98,7 +98,7 @@ export const makeLook = async (
   attempt: number,
   bot: BotContext,
 ): Promise<void> => {
-  const { asked, team, channel, user, threadTs, first, lastSeen, needs } = wanted;
+  const { asked, team, channel, user, threadTs, first, lastSeen, needs, handTo } = wanted;
   const { slack, me, queue, policy } = bot;
   const unwritten = await noted(bot, 'approved', wanted, press.user);
   if (unwritten !== null) {
@@ -132,7 +132,7 @@ export const makeLook = async (
     pid: asked.pid,
     ...(startTime === undefined ? {} : { startTime }),
   };
-  const via = first ? 'command' : 'follow-up';
+  const way = { via: first ? 'command' : 'follow-up', ...(handTo && { handTo }) } as const;
   const place = { team, channel, user, threadTs, ...(messageTs === undefined ? {} : { messageTs }) };
-  await queue.enqueue(Request.parse({ ...asked, approval, origin: { kind: 'slack', ...place, via } }));
+  await queue.enqueue(Request.parse({ ...asked, approval, origin: { kind: 'slack', ...place, ...way } }));
 };

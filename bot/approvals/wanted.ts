@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Impact, Request } from '../../playbooks/model/index.ts';
+import { Impact, Request, UnitId } from '../../playbooks/model/index.ts';
 
 /** What the last look of the thread knew of the process, for the estimate and against a pid that is reused. */
 export const LastSeen = z.object({
@@ -24,6 +24,8 @@ export const Wanted = z.object({
   /** The thread's first message shows the look; else one of its own is posted for it. */
   first: z.boolean(),
   lastSeen: LastSeen.nullable(),
+  /** As in the request's origin: the errand that the answer is handed to. */
+  handTo: z.object({ errand: UnitId, data: z.record(z.string(), z.unknown()) }).optional(),
   /** Until when the buttons work, milliseconds since 1970. */
   until: z.number(),
 });

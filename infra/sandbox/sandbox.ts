@@ -112,6 +112,8 @@ export const runSandbox = async (options: SandboxOptions): Promise<number> => {
             knownHostsFile: sshd.knownHostsFile,
           },
         ],
+        // So that a newcomer can ask for a core as one person and approve it as another.
+        policy: { rules: [{ groups: slack.world.usergroups.map(({ id }) => id), approve: ['stops', 'writes-disk'] }] },
         dataFolder: path.join(folder, 'data'),
         log: { level: 'warn' },
       }),

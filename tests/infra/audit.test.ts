@@ -153,6 +153,18 @@ test('the command prints what was asked for, damaged lines named apart', async (
   expect(said.err).toContain('No such entries in');
 });
 
+test('straceback audit prints the log of the folder that the configuration names', async () => {
+  const folder = await newFolder();
+  await openAudit({ folder, side: 'worker' }).write({ event: 'look-began', request: 'r-9', host: 'web-7', user: 'U1' });
+  const config = path.join(folder, '..', 'straceback.yaml');
+  await writeFile(config, 'audit:\n  folder: audit\n');
+  const program = path.join(import.meta.dirname, '../../straceback.ts');
+  const started = startProcess(program, ['audit', '--since', '1h', '--json', '--config', config]);
+  expect(JSON.parse(await started.says('{'))).toMatchObject({ event: 'look-began', request: 'r-9', host: 'web-7' });
+  await started.ended;
+  expect(started.child.exitCode).toBe(0);
+});
+
 test.each([
   [['--since', '2h'], { filter: { since: NOVEMBER - 7_200_000 } }],
   [['--since', '2026-11-01'], { filter: { since: Date.parse('2026-11-01T00:00:00Z') } }],
