@@ -139,7 +139,8 @@ export const askForLook = async (
     mark,
     attempt,
   );
-  const origin = { kind: 'slack', team, channel, user, threadTs, messageTs, via: 'follow-up' } as const;
+  const way = { via: 'follow-up', ...(handTo && { handTo }) } as const;
+  const origin = { kind: 'slack', team, channel, user, threadTs, messageTs, ...way } as const;
   await queue.enqueue(Request.parse({ ...asked, origin }));
   return null;
 };
