@@ -8,7 +8,7 @@ import type { Print } from './run.ts';
 
 const A_SECOND = 100;
 const SECONDS = Number(process.env.STRACEBACK_BENCH_SECONDS ?? 60);
-const GROUPS = 300;
+const GROUPS = Array.from({ length: 300 }, (_, index) => `group-${index}`);
 const DRAINED_MS = 10 * 60_000;
 
 /**
@@ -63,26 +63,27 @@ const sendAlert = ({ alertsPort, secret }: BenchProgram, payload: object): Promi
   });
 
 const alertOf = (index: number): object => ({
-  group: `group-${index % GROUPS}`,
-  status: Math.floor(index / GROUPS) % 2 === 0 ? 'firing' : 'resolved',
+  group: GROUPS[index % GROUPS.length],
+  status: Math.floor(index / GROUPS.length) % 2 === 0 ? 'firing' : 'resolved',
   severity: 'warning',
-  title: `Requests of service ${index % GROUPS} take longer than 2 s`,
-  labels: { host: `web-${index % 50}`, service: `service-${index % GROUPS}`, env: 'production' },
+  title: `Requests of service ${index % GROUPS.length} take longer than 2 s`,
+  labels: { host: `web-${index % 50}`, service: `service-${index % GROUPS.length}`, env: 'production' },
   annotations: { summary: `p99 is ${2_000 + index} ms`, event: String(index) },
 });
 
-/** How many alerts have been counted in their groups; all, or those that were after ten minutes. */
-const untilCounted = async (program: BenchProgram, wanted: number): Promise<{ seconds: number; counted: number }> => {
+/** How many alerts have been counted in their groups: all that were taken, or those that were after ten minutes. */
+export const untilCounted = async (
+  { queue }: BenchProgram,
+  groups: readonly string[],
+  taken: number,
+): Promise<{ seconds: number; counted: number }> => {
   const began = performance.now();
   for (;;) {
-    const groups = await Promise.all(
-      Array.from({ length: GROUPS }, (_, index) =>
-        readGroup(program, groupIdOf({ source: 'generic', group: `group-${index}` })),
-      ),
-    );
-    const counted = groups.reduce((sum, group) => sum + (group?.told ?? 0), 0);
+    let counted = 0;
+    for (const group of groups)
+      counted += (await readGroup({ queue }, groupIdOf({ source: 'generic', group })))?.told ?? 0;
     const passed = performance.now() - began;
-    if (counted >= wanted || passed > DRAINED_MS) return { seconds: passed / 1_000, counted };
+    if (counted >= taken || passed > DRAINED_MS) return { seconds: passed / 1_000, counted };
     await sleep(500);
   }
 };
@@ -96,7 +97,12 @@ const drained = async ({ queue }: BenchProgram): Promise<number> => {
   return (performance.now() - began) / 1_000;
 };
 
-const printMemory = async (print: Print, bench: string, program: BenchProgram, before: number): Promise<void> => {
+export const printMemory = async (
+  print: Print,
+  bench: string,
+  program: BenchProgram,
+  before: number,
+): Promise<void> => {
   const { now, peak } = await program.memory();
   print(bench, 'resident before', before, 'MiB');
   print(bench, 'resident at most', peak, 'MiB');
@@ -116,7 +122,7 @@ const alerts = async (print: Print): Promise<void> => {
     printTimes(print, 'alerts', took);
     print('alerts', 'sent', count, 'alerts');
     print('alerts', 'acknowledged', taken, 'alerts');
-    const { seconds, counted } = await untilCounted(program, taken);
+    const { seconds, counted } = await untilCounted(program, GROUPS, taken);
     print('alerts', 'counted in their groups', counted, 'alerts');
     print('alerts', 'all counted after the last', seconds, 's');
     await printMemory(print, 'alerts', program, before);

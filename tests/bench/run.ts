@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (print: Print) => Pr
   census: () => import('./census.ts'),
   reader: () => import('./reader.ts'),
   alerts: () => import('./alerts.ts'),
+  flood: () => import('./flood.ts'),
   redact: () => import('./redact.ts'),
 };
 

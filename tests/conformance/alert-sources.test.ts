@@ -21,7 +21,8 @@ const noticesOf = (unit: AlertSource, payload: unknown): Notice[] => {
 describe('every alert source', () => {
   it('is one of those that the documentation tells how to set up', () => {
     const page = readFileSync(path.join(root, 'docs/alerts.md'), 'utf8');
-    expect([...sources.keys()]).toEqual(['alertmanager', 'datadog', 'generic', 'grafana', 'pagerduty', 'sentry']);
+    const six = ['alertmanager', 'datadog', 'generic', 'grafana', 'pagerduty', 'sentry'];
+    expect([...sources.keys()]).toEqual(expect.arrayContaining(six));
     for (const source of sources.keys()) expect(page, source).toContain(`/alerts/${source}`);
   });
 

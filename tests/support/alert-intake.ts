@@ -113,14 +113,10 @@ export const intakeSettings = (
   ),
 });
 
-export const ALL_SOURCES = {
-  alertmanager: undefined,
-  grafana: undefined,
-  pagerduty: undefined,
-  datadog: undefined,
-  sentry: undefined,
-  generic: undefined,
-} as const;
+/** All sources, each in the first of its ways. */
+export const ALL_SOURCES: Readonly<Record<string, undefined>> = Object.fromEntries(
+  Object.keys(PROOFS).map((source) => [source, undefined]),
+);
 
 /** The bot's side of a queue whose errands are kept here; ended after the test. */
 export const collectingQueue = (redisUrl: string): { queue: BotQueue; errands: Errand[] } => {
