@@ -119,6 +119,8 @@ export const watch: FollowUp = {
   verb: 'watch',
   usage: 'MINUTES',
   summary: 'look again and again, show how its figures move, say what appears or goes',
+  // "watch this" and "watch out" are said to people.
+  fits: ([first = '']) => first === '' || first.toLowerCase() === 'on' || MINUTES.test(first),
   run: async (said, bot) => {
     const wanted = wantedOf(said, bot);
     if (typeof wanted === 'string') return wanted;

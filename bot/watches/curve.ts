@@ -31,7 +31,7 @@ export const curve = (values: readonly Value[], width: number): string => {
     .map((value) => {
       if (value === null) return GAP;
       if (flat) return STEPS[3];
-      return STEPS[Math.min(STEPS.length - 1, Math.floor(((value - low) / (high - low)) * STEPS.length))];
+      return STEPS[Math.round(((value - low) / (high - low)) * (STEPS.length - 1))];
     })
     .join('');
 };

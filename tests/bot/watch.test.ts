@@ -1,0 +1,273 @@
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { loadWatch, runningWatches, saveWatch } from '../../bot/watches/state.ts';
+import type { BotQueue } from '../../infra/queue/bot-side.ts';
+import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
+import { LookFailed, type Report, type Request } from '../../playbooks/model/index.ts';
+import {
+  botForTest,
+  finishedThread,
+  reportFor,
+  shown,
+  slackForTest,
+  threadsIn,
+  workerForTest,
+} from '../support/bot.ts';
+import { arrival, redisForTest } from '../support/queue.ts';
+import { healthyReport, sickReport } from '../support/reports.ts';
+
+/** How the process of a test is. Looks find it so; those of a watch are counted. */
+interface Process {
+  report: Report;
+  gone: boolean;
+  readonly looks: Request[];
+}
+
+const EVERY = { watchEveryMs: 150 };
+
+const workOn = (redisUrl: string, process: Process) =>
+  workerForTest(redisUrl, async (request) => {
+    if (request.playbook === 'watch') process.looks.push(request);
+    if (process.gone) throw new LookFailed('no-such-process', `There is no process ${request.pid} on ${request.host}.`);
+    const rssKib = (100 + process.looks.length) * 1024;
+    const figures = { cpuPercent: 10 * process.looks.length, rssKib, threads: 8, fds: 40 };
+    return {
+      outcome: { kind: 'report', report: { ...reportFor(request, process.report), figures } },
+      files: [{ name: 'E1-identify.txt', evidenceId: 'E1', content: Buffer.from('pid 6325\n'), truncated: false }],
+    };
+  });
+
+/** A bot, a worker, and a thread in which a look has ended that found nothing. */
+const thread = async () => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  const process: Process = { report: healthyReport, gone: false, looks: [] };
+  const first = await botForTest(slack, redis.url, EVERY);
+  const worker = workOn(redis.url, process);
+  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
+  await finishedThread(slack, 'ops');
+  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
+  const { queue } = first;
+  // Its looks go on until it is ended, and the test with them.
+  onTestFinished(async () => {
+    process.gone = true;
+  });
+  return { slack, redis, process, ts, queue, first, worker, place: { channel: 'ops', threadTs: ts } };
+};
+
+const replies = (slack: LocalSlack, ts: string, words: string) =>
+  slack.thread('ops', ts).filter((message) => message.bot_id !== undefined && shown(message).includes(words));
+
+const reply = (slack: LocalSlack, ts: string, words: string) =>
+  slack.waitFor(() => replies(slack, ts, words)[0], { timeoutMs: 60_000, what: `a reply with ${words}` });
+
+/** Waits for so many more looks of the watch. */
+const looks = (process: Process, more: number) => {
+  const wanted = process.looks.length + more;
+  return expect.poll(() => process.looks.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(wanted);
+};
+
+const only = async (queue: BotQueue) => {
+  const [watch, ...more] = await runningWatches(queue, () => true);
+  expect(more).toEqual([]);
+  if (watch === undefined) throw new Error('nothing is watched');
+  return watch;
+};
+
+test('watch shows how the figures move in one message, from looks that do nothing to the process', async () => {
+  const { slack, ts, place, process, queue } = await thread();
+  const before = slack.thread('ops', ts).length;
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 4);
+  await slack.waitFor(
+    () => /CPU +[▁▂▃▄▅▆▇█]{4,} {2}10 % → [4-9]\d+ %/u.test(shown(replies(slack, ts, 'Watching')[0])),
+    {
+      timeoutMs: 30_000,
+      what: 'a curve',
+    },
+  );
+  expect(shown(replies(slack, ts, 'Watching')[0])).toMatch(/memory +\S+ {2}101 MiB → 10\d MiB/);
+  expect(process.looks[0]).toMatchObject({ playbook: 'watch', allow: ['none'], host: 'web-7', pid: 6325 });
+  expect(new Set(process.looks.map(({ id }) => id)).size).toBe(process.looks.length);
+  expect(process.looks[2]?.startTime).toBe(healthyReport.target.startTime);
+  // What was said and the watch's own message; nothing else of so many looks.
+  expect(slack.thread('ops', ts)).toHaveLength(before + 2);
+  slack.user('alice').say('cancel', place);
+  await reply(slack, ts, 'The watch of process 6325 on web-7 has ended.');
+  await reply(slack, ts, 'Watched process 6325 on web-7 for');
+  expect(await runningWatches(queue, () => true)).toEqual([]);
+});
+
+test('it speaks up when a finding appears and when it goes, once each', async () => {
+  const { slack, ts, place, process } = await thread();
+  slack.user('bob').say('@straceback watch', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 2);
+  process.report = sickReport;
+  await reply(slack, ts, `While watching process 6325 on web-7: ${sickReport.findings[0]?.title}`);
+  await looks(process, 3);
+  process.report = {
+    ...healthyReport,
+    ruledOut: [{ cause: sickReport.findings[0]?.cause ?? '', why: 'nobody waits for a lock' }],
+  };
+  await reply(slack, ts, 'no longer found');
+  await looks(process, 3);
+  expect(replies(slack, ts, 'While watching')).toHaveLength(
+    sickReport.findings.filter((each) => each.confidence >= 0.5).length + 1,
+  );
+});
+
+test('when the process ends, the watch ends and says so', async () => {
+  const { slack, ts, place, process, queue } = await thread();
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 2);
+  process.gone = true;
+  await reply(
+    slack,
+    ts,
+    'I no longer watch process 6325 on web-7: The process is gone. There is no process 6325 on web-7.',
+  );
+  await reply(slack, ts, 'Watched process 6325 on web-7 for');
+  expect(await runningWatches(queue, () => true)).toEqual([]);
+});
+
+test('said again, it gets a new end; another process gets a watch of its own', async () => {
+  const { slack, ts, place, process, queue } = await thread();
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 1);
+  const { until } = await only(queue);
+  slack.user('alice').say('watch 90 min', place);
+  await reply(slack, ts, 'I watch process 6325 on web-7 already; now until');
+  expect((await only(queue)).until).toBeGreaterThan(until + 80 * 60_000);
+  slack.user('alice').say('watch 5 on web-8 77', place);
+  await reply(slack, ts, 'Watching process 77 on web-8');
+  expect(replies(slack, ts, 'Watching process')).toHaveLength(2);
+  slack.user('bob').say('cancel', place);
+  await reply(slack, ts, 'The watch of process 77 on web-8 has ended.');
+  expect(await runningWatches(queue, () => true)).toEqual([]);
+});
+
+test('it ends by itself when its time is over, and goes on when it got more time in the last moment', async () => {
+  const { slack, ts, place, process, queue } = await thread();
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 2);
+  const { id } = await only(queue);
+  const soon = Date.now() + 300;
+  await queue.alone('watch', id, async () => {
+    const watch = await loadWatch(queue, id);
+    if (watch === null) throw new Error('it is not known');
+    await saveWatch(queue, { ...watch, until: soon });
+  });
+  const work = { kind: 'errand', errand: 'watch', data: { watch: id }, at: Date.now() } as const;
+  await queue.accept({ ...work, id: `early-${id}` });
+  await queue.accept({ ...work, id: `due-${id}` }, 300);
+  await reply(slack, ts, 'Its time is over.');
+  expect(replies(slack, ts, 'I no longer watch')).toEqual([]);
+  const { length } = process.looks;
+  slack.user('bob').say('watch 5', place);
+  await slack.waitFor(() => replies(slack, ts, 'Watching process 6325').length === 1, {
+    timeoutMs: 30_000,
+    what: 'a new watch',
+  });
+  await expect.poll(() => process.looks.length, { timeout: 30_000 }).toBeGreaterThan(length);
+});
+
+test('two bots, repeated events, and posts that Slack made and denied: one message, each word once', async () => {
+  const { slack, redis, ts, place, process } = await thread();
+  await botForTest(slack, redis.url, EVERY);
+  slack.events.repeat(2);
+  slack.faults.add({
+    kind: 'after-effect-500',
+    method: 'chat.postMessage',
+    match: ({ thread_ts }) => thread_ts === ts,
+  });
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 2);
+  slack.faults.add({
+    kind: 'after-effect-drop',
+    method: 'chat.postMessage',
+    match: ({ thread_ts }) => thread_ts === ts,
+  });
+  slack.faults.add({ kind: '500', method: 'chat.update', times: 3 });
+  slack.faults.add({ kind: '429', method: 'chat.update', retryAfter: 1 });
+  process.report = { ...sickReport, findings: sickReport.findings.slice(0, 1) };
+  await reply(slack, ts, 'While watching process 6325 on web-7');
+  await looks(process, 4);
+  expect(replies(slack, ts, 'Watching process 6325')).toHaveLength(1);
+  expect(replies(slack, ts, 'While watching')).toHaveLength(1);
+  expect(new Set(process.looks.map(({ id }) => id)).size).toBe(process.looks.length);
+});
+
+test('it goes on after restarts of bot, worker and Redis in the middle', async () => {
+  const { slack, redis, ts, place, process, first, worker } = await thread();
+  slack.user('bob').say('watch 5', place);
+  await reply(slack, ts, 'Watching process 6325 on web-7');
+  await looks(process, 2);
+  await first.close();
+  const { queue } = await botForTest(slack, redis.url, EVERY);
+  await looks(process, 2);
+  await worker.close();
+  const next = workOn(redis.url, process);
+  await looks(process, 2);
+  await redis.close();
+  await redis.restart();
+  await looks(process, 3);
+  process.report = { ...sickReport, findings: sickReport.findings.slice(0, 1) };
+  await reply(slack, ts, 'While watching process 6325 on web-7');
+  expect(replies(slack, ts, 'Watching process 6325')).toHaveLength(1);
+  expect((await only(queue)).round).toBeGreaterThan(6);
+  await next.close();
+});
+
+test('cancelled while a look of it runs: the look ends too, and nothing more comes', async () => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  const { queue } = await botForTest(slack, redis.url, EVERY);
+  const started = arrival<Request>();
+  const ended = arrival<unknown>();
+  workerForTest(redis.url, async (request, { signal }) => {
+    started.arrive(request);
+    return await new Promise((_resolve, reject) =>
+      signal.addEventListener('abort', () => {
+        ended.arrive(signal.reason);
+        reject(signal.reason);
+      }),
+    );
+  });
+  const { ts } = slack.user('bob').say('@straceback watch 5 on web-7 6325', { channel: 'ops' });
+  await started.promise;
+  slack.user('bob').say('@straceback cancel', { channel: 'ops', threadTs: ts });
+  await reply(slack, ts, 'The watch of process 6325 on web-7 has ended.');
+  expect(await ended.promise).toMatchObject({ code: 'cancelled' });
+  await expect.poll(() => queue.pending().then(({ looks, answers }) => looks + answers), { timeout: 30_000 }).toBe(0);
+  expect(replies(slack, ts, 'cancelled')).toEqual([]);
+  expect(await runningWatches(queue, () => true)).toEqual([]);
+});
+
+test.each([
+  ['watch 0', 'I can watch for 1 to 120 minutes'],
+  ['watch 500', 'I can watch for 1 to 120 minutes'],
+  ['watch forever', 'Say for how many minutes'],
+  ['watch 5 on web-7', 'After `on` come a host and a pid'.replaceAll('`', '\n')],
+  ['watch 5 on nohost 7', 'I know no host called'],
+])('%s is answered with what to say', async (words, answer) => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  await botForTest(slack, redis.url, EVERY);
+  const { ts } = slack.user('bob').say(`@straceback ${words}`, { channel: 'ops' });
+  await slack.waitFor(
+    () =>
+      slack
+        .thread('ops', ts)
+        .some((message) => shown(message).replaceAll('\n', '').includes(answer.replaceAll('\n', ''))),
+    {
+      timeoutMs: 30_000,
+      what: answer,
+    },
+  );
+});
