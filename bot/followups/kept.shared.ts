@@ -1,5 +1,5 @@
 import type { Answer } from '../../infra/queue/messages.ts';
-import type { Evidence, Parsed, Probe } from '../../playbooks/model/index.ts';
+import type { Evidence, Look, Observation, Parsed, Probe } from '../../playbooks/model/index.ts';
 import type { BotContext } from '../context.ts';
 
 /**
@@ -41,4 +41,39 @@ export const keptObservation = async <Data>(
     keepFolder: '',
   });
   return parsed.ok ? { data: parsed.data, evidenceId: id, text: new TextDecoder().decode(stdout) } : null;
+};
+
+const NOT_KEPT: Observation<never> = { seen: false, reason: 'not-run', why: 'its evidence is not kept' };
+
+/**
+ * A look as a cause sees it, from the kept evidence of these probes; null when none of it is there any more. Throws
+ * QueueUnavailable.
+ */
+export const keptLook = async (
+  answer: Answer,
+  probes: readonly Probe[],
+  bot: Pick<BotContext, 'queue'>,
+): Promise<Look | null> => {
+  if (answer.outcome.kind !== 'report') return null;
+  const { host, pid, startTime } = answer.outcome.report.target;
+  const kept = new Map<string, { readonly data: unknown; readonly evidenceId: string; readonly text: string }>();
+  for (const probe of probes) {
+    const seen = await keptObservation(answer, probe, bot);
+    if (seen !== null) kept.set(probe.id, seen);
+  }
+  if (kept.size === 0) return null;
+  return {
+    target: { host, pid, startTime },
+    // What is stored under a probe's id came from that probe's own parser.
+    see: <Data>({ id }: Probe<Data>): Observation<Data> => {
+      const seen = kept.get(id);
+      if (seen === undefined) return NOT_KEPT;
+      return { seen: true, evidenceId: seen.evidenceId, data: seen.data as Data, partly: [] };
+    },
+    quote: (evidenceId, line) => {
+      const text = [...kept.values()].find((each) => each.evidenceId === evidenceId)?.text.split('\n')[line - 1];
+      if (text === undefined) throw new Error(`evidence ${evidenceId} has no line ${line}`);
+      return { evidenceId, line, text };
+    },
+  };
 };

@@ -67,9 +67,9 @@ const lookWords = ({ words, thread }: Said, { playbook, options }: Tool): Chosen
 const isAbout = ({ target }: Report, { host, pid }: { readonly host: string; readonly pid: number }): boolean =>
   target.host === host && target.pid === pid;
 
-/** How a process was found that nobody typed the id of. */
+/** How a process was found that nobody typed the id of, or why a look is made that nobody asked for by name. */
 export interface FoundBy {
-  readonly startTime: string;
+  readonly startTime?: string;
   readonly selector?: string;
   /** A sentence for the message that shows the look. */
   readonly why: string;
@@ -123,7 +123,8 @@ export const askForLook = async (
   if (weighed.way === 'ask') {
     const last = await lastLook(said, bot, (report) => isAbout(report, understood));
     const lastSeen = last === null ? null : lastSeenOf(last.report);
-    const wanted = { asked, needs: [...weighed.needs], team, channel, user, threadTs, first: false, lastSeen };
+    const way = { first: false, lastSeen, ...(handTo && { handTo }) };
+    const wanted = { asked, needs: [...weighed.needs], team, channel, user, threadTs, ...way };
     await askForApproval(wanted, weighed.approvers, attempt, bot);
     return null;
   }

@@ -16,8 +16,10 @@ import {
 } from '../support/bot.ts';
 import { loadFixture } from '../support/fixture.ts';
 import { redisForTest } from '../support/queue.ts';
+import { loadLook } from '../support/record-look.ts';
 import { healthyReport, sickReport } from '../support/reports.ts';
 
+const STACKS = { id: 'stacks', title: 'Stacks', description: 'From outside.', impacts: ['none' as const] };
 const PY_BT = { id: 'py-bt', title: 'Stacks', description: 'By gdb.', impacts: ['stops' as const] };
 
 interface Look {
@@ -30,7 +32,7 @@ const thread = async (looks: readonly Look[], policy: BotOptions['policy'] = { a
   const slack = await slackForTest();
   const redis = await redisForTest();
   const asked: Request[] = [];
-  const { queue } = await botForTest(slack, redis.url, { playbooks: [...PLAYBOOKS, PY_BT], policy });
+  const { queue } = await botForTest(slack, redis.url, { playbooks: [...PLAYBOOKS, PY_BT, STACKS], policy });
   workerForTest(redis.url, async (request) => {
     const { report, files = [] } = looks[asked.length] ?? { report: sickReport };
     asked.push(request);
@@ -205,4 +207,46 @@ test('what people say to each other about logs, looks and help is left alone', a
   expect(asked).toHaveLength(1);
   expect(slack.thread('ops', ts).filter((message) => message.text.startsWith('Compared'))).toEqual([]);
   expect(slack.thread('ops', ts).map(shown).join('\n')).not.toContain('Mention me in this thread');
+});
+
+/** The kept evidence of a recorded look, as a worker hands it over. */
+const recorded = (name: string): Look => ({
+  report: sickReport,
+  files: loadLook(name)
+    .evidence.filter(({ probe }) => probe === 'sample' || probe === 'py-stacks')
+    .map(({ probe, stdout }) => ({ probe, content: stdout })),
+});
+
+test('thread tells what the last look with threads knows of one, without another look', async () => {
+  const all = await thread([recorded('thread-deadlock/callback'), { report: sickReport }]);
+  const { slack, ts, asked, say, place } = all;
+  await lookAgain(all);
+  slack.events.repeat(1);
+  slack.user('bob').say('thread 7406', place);
+  const told = shown(await reply(slack, ts, '^Thread 7406'));
+  expect(told).toContain('futex');
+  expect(told).toContain('Condition.wait');
+  expect(told).toContain(`From look ${asked[0]?.id}`);
+  say('alice', 'thread MainThread');
+  await reply(slack, ts, '^Thread 7404');
+  say('bob', 'thread nosuch <!channel>');
+  await reply(slack, ts, 'The last look saw no thread “nosuch .*It saw .*7404.*7406.*idle');
+  say('bob', 'thread python3');
+  await reply(slack, ts, 'Several threads are called so: .*7404.*7406');
+  say('bob', 'thread');
+  await reply(slack, ts, 'Which thread');
+  expect(asked).toHaveLength(2);
+  expect(slack.thread('ops', ts).filter(({ text }) => text === 'Thread 7406')).toHaveLength(1);
+});
+
+test('thread looks anew where no evidence of threads is kept, and tells when that look is done', async () => {
+  const all = await thread([{ report: sickReport }, recorded('thread-deadlock/callback')]);
+  const { slack, ts, asked, say, queue } = all;
+  say('bob', 'thread idle');
+  const told = shown(await reply(slack, ts, '^Thread 7406'));
+  expect(told).toContain('Condition.wait');
+  expect(asked[1]).toMatchObject({ playbook: 'stacks', pid: 6325, host: 'web-7' });
+  expect(told).toContain(`From look ${asked[1]?.id}`);
+  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  expect(slack.thread('ops', ts).filter(({ text }) => text === 'Thread 7406')).toHaveLength(1);
 });
