@@ -6,7 +6,8 @@ import { changeGroup, setShow, toBeShown } from './group-notes.ts';
 import type { Alert, Notice } from './notice.ts';
 import { askRoom } from './room.ts';
 import { labelsOf, type Routed, routed, targetOf } from './route.ts';
-import { changeMember, stormFor } from './storm.ts';
+import { changeMember } from './storm.ts';
+import { stormFor } from './storm-state.ts';
 import { together } from './together.ts';
 
 const MINUTE_MS = 60_000;

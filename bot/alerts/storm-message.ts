@@ -3,7 +3,7 @@ import { count, duration, utc } from '../../playbooks/reading/text.ts';
 import type { Content, Mark, Message } from '../slack/shapes.ts';
 import { bold, bullets, fallback, header, note, paragraph, person, plain } from '../thread/rich-text.ts';
 import { Severity } from './notice.ts';
-import type { Member, Storm } from './storm.ts';
+import type { Member, Storm } from './storm-state.ts';
 import { bySeverity, signOf } from './thread.ts';
 
 const MAX_SHOWN = 20;
