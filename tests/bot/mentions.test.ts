@@ -124,7 +124,7 @@ test.each([
   ['strace on web-8', 'Which process? After'],
   ['strace on nohost 7', 'I know no host called'],
   ['diagnose', 'Which process on'],
-  ['diagnose ; reboot', 'is not a process id'],
+  ['diagnose ; reboot', 'names no process'],
 ])('%s is answered with what to do, and nothing is run', async (words, answer) => {
   const { slack, ts, asked, place } = await thread();
   slack.user('bob').say(`@straceback ${words}`, place);
