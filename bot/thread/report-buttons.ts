@@ -16,6 +16,7 @@ export const AboutLook = z.object({
 });
 export type AboutLook = z.infer<typeof AboutLook>;
 
+/** The units of `bot/actions/`, and what their buttons say. */
 const LABELS = [
   ['again', 'Look again'],
   ['trace', 'Trace 10 s'],
