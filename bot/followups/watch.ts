@@ -4,18 +4,10 @@ import { readLook } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
-import { postOnce } from '../thread/post-once.ts';
-import { watched, watchMark } from '../watches/message.ts';
-import { firstContent, startWatch } from '../watches/run.ts';
-import {
-  addWatch,
-  loadWatch,
-  MOST_WATCHES,
-  runningWatches,
-  saveWatch,
-  type Watch,
-  withWatch,
-} from '../watches/state.ts';
+import { SlackRefused } from '../slack/errors.ts';
+import { watched } from '../watches/message.ts';
+import { beginWatch, endWatch, extendWatch } from '../watches/run.ts';
+import { MOST_WATCHES, runningWatches, type Watch } from '../watches/state.ts';
 import { knownCauses } from '../watches/take-in.ts';
 import { quoted } from '../words.ts';
 import { lastLook } from './last-look.shared.ts';
@@ -55,17 +47,6 @@ const wantedOf = ({ words, thread }: Said, bot: BotContext): Wanted | string => 
 
 const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 16)} UTC`;
 
-/** Gives a watch that is there its new end. Null when it has ended meanwhile. */
-const extended = (bot: BotContext, id: string, until: number): Promise<Watch | null> =>
-  withWatch(bot.queue, id, async () => {
-    const watch = await loadWatch(bot.queue, id);
-    if (watch === null || watch.ended !== null) return null;
-    const later = { ...watch, until };
-    await saveWatch(bot.queue, later);
-    await startWatch(bot, later);
-    return later;
-  });
-
 /** Begins a watch with a message of its own. A sentence when that cannot be. */
 const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext): Promise<string | null> => {
   const { mention, attempt } = said;
@@ -74,7 +55,7 @@ const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext
   const same = ({ target }: Report) => target.host === host && target.pid === pid;
   const last = await lastLook(said, bot, same);
   const id = requestIdOf(team, mention.id);
-  const fresh: Omit<Watch, 'messageTs'> = {
+  const fresh: Watch = {
     id,
     team,
     channel,
@@ -82,6 +63,7 @@ const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext
     user,
     host,
     pid,
+    messageTs: null,
     startedAt: at,
     until: at + minutes * 60_000,
     startTime: null,
@@ -97,20 +79,12 @@ const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext
   if (running.length >= MOST_WATCHES && !running.some((watch) => watch.id === id)) {
     return `I watch ${MOST_WATCHES} processes already, which is as many as I do at once. End one with \`cancel\` in its thread.`;
   }
-  const place = { channel, threadTs, since: at };
-  const content = firstContent(bot, { ...fresh, messageTs: '' });
-  const messageTs = await postOnce(
-    bot.slack,
-    bot.me.botId,
-    place,
-    content,
-    watchMark({ ...fresh, messageTs: '' }),
-    attempt,
-  );
-  const watch = { ...fresh, messageTs };
-  await addWatch(bot.queue, watch);
-  const kept = await loadWatch(bot.queue, id);
-  if (kept !== null && kept.ended === null) await startWatch(bot, kept);
+  try {
+    await beginWatch(bot, fresh, attempt);
+  } catch (error) {
+    if (error instanceof SlackRefused) await endWatch(bot, id, `Slack does not let me show it (${error.code}).`);
+    throw error;
+  }
   return null;
 };
 
@@ -142,7 +116,7 @@ export const watch: FollowUp = {
           each.id !== own,
       );
       if (current !== undefined) {
-        const longer = await extended(bot, current.id, mention.at + wanted.minutes * 60_000);
+        const longer = await extendWatch(bot, current.id, mention.at + wanted.minutes * 60_000);
         if (longer !== null) {
           return `I watch ${watched(wanted)} already; now until ${clock(longer.until)}, ${count(wanted.minutes, 'minute')} from now.`;
         }

@@ -2,11 +2,10 @@ import { Request } from '../../playbooks/model/index.ts';
 import type { BotContext } from '../context.ts';
 import { requestIdOf } from '../request-id.ts';
 import { SlackAway, SlackRefused } from '../slack/errors.ts';
-import type { Content } from '../slack/shapes.ts';
 import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { changeSentence, watchContent, watched, watchMark } from './message.ts';
-import { loadWatch, saveWatch, type Watch, withWatch } from './state.ts';
+import { addWatch, loadWatch, saveWatch, type Watch, withWatch } from './state.ts';
 import { takeIn } from './take-in.ts';
 
 /** The errand that does a watch's work. */
@@ -33,19 +32,16 @@ const setDeadline = async ({ queue }: BotContext, watch: Watch): Promise<void> =
 };
 
 /** Sets what a watch needs that has just begun, or has got more time. Safe to repeat. */
-export const startWatch = async (bot: BotContext, watch: Watch): Promise<void> => {
+const setWork = async (bot: BotContext, watch: Watch): Promise<void> => {
   // A round that is set already, or is being looked for, is not set again.
   await setRound(bot, watch, watch.round + 1, 0);
   await setDeadline(bot, watch);
 };
 
-/** What is shown before the first look. */
-export const firstContent = (bot: Pick<BotContext, 'watchEveryMs'>, watch: Watch): Content =>
-  watchContent(watch, everyMs(bot));
-
 /** Shows a watch in its message. One that has been deleted is no reason to end. */
 const show = async (bot: BotContext, watch: Watch, busy: 'wait' | 'skip'): Promise<void> => {
   const { channel, messageTs } = watch;
+  if (messageTs === null) return;
   try {
     await bot.slack.edit({ channel, ts: messageTs }, watchContent(watch, everyMs(bot)), watchMark(watch), busy);
   } catch (error) {
@@ -72,7 +68,8 @@ const showEnd = async (bot: BotContext, watch: Watch, attempt: number): Promise<
   if (ended === null || ended.shown) return;
   if (ended.tell) await say(bot, watch, 'watch-ended', `I no longer watch ${watched(watch)}: ${ended.why}`, attempt);
   await show(bot, watch, 'wait');
-  await saveWatch(bot.queue, { ...watch, ended: { ...ended, shown: true } });
+  // Without a message yet, whoever posts it shows the end in it.
+  if (watch.messageTs !== null) await saveWatch(bot.queue, { ...watch, ended: { ...ended, shown: true } });
 };
 
 /** Ends a watch; false when it had ended. Safe to repeat. Throws SlackAway and QueueUnavailable. */
@@ -86,6 +83,42 @@ export const endWatch = (bot: BotContext, id: string, why: string): Promise<bool
     // Whoever began to show it may have ended in the middle.
     await showEnd(bot, after, 2);
     return watch.ended === null;
+  });
+
+/**
+ * Begins a watch: keeps it, posts its message, has its first look made. It is kept first, so that a `cancel` that follows its
+ * message finds it. Safe to repeat. Throws SlackRefused, SlackAway and QueueUnavailable.
+ */
+export const beginWatch = async (bot: BotContext, watch: Watch, attempt: number): Promise<void> => {
+  const { queue, slack, me } = bot;
+  await addWatch(queue, watch);
+  const place = { channel: watch.channel, threadTs: watch.threadTs, since: watch.startedAt };
+  const messageTs = await postOnce(
+    slack,
+    me.botId,
+    place,
+    watchContent(watch, everyMs(bot)),
+    watchMark(watch),
+    attempt,
+  );
+  await withWatch(queue, watch.id, async () => {
+    const kept = await loadWatch(queue, watch.id);
+    if (kept === null) return;
+    const posted = { ...kept, messageTs };
+    if (kept.messageTs === null) await saveWatch(queue, posted);
+    await (posted.ended === null ? setWork(bot, posted) : showEnd(bot, posted, attempt));
+  });
+};
+
+/** Gives a watch another end; null when it has ended meanwhile. Safe to repeat. Throws QueueUnavailable. */
+export const extendWatch = (bot: BotContext, id: string, until: number): Promise<Watch | null> =>
+  withWatch(bot.queue, id, async () => {
+    const watch = await loadWatch(bot.queue, id);
+    if (watch === null || watch.ended !== null) return null;
+    const later = { ...watch, until };
+    await saveWatch(bot.queue, later);
+    await setWork(bot, later);
+    return later;
   });
 
 const ask = async ({ queue }: BotContext, watch: Watch, round: number): Promise<void> => {

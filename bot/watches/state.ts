@@ -29,8 +29,8 @@ export const Watch = z.object({
   user: z.string(),
   host: HostName,
   pid: Pid,
-  /** The message that shows it. */
-  messageTs: z.string(),
+  /** The message that shows it; null before that is posted. */
+  messageTs: z.string().nullable(),
   /** Milliseconds since 1970. */
   startedAt: z.number(),
   until: z.number(),
