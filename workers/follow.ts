@@ -57,6 +57,7 @@ const followOne = async (
     pid,
     startTime: undefined,
     selector: undefined,
+    was: undefined,
     playbook: GLANCE,
     allow: ['none'],
     requestedAt: Number.MAX_SAFE_INTEGER,

@@ -3,6 +3,7 @@ import { LookFailed } from '../playbooks/model/index.ts';
 import { checkApproval } from './approval.ts';
 import type { StepAudit } from './audit.ts';
 import { half, halfCaveat, nothingFound, openUnlessAborted, whyAborted, worthReporting } from './cancelled.ts';
+import { toldOfEnd } from './ending/tell.ts';
 import { type Followed, follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
 import type { SiteRules } from './redact/redactor.ts';
@@ -80,7 +81,9 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
     return { report: redactReport(report, redact), files: redactEvidence(evidence, redact) };
   };
   try {
-    let judgement = await look.identify();
+    let judgement = await look.identify().catch(async (error: unknown) => {
+      throw tools.signal.aborted ? error : await toldOfEnd(error, request, shell);
+    });
     for (const phases of ROUNDS) {
       await look.run(phases, judgement.wanted);
       if (tools.signal.aborted) throw whyAborted(tools.signal);

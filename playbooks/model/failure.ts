@@ -27,18 +27,26 @@ export const FailureCode = z.enum([
 export type FailureCode = z.infer<typeof FailureCode>;
 
 /** One clear sentence for a person: what happened and what to do. */
-export const Failure = z.object({ code: FailureCode, sentence: z.string() });
+export const Failure = z.object({
+  code: FailureCode,
+  sentence: z.string(),
+  /** The process to look at instead: what runs in the place of one that has gone. */
+  instead: z.object({ pid: z.number().int(), startTime: z.string() }).optional(),
+});
 export type Failure = z.infer<typeof Failure>;
 
 /** A look that cannot go on. `message` is the sentence that a person reads; `cause` keeps the original error. */
 export class LookFailed extends Error {
   readonly code: FailureCode;
-  constructor(code: FailureCode, sentence: string, cause?: unknown) {
+  readonly instead: Failure['instead'];
+  constructor(code: FailureCode, sentence: string, cause?: unknown, instead?: Failure['instead']) {
     super(sentence, { cause });
     this.name = 'LookFailed';
     this.code = code;
+    this.instead = instead;
   }
   toFailure(): Failure {
-    return { code: this.code, sentence: this.message };
+    const { code, message: sentence, instead } = this;
+    return { code, sentence, ...(instead === undefined ? {} : { instead }) };
   }
 }

@@ -71,6 +71,14 @@ export const Request = z.object({
   pid: Pid,
   /** Start time of the process that is meant, when it is known: another one under its pid is not looked at. */
   startTime: z.string().regex(/^\d+$/).optional(),
+  /** How the process was known when it was looked at before: by these what runs in its place is found if it has gone. */
+  was: z
+    .object({
+      command: z.string().max(20_000),
+      unit: z.string().max(300).optional(),
+      ports: z.array(z.number().int()).max(200).optional(),
+    })
+    .optional(),
   /** What led to this process, for a person, when it was not typed: `port:8080`. */
   selector: z.string().max(300).optional(),
   playbook: UnitId,
