@@ -4,6 +4,7 @@ import { pyStacks } from '../probes/py-stacks.ts';
 import { type Family, familyOf } from '../reading/processes.ts';
 import { frameName, type PythonView, pythonThreads, quoteFrame, threadName } from '../reading/python.ts';
 import { duration } from '../reading/text.ts';
+import { heldDraft, heldOpen } from './waiting-forever.held.ts';
 import { lostWaits } from './waiting-forever.lost.ts';
 import type { Lost } from './waiting-forever.processes.ts';
 import { fixesOf, missingText, titleOf, whatText } from './waiting-forever.texts.ts';
@@ -43,6 +44,8 @@ const judge = (look: Look): Verdict => {
       verdict: 'cannot-tell',
       why: 'the system calls that its threads wait in could not be read; look as root or its owner',
     };
+  const held = heldOpen(view, family);
+  if (held !== null) return { verdict: 'fires', findings: [heldDraft(look, family, held)] };
   const answer = lostWaits(look, view, family);
   if (typeof answer === 'string') return { verdict: 'clear', why: answer };
   return { verdict: 'fires', findings: [draftOf(look, view, family, answer)] };

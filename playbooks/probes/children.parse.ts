@@ -146,6 +146,28 @@ const zombiesOf = (lines: readonly string[]): ChildrenData['zombies'] => {
   return { first, last, stayed, shown, at: Math.max(1, header + 1) };
 };
 
+const HOLDER =
+  /^pipe (\d{1,20}) is held by process (\d{1,9}): parent (\d{1,9}), state (\S), (\d{1,12}\.\d\d) s old, "((?:[^"\\]|\\.)*)", (.*)$/;
+
+const holdersOf = (lines: readonly string[]): ChildrenData['holders'] =>
+  lines.flatMap((line, index) => {
+    const match = HOLDER.exec(line);
+    if (match === null) return [];
+    const [, inode = '', pid, parent, state = '', age, comm = '', command = ''] = match;
+    return [
+      {
+        inode,
+        pid: Number(pid),
+        parent: Number(parent),
+        state,
+        ageSeconds: Number(age),
+        comm: unquoted(comm),
+        command,
+        at: index + 1,
+      },
+    ];
+  });
+
 const THREADS =
   /^threads: (\d{1,9}) at first, (\d{1,9}) at last, (\d{1,9}) new, (\d{1,9}) gone, ages((?: \d{1,12}\.\d)*)$/;
 const LIMITS =
@@ -184,6 +206,7 @@ export const parseChildren = (text: string, pid: number): Parsed<ChildrenData> =
     seconds: Number(window[1]),
     processes,
     zombies: zombiesOf(lines),
+    holders: holdersOf(lines),
     threads: tasksOf(lines),
     limits: limitsOf(lines),
   };

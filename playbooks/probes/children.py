@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from family import DESCRIBED, Look, stat_of
+from pipe_holders import holder_lines
 from proc_files import TICKS, fields, numbers, point, print_utf8, quoted, shown, slurp
 from syscall_table import load_table
 
@@ -198,6 +199,10 @@ def report(look, table):
             continue
         out.extend(fds_of(person, fd_budget, look.gaps))
     out.extend(zombie_lines(look, uptime))
+    target = look.people.get(look.pid)
+    if target is not None and target.last:
+        stayed = set(look.zombies[0]) & set(look.zombies[1])
+        out.extend(holder_lines(target, set(look.people), stayed, uptime, look.gaps))
     out.extend(task_lines(look, uptime))
     out.extend(limit_lines(look.pid))
     return out

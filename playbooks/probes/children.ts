@@ -79,6 +79,19 @@ export const ChildrenData = z.object({
     ),
     at: LineNumber,
   }),
+  /** Processes that are no relatives and have the writing end of a pipe whose end the target seems to wait for. */
+  holders: z.array(
+    z.object({
+      inode: z.string(),
+      pid: z.number().int(),
+      parent: z.number().int(),
+      state: z.string(),
+      ageSeconds: z.number(),
+      comm: z.string(),
+      command: z.string(),
+      at: LineNumber,
+    }),
+  ),
   /** The target's threads: how many, and when those that are there were started (11 deciles of age in seconds, youngest first). */
   threads: z.object({
     first: z.number().int(),
@@ -130,7 +143,7 @@ export const children = defineProbe<ChildrenData>({
       String(windowSeconds),
       '{script:sample.syscalls}',
     ],
-    scripts: ['children.py', 'family.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
+    scripts: ['children.py', 'family.py', 'pipe_holders.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
   }),
   parse: (evidence, { target }) => parseChildren(evidenceText(evidence), target.pid),
 });

@@ -22,9 +22,33 @@ it.each([
   expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
 });
 
+it.each([
+  ['capture', system],
+  ['script', older],
+  ['threads', newer],
+] as const)(
+  'release_agent.py %s waits for a pipe that a service has inherited, and says which',
+  async (kind, python) => {
+    const { pid } = await startStanding(`${HERE}/release_agent.py`, { python, args: [kind] });
+    const report = await examine(pid, WINDOW);
+    const finding = expectFinding(report, 'waiting-forever', 0.9);
+    expect(finding.title).toMatch(/restart|one.*for the end of the output of a child that has ended/);
+    const text = finding.evidence.map((quote) => quote.text).join('\n');
+    const [, holder = ''] = /^pipe \d+ is held by process (\d+): /m.exec(text) ?? [];
+    expect(text).toMatch(/^zombie \d+: .* both times/m);
+    expect(finding.related?.map((each) => each.pid)).toContain(Number(holder));
+    expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
+  },
+);
+
 describe('healthy waits', () => {
   it.each(['healthy_stop_event.py', 'healthy_bare_event.py', 'healthy_pool_work.py'])('%s', async (program) => {
     const { pid } = await startStanding(`${HERE}/${program}`);
+    expectHealthy(await examine(pid, WINDOW));
+  });
+
+  it.each(['slow', 'redirected'])('release_agent.py %s', async (kind) => {
+    const { pid } = await startStanding(`${HERE}/release_agent.py`, { args: [kind] });
     expectHealthy(await examine(pid, WINDOW));
   });
 });

@@ -56,6 +56,41 @@ describe('fires', () => {
   });
 });
 
+describe('a pipe that a service has inherited', () => {
+  it('fires with the child that has ended and who has its pipe', () => {
+    const finding = firingOn(cause, 'waiting-forever/release_agent');
+    expect(finding.confidence).toBe(0.93);
+    expect(finding.title).toMatch(/waits in `Agent\.restart_by_script` .*: process 22322 has its pipe open$/);
+    expect(finding.summary).toContain('The child 22321 (`sh`) has ended (status 0)');
+    expect(quoted(finding)).toMatch(/^pipe 16347328 is held by process 22322: parent 1/m);
+    expect(finding.related).toEqual([{ pid: 22322, why: 'it has the pipe open whose end is waited for' }]);
+    expect(finding.fixes.at(-1)?.code).toContain('kill 22322');
+  });
+
+  const changed = (from: RegExp, to: string) =>
+    verdictOn(
+      cause,
+      changedLook(loadLook('waiting-forever/release_agent'), 'children', (text) => text.replace(from, to)),
+      probes,
+    );
+
+  it('is less sure when the child is not there any more', () => {
+    const finding = firstFinding(changed(/^zombie \d+: .*\n/m, ''));
+    expect(finding.confidence).toBe(0.8);
+    expect(finding.summary).toContain('Not seen directly: that the child itself has ended');
+  });
+
+  it.each([
+    ['the wait goes on', /woke 0 times, as before in read/, 'woke 3 times, not before in read'],
+    ['nobody else has the pipe', /^pipe \d+ is held by .*\n/gm, ''],
+    ['the process itself has it', /(process 22312 pipe 16347328: fd 3) read/, '$1 both'],
+    ['it waits with a limit', /read\(0x3, [^)]*\) on pipe:\[16347328\]/, 'poll(0x3, 0x2, 0x1f40, 0x0, 0x0, 0x0)'],
+  ])('is none when %s', (_, from, to) => {
+    const verdict = changed(from, to);
+    expect(JSON.stringify(verdict)).not.toContain('has its pipe open');
+  });
+});
+
 describe('is clear', () => {
   it('of a main thread that woke, and of one whose wait has a limit', () => {
     expect(

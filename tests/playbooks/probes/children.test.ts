@@ -110,6 +110,33 @@ describe('children of a live process', () => {
     expect(relations.get(family.forked)).toBe('sibling');
   });
 
+  it('finds who is no relative and holds a pipe of which the end is waited for', async () => {
+    const live = await startPython(`
+import os, subprocess, sys
+service = 'while kill -0 %d 2>/dev/null; do sleep 0.2; done' % os.getpid()
+child = subprocess.Popen(['sh', '-c', '(' + service + ') & echo $!'], stdout=subprocess.PIPE)
+print('ready'); print('service', child.stdout.readline().decode())
+os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+print('dead', flush=True)
+child.communicate()
+`);
+    const [, service] = (await live.line(/^service/)).split(' ').map(Number);
+    await live.line(/^dead/);
+    await untilState(live.pid, 'S');
+    let data = dataOf((await look(live.pid)).parsed);
+    // It slept elsewhere before it came to the read.
+    for (let tries = 0; data.holders.length === 0 && tries < 10; tries += 1)
+      data = dataOf((await look(live.pid)).parsed);
+    const pipe = data.processes.find((each) => each.pid === live.pid)?.pipes.find((each) => each.end === 'read');
+    expect(data.zombies.stayed).toBe(1);
+    expect(data.holders).toContainEqual(expect.objectContaining({ pid: service, parent: 1, inode: pipe?.inode }));
+  });
+
+  it('looks for nobody outside when no child has ended and no pipe is read', async () => {
+    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
+    expect(dataOf((await look(live.pid)).parsed).holders).toEqual([]);
+  });
+
   it('says that a process is gone, or is another one', async () => {
     expect((await look(2 ** 22 - 1)).parsed).toMatchObject({ ok: false, reason: 'target-gone' });
     expect((await look(process.pid, { startTime: '1' })).parsed).toMatchObject({ ok: false, reason: 'target-gone' });
