@@ -1,33 +1,13 @@
-import { z } from 'zod';
+import { expect } from 'vitest';
 import { ALERT_ERRAND, type Alert, type Notice } from '../../bot/alerts/notice.ts';
-import { type AlertLimits, type AlertRouting, alertRouting } from '../../infra/alert-routes.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import type { LookHandler } from '../../infra/queue/worker-side.ts';
 import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
+import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
 import type { Request } from '../../playbooks/model/index.ts';
-import { botForTest, reportFor, slackForTest, workerForTest } from './bot.ts';
+import { ALERTS, routing } from './alert-routing.ts';
+import { botForTest, quiet, reportFor, shown, slackForTest, threadsIn, workerForTest } from './bot.ts';
 import { keptLog, redisForTest } from './queue.ts';
-
-/** The channel `alerts` of the local Slack. */
-export const ALERTS = 'C0ALERTS1';
-export const OPS = 'C0OPS0001';
-
-/** Routing as straceback.yaml gives it; limits that are left out are the program's own. */
-export const routing = (
-  settings: Omit<Partial<z.input<z.ZodObject<typeof alertRouting>>>, 'limits'> & {
-    limits?: Partial<z.input<typeof AlertLimits>>;
-  },
-): AlertRouting => {
-  const { routes, ...rest } = z.object(alertRouting).parse(settings);
-  return {
-    ...rest,
-    defaultChannel: rest.defaultChannel,
-    routes: routes.map((route, index) => ({ ...route, at: `straceback.yaml:${index + 1}` })),
-  };
-};
-
-/** One route for all alerts, which looks at the process that the label `pid` names. */
-export const PID_ROUTE = { name: 'web', channel: ALERTS, host: 'web-7', selector: '{pid}' } as const;
 
 let last = 0;
 /** News of one alert, each newer than the one before unless `at` says otherwise. */
@@ -69,6 +49,8 @@ export const tell = async (queue: BotQueue, data: Notice, id?: string): Promise<
   await queue.accept({ kind: 'errand', id: id ?? `alert-test-${told}`, errand: ALERT_ERRAND, data, at: data.at });
 };
 
+export { ALERTS, OPS, PID_ROUTE, routing } from './alert-routing.ts';
+
 /** A Slack, a Redis, a bot that routes alerts so and a worker that keeps what it is asked and gives the sick report. */
 export const alertSite = async (
   settings: Parameters<typeof routing>[0],
@@ -87,4 +69,26 @@ export const alertSite = async (
       : await options.handler(request, tools);
   });
   return { slack, redis, queue, close, asked, worker, log, alerts };
+};
+
+/** One thread for the group: first message, the look's own message, report, files or buttons each once, one reply for firing again. */
+export const expectWhole = (slack: LocalSlack, refired = 0) => {
+  const threads = threadsIn(slack, ALERTS);
+  expect(threads).toHaveLength(1);
+  const replies = slack.thread(ALERTS, threads[0]?.ts ?? '').slice(1);
+  const with_ = (words: string) => replies.filter((message) => shown(message).includes(words));
+  expect(with_('An alert asked.')).toHaveLength(1);
+  expect(with_('The look is done')).toHaveLength(1);
+  expect(with_('fires again')).toHaveLength(refired);
+  expect(new Set(replies.map(({ ts }) => ts)).size).toBe(replies.length);
+  expect(replies.filter(({ files }) => files !== undefined).length).toBeLessThanOrEqual(1);
+};
+
+/** An alert that fires, is over, and fires again. */
+export const course = async (queue: BotQueue) => {
+  await tell(queue, notice());
+  await quiet(queue);
+  await tell(queue, notice({ status: 'resolved' }));
+  await tell(queue, notice());
+  await quiet(queue);
 };

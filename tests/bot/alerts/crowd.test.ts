@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { figuresOf } from '../../../bot/alerts/figures.ts';
 import { letIn, type Room, readRoom } from '../../../bot/alerts/room.ts';
-import { ALERTS, alertSite, notice, PID_ROUTE, tell } from '../../support/alert-groups.ts';
+import { alertSite, notice, tell } from '../../support/alert-groups.ts';
+import { ALERTS, PID_ROUTE } from '../../support/alert-routing.ts';
 import { quiet, reportFor, shown, threadsIn } from '../../support/bot.ts';
 import { arrival } from '../../support/queue.ts';
 

@@ -10,7 +10,8 @@ import {
   withNotice,
 } from '../../../bot/alerts/group.ts';
 import type { Notice } from '../../../bot/alerts/notice.ts';
-import { ALERTS, notice } from '../../support/alert-groups.ts';
+import { notice } from '../../support/alert-groups.ts';
+import { ALERTS } from '../../support/alert-routing.ts';
 
 const T = 1_700_000_000_000;
 const MIN = 60_000;

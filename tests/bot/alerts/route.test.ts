@@ -7,7 +7,8 @@ import { routed, routeFaults, targetOf, whyNot } from '../../../bot/alerts/route
 import { playbookFor } from '../../../bot/alerts/symptom.ts';
 import { loadAlertSources } from '../../../bot/registry.ts';
 import { readConfig } from '../../../infra/config.ts';
-import { ALERTS, notice, OPS, routing } from '../../support/alert-groups.ts';
+import { notice } from '../../support/alert-groups.ts';
+import { ALERTS, OPS, routing } from '../../support/alert-routing.ts';
 import { PLAYBOOKS } from '../../support/bot.ts';
 
 const ENV = { HOME: '/home/op', USER: 'op', SSH_AUTH_SOCK: '/run/agent' };

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { figuresOf } from '../../../bot/alerts/figures.ts';
 import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
 import { type Candidate, LookFailed } from '../../../playbooks/model/index.ts';
-import { ALERTS, alertSite, notice, OPS, PID_ROUTE, tell } from '../../support/alert-groups.ts';
+import { alertSite, notice, tell } from '../../support/alert-groups.ts';
+import { ALERTS, OPS, PID_ROUTE } from '../../support/alert-routing.ts';
 import { quiet, shown, threadsIn } from '../../support/bot.ts';
 
 const first = (slack: LocalSlack, index = 0) => threadsIn(slack, ALERTS)[index];
