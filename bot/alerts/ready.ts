@@ -23,6 +23,7 @@ const readyOrFaults = (
   if (way === undefined) return [fault(`auth has to be ${ways.join(' or ')}`)];
   const faults = settings.secrets.flatMap(({ name: variable, value = '' }) => {
     if (value === '') return [fault(`the environment has no ${variable}`)];
+    if (value.trim() !== value) return [fault(`${variable} begins or ends with a space or a line's end`)];
     return value.length < SHORTEST_SECRET ? [fault(`${variable} is shorter than ${SHORTEST_SECRET} characters`)] : [];
   });
   if (faults.length > 0) return faults;

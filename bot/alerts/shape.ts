@@ -23,12 +23,16 @@ export const cut = (text: string, longest: number): string => {
 /** The name under which a set of labels says that there were more. No source has such a label. */
 export const LEFT_OUT = '…';
 
-/** Labels or annotations: so many, and none longer than the schema has room for. What is left out is said. */
+/**
+ * Labels or annotations: so many, and none longer than the schema has room for. What is left out is said. Of several with one
+ * name the first counts: what a source itself says stands before what passes through it.
+ */
 export const words = (given: Iterable<readonly [string, string]>): Record<string, string> => {
   const kept = new Map<string, string>();
   let left = MOST_CHARACTERS;
   let more = 0;
   for (const [name, value] of given) {
+    if (kept.has(name)) continue;
     const room = left - Math.min(name.length, LONGEST_NAME);
     // `__proto__` would not survive being read again.
     if (kept.size >= MOST_WORDS || room < 100 || name === '__proto__') more += 1;
@@ -107,12 +111,11 @@ export const urlOf = (...given: readonly (string | null | undefined)[]): string 
   return null;
 };
 
-/** The first of these that has text in it, in one line; at most as long as a title is. */
-export const titleOf = (...given: readonly (string | null | undefined)[]): string =>
-  cut(
-    given.map((each) => (each ?? '').replace(/\s+/gu, ' ').trim()).find((each) => each !== '') ?? 'Alert',
-    LONGEST_TITLE,
-  );
+/** The first of these that has text in it, in one line; at most as long as a title is. It is cut first: it may be a megabyte. */
+export const titleOf = (...given: readonly (string | null | undefined)[]): string => {
+  const lines = given.map((each) => cut((each ?? '').trim(), LONGEST_TITLE).replace(/\s+/gu, ' '));
+  return lines.find((each) => each !== '') ?? 'Alert';
+};
 
 const sizeOf = ({ labels, annotations }: Alert): number =>
   [labels, annotations]

@@ -150,21 +150,18 @@ test('labels with commands and control characters arrive as the text that they a
   expect(notice?.group).toBe('\r\nX-Injected: 1');
 });
 
-test('a sender that dawdles is cut off, and others are served meanwhile', async () => {
-  const { server } = await served({ limits: { requestMs: 800 } });
-  const { body, headers } = generic();
+test('a sender that dawdles is cut off, others are served meanwhile, and its place is free again', async () => {
+  const { server } = await served({ limits: { requestMs: 800, inFlight: 2 } });
   const slowHeaders = raw(server.port, ['POST /alerts/generic HTTP/1.1\r\nHost: x\r\n'], false);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const slowBody = raw(
-    server.port,
-    [
-      `POST /alerts/generic HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${lines.join('')}Content-Length: 500\r\n\r\n{`,
-    ],
-    false,
-  );
-  expect((await post(server.url('generic'), body, headers)).status).toBe(202);
+  for (const group of ['a', 'b', 'c']) {
+    const { body, headers } = generic({ group });
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `POST /alerts/generic HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${lines.join('')}`;
+    const slowBody = raw(server.port, [`${head}Content-Length: 500\r\n\r\n{`], false);
+    expect((await post(server.url('generic'), body, headers)).status).toBe(202);
+    await slowBody;
+  }
   expect(await slowHeaders).toMatch(/^HTTP\/1\.1 408 /);
-  await slowBody;
 });
 
 test('what is no HTTP, or has huge headers, is answered and cut', async () => {

@@ -239,6 +239,11 @@ describe('settings that cannot work are told with file and line', () => {
       'alerts.sources.generic: the environment has no SECRET_0',
     ],
     ['a short secret', [{ generic: 'hmac' }, ['short']], 'SECRET_0 is shorter than 16 characters'],
+    [
+      'a line’s end in a secret',
+      [{ generic: 'hmac' }, [SECRET, `${SECRET}\n`]],
+      'SECRET_1 begins or ends with a space',
+    ],
   ] as [string, Parameters<typeof intakeSettings>, string][])('%s', async (_, settings, sentence) => {
     const starting = start(...settings);
     await expect(starting).rejects.toBeInstanceOf(BadConfig);

@@ -113,6 +113,16 @@ describe('bounds', () => {
     expect(cut(`${'x'.repeat(55)}😀${'y'.repeat(100)}`, 100)).not.toMatch(/[\ud800-\udfff]/u);
   });
 
+  it('a tag of an event does not take the place of what Sentry itself says', () => {
+    const payload = alertPayload('sentry', 'issue-alert') as { data: { event: { tags: [string, string][] } } };
+    payload.data.event.tags.push(['project', 'other'], ['rule', 'other'], ['level', 'fatal']);
+    expect(read('sentry', payload)[0]?.labels).toMatchObject({
+      project: '1',
+      rule: 'Payments time out',
+      level: 'error',
+    });
+  });
+
   it('labels that are left out are counted', () => {
     const many = words(Array.from({ length: 1_000 }, (_, index) => [`label${index}`, 'v'] as const));
     expect(Object.keys(many)).toHaveLength(65);
