@@ -5,6 +5,7 @@ import { requestIdOf } from '../request-id.ts';
 import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { reopen } from '../thread/resolved.ts';
+import { knownOf } from './known.shared.ts';
 import { askForLook } from './tool.shared.ts';
 
 /** The same look once more, in the same thread, as a request of its own. */
@@ -38,6 +39,7 @@ export const again: FollowUp = {
       pid: mark.pid,
       playbook: mark.playbook,
       windowSeconds: mark.window_seconds,
+      ...(await knownOf(thread, mark, bot)),
       allow: [...weighed.allow],
       origin: {
         kind: 'slack',

@@ -8,6 +8,7 @@ import { requestIdOf } from '../request-id.ts';
 import { seek, type Wanted } from '../seek.ts';
 import { openingContent, showingMark } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
+import { knownOf } from './known.shared.ts';
 import { lastLook } from './last-look.shared.ts';
 
 /** A thread command that runs one playbook on the thread's process, or on another. */
@@ -115,6 +116,7 @@ export const askForLook = async (
   const asked = {
     id,
     ...understood,
+    ...(await knownOf(said.thread, understood, bot)),
     ...process,
     ...(options && { options }),
     allow: [...weighed.allow],

@@ -4,8 +4,9 @@ import type { RecentLook } from '../../infra/queue/lately.ts';
 import type { Answer, Refusal } from '../../infra/queue/messages.ts';
 import type { Failure, Origin, Report, Request } from '../../playbooks/model/index.ts';
 import { verdictOf } from '../../playbooks/report-parts.ts';
+import { buttonRow } from '../buttons.ts';
 import type { BotContext } from '../context.ts';
-import { SlackRefused } from '../slack/errors.ts';
+import { isAboutContent, SlackRefused } from '../slack/errors.ts';
 import type { Content } from '../slack/shapes.ts';
 import { attachFiles } from './files.ts';
 import { failureContent, reportContent, sentenceContent } from './first-message.ts';
@@ -14,9 +15,6 @@ import { renderReport } from './render.ts';
 import { offerButtons } from './report-buttons.ts';
 import { resolvedBy, withResolved } from './resolved.ts';
 import { askerOf, showing } from './showing.ts';
-
-/** Slack's words for a message that it does not like for what it holds. */
-const ABOUT_CONTENT = /^(?:invalid_blocks|msg_blocks_too_long|msg_too_long|invalid_attachments)/;
 
 type SlackOrigin = Extract<Origin, { kind: 'slack' }>;
 
@@ -50,8 +48,10 @@ const postSentence = async (
   part: string,
   attempt: number,
   { slack, me }: BotContext,
+  buttons: readonly KnownBlock[] = [],
 ): Promise<void> => {
-  const content = sentenceContent(sentence, askerOf(origin));
+  const said = sentenceContent(sentence, askerOf(origin));
+  const content = { ...said, blocks: [...said.blocks, ...buttons] };
   await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
 };
 
@@ -71,7 +71,7 @@ const postParts = async (
       await postOnce(bot.slack, bot.me.botId, place, content, mark, tools.attempt);
     } catch (error) {
       // The files below have the whole report, so a part that Slack does not like is no reason to withhold them.
-      if (!(error instanceof SlackRefused) || !ABOUT_CONTENT.test(error.code)) throw error;
+      if (!(error instanceof SlackRefused) || !isAboutContent(error)) throw error;
       bot.log.error(
         { requestId: request.id, part: mark.part, code: error.code },
         'part of the report refused by Slack',
@@ -107,6 +107,21 @@ const unlessRefused = async (id: string, origin: SlackOrigin, bot: BotContext, w
   }
 };
 
+/** A button for the process that runs in the place of one that has gone. */
+const insteadOf = async (
+  request: Request,
+  origin: SlackOrigin,
+  { instead }: Failure,
+  bot: BotContext,
+): Promise<KnownBlock[]> => {
+  if (instead === undefined) return [];
+  const { host, playbook, windowSeconds, options } = request;
+  const look = showing(request, origin).mark;
+  const data = { threadTs: origin.threadTs, look, host, ...instead, playbook, windowSeconds, options };
+  const label = `Look at pid ${instead.pid} instead`;
+  return [await buttonRow(bot, [{ action: 'instead', label, data, style: 'primary' }])];
+};
+
 const failLook = async (
   request: Request,
   origin: SlackOrigin,
@@ -114,10 +129,11 @@ const failLook = async (
   attempt: number,
   bot: BotContext,
 ): Promise<void> => {
+  const buttons = await insteadOf(request, origin, failure, bot);
   // The edit may have to wait for its turn; the thread need not.
   await both(
     finish(request, origin, failureContent(request, askerOf(origin), failure), bot),
-    postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot),
+    postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot, buttons),
   );
 };
 

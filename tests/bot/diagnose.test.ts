@@ -94,7 +94,7 @@ test('nonsense is answered privately with one sentence, and starts nothing', asy
     answers.push(responses[0]?.text ?? '');
   }
   expect(answers[0]).toBe(answers[1]);
-  expect(answers[1]).toContain('`/diagnose HOST PID [playbook] [seconds]`');
+  expect(answers[1]).toContain('`/diagnose HOST PID|SELECTOR [playbook] [seconds]`');
   expect(answers[1]).toContain('• `strace`: System calls');
   expect(answers[2]).toContain('Did you mean `/diagnose status`?');
   expect(answers[3]).toContain('Did you mean `web-7`');

@@ -120,7 +120,10 @@ export const diagnoseOnTerminal = async (
   } catch (error) {
     if (terminal.interactive) terminal.err('\r\x1b[K');
     if (!(error instanceof LookFailed)) throw error;
-    terminal.err(`straceback: ${error.message}\n`);
+    const { instead } = error;
+    const next =
+      instead === undefined ? '' : ` Look at that one with: straceback diagnose ${asked.host} ${instead.pid}`;
+    terminal.err(`straceback: ${error.message}${next}\n`);
     return 3;
   }
 };
