@@ -142,7 +142,7 @@ export const expectedHarm = (
     ? null
     : known === null || !takesCore
       ? `How much it writes to the disk of the host is ${UNKNOWN}${takesCore ? '; a core is about as large as what is resident' : ''}.`
-      : `It writes about ${kib(known.rssKib + (known.swapKib ?? 0))} to the disk of the host.`;
+      : `It takes about ${kib(known.rssKib + (known.swapKib ?? 0))} of the disk of the host; the file may look larger, for memory that was never touched takes no room in it.`;
   const death = !steps.some(({ impacts }) => impacts.includes('risks-death'))
     ? null
     : steps.some(({ probe }) => probe === 'ltrace')

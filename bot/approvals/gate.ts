@@ -2,6 +2,7 @@ import { AuditUnavailable } from '../../infra/audit.ts';
 import { formatImpacts, type Impact, impactsNotAllowed } from '../../playbooks/model/index.ts';
 import type { BotContext, PlaybookSummary } from '../context.ts';
 import type { Approvers, Asker } from '../policy.ts';
+import { SlackAway } from '../slack/errors.ts';
 
 /** Whether a look may be made as it was asked for. */
 export type Gate =
@@ -46,4 +47,29 @@ export const gate = async (
     log.error({ host, playbook, error: String(error.cause) }, 'audit log not written');
   }
   return { way: 'closed', allow, sentence };
+};
+
+/**
+ * The playbooks that would ask for an approval of the steps which are left out of this one; none when nobody could approve them,
+ * or when Slack does not say who could: it is a hint, and no look waits for it.
+ */
+export const couldAsk = async (
+  who: Asker,
+  { host, playbook }: { readonly host: string; readonly playbook: string },
+  allow: readonly Impact[],
+  { policy, playbooks }: Pick<BotContext, 'policy' | 'playbooks'>,
+): Promise<string[]> => {
+  const harmful = playbooks.find(({ id }) => id === playbook)?.harmful ?? [];
+  const left = harmful.filter(({ impacts }) => impactsNotAllowed(impacts, allow).length > 0);
+  if (left.length === 0) return [];
+  const impacts = impactsNotAllowed([...new Set(left.flatMap((step) => step.impacts))], allow);
+  try {
+    if ((await policy.approvers(who.channel, { host, impacts, requester: who.user })) === null) return [];
+  } catch (error) {
+    if (error instanceof SlackAway) return [];
+    throw error;
+  }
+  const probes = new Set(left.map(({ probe }) => probe));
+  const asksFor = (one: PlaybookSummary) => one.harmful?.some(({ probe, always }) => always && probes.has(probe));
+  return playbooks.filter(asksFor).map(({ id }) => id);
 };

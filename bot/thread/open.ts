@@ -1,7 +1,8 @@
 import type { Delivery } from '../../infra/queue/bot-side.ts';
 import type { Opening } from '../../infra/queue/messages.ts';
+import { list } from '../../playbooks/reading/text.ts';
 import { askForApproval } from '../approvals/ask.ts';
-import { gate } from '../approvals/gate.ts';
+import { couldAsk, gate } from '../approvals/gate.ts';
 import { leftOut } from '../commands/look.ts';
 import type { BotContext } from '../context.ts';
 import { SlackRefused } from '../slack/errors.ts';
@@ -11,6 +12,12 @@ import { postOnce } from './post-once.ts';
 
 /** An opening that could not be done for this long is given up: nobody expects its thread any more. */
 const TOO_LATE_MS = 20 * 60_000;
+
+/** How what is left out can be had. */
+const more = (playbooks: readonly string[]): string => {
+  const named = playbooks.map((id) => `\`${id}\``);
+  return named.length === 0 ? '' : ` ${list(named, 'or')} in the thread asks for an approval.`;
+};
 
 /** What the look waits for, from what the queue says now. */
 const waitsFor = async ({ queue }: BotContext): Promise<string> => {
@@ -44,7 +51,7 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
   const why =
     weighed.way === 'ask'
       ? `${found}It needs an approval, which is asked for in the thread.`
-      : `${found}${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}`;
+      : `${found}${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}${more(await couldAsk({ team, channel, user }, request, request.allow, bot))}`;
   const content = openingContent(request, user, why);
   let threadTs: string;
   try {

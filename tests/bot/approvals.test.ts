@@ -48,6 +48,22 @@ const BOOKS: BotOptions['playbooks'] = [
     ],
   },
   {
+    id: 'py-bt',
+    title: 'Python stacks by gdb',
+    description: 'Stops it.',
+    impacts: ['none', 'stops'],
+    harmful: [
+      {
+        probe: 'py-bt',
+        title: 'Stacks',
+        impacts: ['stops'],
+        always: true,
+        tools: ['gdb'],
+        command: () => 'sh py-bt.sh',
+      },
+    ],
+  },
+  {
     id: 'hang',
     title: 'It hangs',
     description: 'More when it is wanted.',
@@ -161,7 +177,7 @@ test('what will run, what it costs and who may approve stands in the thread; a y
     'A core of the process (stops,writes-disk), with gdb: ',
     'sh gcore.sh 6325 KEEP-FOLDER',
     'expected to be stopped for 2.4 s to 17 s (2.0 GiB resident and 4 threads',
-    'It writes about 2.0 GiB to the disk of the host.',
+    'It takes about 2.0 GiB of the disk of the host',
   ])
     expect(text).toContain(part);
   // Bob may approve by the policy, but he asked.
@@ -353,6 +369,8 @@ test('a playbook whose dear steps are only run when they are wanted asks nobody'
   await slack.waitFor(() => asked.length === 1, { timeoutMs: 60_000, what: 'the look' });
   expect(asked[0]?.allow).toEqual(['none', 'slows']);
   expect(asked[0]?.approval).toBeUndefined();
+  const opened = slack.requests('chat.postMessage').map(({ args }) => JSON.stringify(args));
+  expect(opened.find((args) => args.includes('are left out'))).toMatch(/py-bt.* in the thread asks for an approval/);
 });
 
 test('where a rule allows it nobody is asked, and where no rule reaches it is said that nobody could approve', async () => {

@@ -36,7 +36,7 @@ test('what a core costs is told from memory and threads', () => {
   expect(expectedHarm(harmful, { rssKib: 4.2 * GIB, threads: 1 })).toEqual({
     stall:
       'It is expected to be stopped for 5.1 s to 34 s (4.2 GiB resident and 1 thread in its last look, by measured rates).',
-    disk: 'It writes about 4.2 GiB to the disk of the host.',
+    disk: 'It takes about 4.2 GiB of the disk of the host; the file may look larger, for memory that was never touched takes no room in it.',
     death: null,
   });
   expect(expectedHarm(harmful, { rssKib: 10 * 1024, threads: 22 }).stall).toContain('0.06 s to 2 s');
