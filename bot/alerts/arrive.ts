@@ -1,8 +1,9 @@
 import type { BotContext } from '../context.ts';
 import { requestIdOf } from '../request-id.ts';
 import { tally } from './figures.ts';
-import { alertIdOf, firingIn, type Group, groupIdOf, newestLook, newGroup, wantsLook, withNotice } from './group.ts';
+import { alertIdOf, firingIn, type Group, groupIdOf, newestLook, newGroup, wantsLook } from './group.ts';
 import { changeGroup, setShow, toBeShown } from './group-notes.ts';
+import { withNotice } from './news.ts';
 import type { Alert, Notice } from './notice.ts';
 import { askRoom } from './room.ts';
 import { labelsOf, type Routed, routed, targetOf } from './route.ts';

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { BotContext } from '../context.ts';
-import { SlackRefused } from '../slack/errors.ts';
+import { isAboutContent, SlackRefused } from '../slack/errors.ts';
 import type { Content, Mark } from '../slack/shapes.ts';
+import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { resolvedBy, withResolved } from '../thread/resolved.ts';
 import { tally } from './figures.ts';
 import { type Group, newestLook } from './group.ts';
 import { changeAndShow, changeGroup, readGroup } from './group-notes.ts';
 import { readRoom } from './room.ts';
-import { firesAgain, groupContent, groupMark } from './thread.ts';
+import { firesAgain, groupContent, groupMark, oneLine, signOf } from './thread.ts';
 
 /** More replies than this about firing again are told by the last one. */
 const MAX_REPLIES = 3;
@@ -51,7 +52,16 @@ const post = async (bot: BotContext, group: Group, content: Content): Promise<st
   const begun = await changeGroup(bot, group.id, (kept) => (kept === null ? null : { ...kept, posting: true }));
   const maybeThere = group.posting || group.firstAt - group.since > OLD_NEWS_MS || begun === null;
   const place = { channel: group.channel, since: sinceOf(group) };
-  return await postOnce(bot.slack, bot.me.botId, place, content, groupMark(group), maybeThere ? 2 : 1);
+  const attempt = maybeThere ? 2 : 1;
+  const mark = groupMark(group);
+  try {
+    return await postOnce(bot.slack, bot.me.botId, place, content, mark, attempt);
+  } catch (error) {
+    if (!(error instanceof SlackRefused) || !isAboutContent(error)) throw error;
+    bot.log.error({ group: group.id, code: error.code }, 'first message of an alert refused for what it holds');
+    const bare = sentenceContent(`${signOf(group)} ${oneLine(group.title, 200)}`);
+    return await postOnce(bot.slack, bot.me.botId, place, bare, mark, attempt);
+  }
 };
 
 /** A channel that takes no posts: the default channel has them, if there is another one; else the log does. */

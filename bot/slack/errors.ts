@@ -12,6 +12,12 @@ export class SlackRefused extends Error {
   }
 }
 
+/** Slack's words for a message that it does not like for what it holds. */
+const ABOUT_CONTENT = /^(?:invalid_blocks|msg_blocks_too_long|msg_too_long|invalid_attachments)/;
+
+/** Whether a message was refused for what it holds: another one at the same place may be taken. */
+export const isAboutContent = ({ code }: SlackRefused): boolean => ABOUT_CONTENT.test(code);
+
 /** Slack gave no usable answer. The request may have been done all the same. */
 export class SlackAway extends Error {
   readonly method: string;

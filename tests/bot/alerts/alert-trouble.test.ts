@@ -132,3 +132,15 @@ test('a channel that takes no posts: the default channel has the thread', async 
     what: 'the report',
   });
 });
+
+test('a first message that Slack does not like for what it holds is posted bare, and mended by the next edit', async () => {
+  const { slack, queue } = await alertSite({ routes: [{ name: 'web', channel: ALERTS }] });
+  slack.faults.add({ kind: 'error', method: 'chat.postMessage', error: 'invalid_blocks' });
+  await tell(queue, notice());
+  await quiet(queue);
+  expect(threadsIn(slack, ALERTS).map(shown)).toEqual(['🔴 CPU of checkout is high']);
+  await tell(queue, notice());
+  await quiet(queue);
+  expect(threadsIn(slack, ALERTS)).toHaveLength(1);
+  expect(shown(threadsIn(slack, ALERTS)[0])).toContain('told 2 times');
+});

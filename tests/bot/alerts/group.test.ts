@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  countsOf,
-  type Group,
-  groupIdOf,
-  newGroup,
-  wantsLook,
-  withLook,
-  withNotice,
-} from '../../../bot/alerts/group.ts';
+import { countsOf, type Group, groupIdOf, newGroup, wantsLook, withLook } from '../../../bot/alerts/group.ts';
+import { withNotice } from '../../../bot/alerts/news.ts';
 import type { Notice } from '../../../bot/alerts/notice.ts';
 import { notice } from '../../support/alert-groups.ts';
 import { ALERTS } from '../../support/alert-routing.ts';
@@ -177,7 +170,9 @@ describe('a look is wanted', () => {
 
   it('not while one has not ended', () => {
     const more = withNotice(looked(groupOf(firing(T))), firing(T + MIN, null, 'f2'));
-    expect(wantsLook(withLook(more, 'r-1', { state: 'running' }), T + 99 * MIN, 0)).toBe(false);
+    expect(wantsLook(withLook(more, 'r-1', { state: 'running' }), T + 59 * MIN, 0)).toBe(false);
+    expect(wantsLook(withLook(more, 'r-1', { state: 'running' }), T + 61 * MIN, 0)).toBe(true);
+    expect(wantsLook(withLook(more, 'r-1', { state: 'asked' }), T + 99 * MIN, 0)).toBe(false);
     expect(wantsLook(withLook(more, 'r-1', { state: 'failed' }), T + 99 * MIN, 0)).toBe(true);
   });
 });
