@@ -86,7 +86,15 @@ test('a look that fails is one sentence, in the first message and in the thread'
 test('nonsense is answered privately with one sentence, and starts nothing', async () => {
   const { slack, redis } = await setUp();
   const { queue } = await botForTest(slack, redis.url);
-  const asked = ['HELP', 'help', 'stauts', 'wbe-7 6325', 'web-7 $(reboot)', 'web-7 6325 traige', '`web-7`; rm -rf / 6325'];
+  const asked = [
+    'HELP',
+    'help',
+    'stauts',
+    'wbe-7 6325',
+    'web-7 $(reboot)',
+    'web-7 6325 traige',
+    '`web-7`; rm -rf / 6325',
+  ];
   const answers: string[] = [];
   for (const text of asked) {
     const { responses } = await slack.user('bob').slash('/diagnose', text, 'ops');
@@ -98,7 +106,7 @@ test('nonsense is answered privately with one sentence, and starts nothing', asy
   expect(answers[1]).toContain('• `strace`: System calls');
   expect(answers[2]).toContain('Did you mean `/diagnose status`?');
   expect(answers[3]).toContain('Did you mean `web-7`');
-  expect(answers[4]).toContain('“$(reboot)” is not a process id');
+  expect(answers[4]).toContain('“$(reboot)” names no process');
   expect(answers[5]).toContain('Did you mean `triage`?');
   expect(answers[6]).toContain('is not a host name');
   expect(await queue.status()).toEqual({ workers: 0, waiting: 0, active: [] });
