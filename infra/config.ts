@@ -64,6 +64,25 @@ const Redaction = z.strictObject({
   exempt: z.array(z.string().min(1).max(1_000)).max(1_000).default([]),
 });
 
+/** The model that puts reports into words. The key comes from OPENAI_API_KEY, another server's address from OPENAI_BASE_URL. */
+const ModelFile = z.strictObject({
+  name: z.string().min(1).max(200),
+  /** The whole of one request. */
+  timeoutSeconds: z.number().min(1).max(300).default(45),
+  maxOutputTokens: z.number().int().min(200).max(16_000).default(2_000),
+  language: z.enum(['en', 'zh']).default('en'),
+  /** Tokens, in and out together. */
+  budget: z
+    .strictObject({
+      perLook: z.number().int().min(0).default(10_000),
+      perDay: z.number().int().min(0).default(2_000_000),
+      perChannelPerDay: z.number().int().min(0).default(500_000),
+    })
+    .prefault({}),
+  /** What a million tokens cost, in US dollars; without it only tokens are told. */
+  price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
+});
+
 /** What straceback.yaml may hold. Secrets are not among it: they come from the environment. */
 const ConfigFile = z.strictObject({
   slack: Slack.prefault({}),
@@ -81,8 +100,12 @@ const ConfigFile = z.strictObject({
   /** Where alerts come in and what is done with them. */
   alerts: z.strictObject({ ...alertIntake, ...alertRouting }).prefault({}),
   redaction: Redaction.prefault({}),
+  model: ModelFile.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
+
+/** The model with what the environment says of it. */
+export type ModelConfig = z.infer<typeof ModelFile> & { readonly apiKey: string; readonly baseUrl: string | undefined };
 
 /** The whole configuration, file and environment together. */
 export interface Config {
@@ -108,6 +131,8 @@ export interface Config {
   readonly alertIntake: AlertIntakeSettings | undefined;
   readonly dataFolder: string;
   readonly redaction: z.infer<typeof Redaction>;
+  /** Undefined: reports stand as the rules wrote them. */
+  readonly model: ModelConfig | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -169,6 +194,21 @@ const readYaml = (file: string): { value: unknown; lineOf: (at: readonly Propert
     return 1;
   };
   return { value: document.toJS() ?? {}, lineOf };
+};
+
+/** A server that needs no key (one of the site's own) is given a word in its place. */
+const modelOf = (
+  model: z.infer<typeof ModelFile> | undefined,
+  env: Environment,
+  say: (issue: { path: readonly PropertyKey[]; message: string }) => string,
+): ModelConfig | undefined => {
+  if (model === undefined) return undefined;
+  const { OPENAI_API_KEY: key, OPENAI_BASE_URL: baseUrl } = env;
+  if ((key === undefined || key === '') && baseUrl === undefined)
+    throw new BadConfig([
+      say({ path: ['model'], message: 'OPENAI_API_KEY is not set; set it, or take the model out' }),
+    ]);
+  return { ...model, apiKey: key === undefined || key === '' ? 'none' : key, baseUrl };
 };
 
 /**
@@ -240,6 +280,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     ),
     dataFolder: path.resolve(base, data.dataFolder),
     redaction: data.redaction,
+    model: modelOf(data.model, env, say),
     logLevel: data.log.level,
   };
 };

@@ -8,6 +8,7 @@ import { findProcesses } from './finding/find.ts';
 import { hostRounds } from './host-rounds.ts';
 import { investigate } from './investigate.ts';
 import type { Knowledge } from './knowledge.ts';
+import { proseAfterwards } from './prose/afterwards.ts';
 import { keepFolderOf, shellOpener } from './reach.ts';
 
 /** A worker that takes looks from the queue until it is closed. */
@@ -31,6 +32,8 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
 
   const rounds = hostRounds({ openShell, record: queue.hosts, log, now: Date.now });
 
+  const prose = proseAfterwards(config.model);
+
   const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
     const { report, files } = await investigate(request, {
       ...knowledge,
@@ -43,8 +46,10 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
       now: Date.now,
     });
     const encoder = new TextEncoder();
+    const afterwards = prose(request, report);
     return {
       outcome: { kind: 'report', report },
+      ...(afterwards === undefined ? {} : { afterwards }),
       files: files.map((file) => ({
         name: `${file.id}-${file.probe}.txt`,
         evidenceId: file.id,

@@ -95,6 +95,8 @@ export interface BotQueue {
   readonly alone: <T>(kind: string, id: string, work: () => Promise<T>) => Promise<T>;
   /** The answer to a request, while it is kept (a day); null when there is none. Throws QueueUnavailable. */
   readonly answerTo: (requestId: string) => Promise<Answer | null>;
+  /** Whether the answer to a request has been shown, or is no longer kept. Throws QueueUnavailable. */
+  readonly answerShown: (requestId: string) => Promise<boolean>;
   /** The bytes of one of an answer's files; null when they have expired or were never kept. */
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
   /** Throws QueueUnavailable. */
@@ -269,6 +271,11 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         const job = await answers.getJob(jobId('answer', requestId));
         const parsed = AnswerMessage.safeParse(job?.data);
         return parsed.success && parsed.data.kind === 'answer' ? parsed.data.answer : null;
+      }),
+    answerShown: (requestId) =>
+      quickly(async () => {
+        const job = await answers.getJob(jobId('answer', requestId));
+        return job === undefined || (await job.isCompleted());
       }),
     readFile: (file) => quickly(() => readStored(hurried, file)),
     status: () =>

@@ -11,13 +11,13 @@ export interface Notes {
   readonly set: (kind: string, id: string, value: unknown, seconds: number) => Promise<void>;
   /** Sets it only if there is none. False when there was one: somebody else was first. */
   readonly claim: (kind: string, id: string, value: unknown, seconds: number) => Promise<boolean>;
-  /** Raises a number that begins at 0 and returns it. Its time begins with the first raise. */
-  readonly count: (kind: string, id: string, seconds: number) => Promise<number>;
+  /** Raises a number that begins at 0, by 1 or by so much, and returns it. Its time begins with the first raise. */
+  readonly count: (kind: string, id: string, seconds: number, by?: number) => Promise<number>;
   readonly remove: (kind: string, id: string) => Promise<void>;
 }
 
-const COUNT = `local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+const COUNT = `local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count`;
 
 const read = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
@@ -31,7 +31,8 @@ export const notesOn = (redis: Redis, quickly: <T>(work: () => Promise<T>) => Pr
       quickly(async () => void (await redis.set(name(kind, id), JSON.stringify(value), 'EX', seconds))),
     claim: (kind, id, value, seconds) =>
       quickly(async () => (await redis.set(name(kind, id), JSON.stringify(value), 'EX', seconds, 'NX')) === 'OK'),
-    count: (kind, id, seconds) => quickly(async () => Number(await redis.eval(COUNT, 1, name(kind, id), seconds))),
+    count: (kind, id, seconds, by = 1) =>
+      quickly(async () => Number(await redis.eval(COUNT, 1, name(kind, id), seconds, by))),
     remove: (kind, id) => quickly(async () => void (await redis.del(name(kind, id)))),
   };
 };

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
+import { afterAnswers } from './after-answers.ts';
 import { abortWhenCancelled, cancelledBy, wasCancelled } from './cancel.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
@@ -12,6 +13,7 @@ import { type Journal, openJournal } from './journal.ts';
 import { type HostRecord, hostRecord } from './lately.ts';
 import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
+import type { Notes } from './notes.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
 import { throttle } from './throttle.ts';
 import { endsWithin } from './within.ts';
@@ -33,6 +35,22 @@ export interface LookTools {
 export interface LookResult {
   readonly outcome: Outcome;
   readonly files: readonly EvidenceFile[];
+  /** What is done once the answer is on its way, beside the next looks. Gives the errand that the bots get of it, if any. */
+  readonly afterwards?: (tools: AfterwardsTools) => Promise<Afterwards | null>;
+}
+
+/** What work after an answer gets. */
+export interface AfterwardsTools {
+  /** Aborted when the worker closes. */
+  readonly signal: AbortSignal;
+  readonly notes: Notes;
+}
+
+/** An errand for the bots, with a file that is kept like evidence. */
+export interface Afterwards {
+  readonly errand: string;
+  readonly data: Record<string, unknown>;
+  readonly file: EvidenceFile;
 }
 
 export type LookHandler = (request: Request, tools: LookTools) => Promise<LookResult>;
@@ -111,6 +129,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   let worker: Worker | null = null;
   let heartbeat: { stop: () => Promise<void> } | null = null;
   let finds: { close: () => Promise<void> } | null = null;
+  const later = afterAnswers({ redis, journalRedis, log, keep: KEEP });
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
     await answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) });
@@ -137,6 +156,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       const files = await storeFiles(journalRedis, request.id, result.files, log);
       const answer = { requestId: request.id, request, outcome: result.outcome, files };
       await put(request.id, { kind: 'answer', answer });
+      if (result.afterwards !== undefined) later.add(request.id, result.afterwards);
     } finally {
       if (running.get(id) === abort) running.delete(id);
     }
@@ -236,6 +256,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
         for (const abort of running.values()) abort.abort(SHUTDOWN);
         if (!(await endsWithin(closing, ABORT_MS))) log.error({ looks: running.size }, 'looks did not end, cut off');
       }
+      await later.close();
       await answers.close();
       await Promise.all([closeRedis(redis), closeRedis(journalRedis)]);
     },

@@ -7,6 +7,7 @@ export * from './observation.ts';
 export * from './playbook.ts';
 export * from './probe.ts';
 export * from './progress.ts';
+export * from './prose.ts';
 export * from './report.ts';
 export * from './request.ts';
 export * from './selector.ts';

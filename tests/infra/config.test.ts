@@ -185,6 +185,20 @@ describe('rules of what is secret', () => {
   });
 });
 
+describe('the model', () => {
+  it('is none unless the file names one', async () => {
+    expect((await config('{}', { ...ENV, OPENAI_API_KEY: 'sk-1' })).model).toBeUndefined();
+  });
+
+  it('takes key and address from the environment, and says when there is neither', async () => {
+    const read = await config('model: {name: small, language: zh}\n', { ...ENV, OPENAI_API_KEY: 'sk-1' });
+    expect(read.model).toMatchObject({ name: 'small', language: 'zh', apiKey: 'sk-1', timeoutSeconds: 45 });
+    const own = await config('model: {name: small}\n', { ...ENV, OPENAI_BASE_URL: 'http://llm:8000/v1' });
+    expect(own.model).toMatchObject({ baseUrl: 'http://llm:8000/v1', apiKey: 'none' });
+    await expect(config('model: {name: small}\n')).rejects.toThrow(/:1: model: OPENAI_API_KEY is not set/);
+  });
+});
+
 describe('the example configuration', () => {
   it('is valid and says what it seems to say', () => {
     const read = readConfig(path.resolve(import.meta.dirname, '../../infra/deploy/straceback.example.yaml'), ENV);

@@ -17,6 +17,8 @@ export interface Ground {
   /** The items that it cites, and the facts of the process, which every sentence may name. */
   readonly cited: readonly Item[];
   readonly verdict: 'fault' | 'healthy' | 'unclear';
+  /** Everything in the view that somebody else could have written: see `untrustedOf`. */
+  readonly untrusted: string;
 }
 
 const MOST_LENGTH = 600;
@@ -85,33 +87,58 @@ const weighty = (text: string): string[] =>
 
 const isChinese = (text: string): boolean => /\p{Script=Han}/u.test(text);
 
+const SPAN = /`[^`]*`/g;
+
+/**
+ * The rules' own words. What stands in backticks was read from a host (names of processes, files, functions): whoever names
+ * a process cannot thereby have anything said.
+ */
+const rulesOf = (cited: readonly Item[]): string =>
+  cited
+    .filter(({ kind }) => kind !== 'quote' && kind !== 'source' && kind !== 'target')
+    .map(({ text, cause }) => `${text.replace(SPAN, ' ')} ${(cause ?? '').replaceAll('-', ' ')}`)
+    .join('\n');
+
+/** Texts of hosts and people: lines of evidence, source, what the process is called, names in the rules' sentences. */
+export const untrustedOf = (items: readonly Item[]): string =>
+  items
+    .flatMap(({ kind, text }) =>
+      kind === 'quote' || kind === 'source' || kind === 'target' ? [text] : (text.match(SPAN) ?? []),
+    )
+    .join('\n');
+
+const beginsWord = (text: string, stemmed: string): boolean => new RegExp(`(?<![\\p{L}])${stemmed}`, 'u').test(text);
+
 /** Why the words of a claim are not covered, or null. */
 const wordsProblem = (text: string, { cited, verdict }: Ground): string | null => {
-  const all = textOf(cited);
-  const rules = textOf(cited.filter(({ kind }) => kind === 'finding' || kind === 'fix' || kind === 'verdict'));
+  const rules = rulesOf(cited);
+  // A name in backticks is a name, and has been held against what was read.
+  const plain = text.replace(SPAN, '``');
+  const offered = cited.map(({ code }) => code ?? '').join('\n');
   const causes = new Set(cited.flatMap(({ cause }) => (cause === undefined ? [] : [cause])));
   for (const [cause, words] of Object.entries(CAUSE_WORDS)) {
-    const said = words.exec(text)?.[0];
-    if (said !== undefined && !causes.has(cause) && !all.toLowerCase().includes(said.toLowerCase()))
+    const said = words.exec(plain)?.[0];
+    if (said !== undefined && !causes.has(cause) && !rules.toLowerCase().includes(said.toLowerCase()))
       return `it speaks of ${cause} (“${said}”), which no rule found there`;
   }
-  const fault = FAULT_WORDS.exec(text)?.[0];
+  const fault = FAULT_WORDS.exec(plain)?.[0];
   if (verdict !== 'fault' && fault !== undefined && !hasWord(rules.toLowerCase(), fault.toLowerCase()))
     return `it calls something wrong (“${fault}”) that no rule does`;
-  const healthy = HEALTHY_WORDS.exec(text)?.[0];
+  const healthy = HEALTHY_WORDS.exec(plain)?.[0];
   if (verdict !== 'healthy' && healthy !== undefined && !rules.toLowerCase().includes(healthy.toLowerCase()))
     return `it calls something right (“${healthy}”) that no rule does`;
   const sure = Math.max(0, ...cited.map(({ confidence }) => confidence ?? 0));
-  const certain = CERTAIN_WORDS.exec(text)?.[0];
+  const certain = CERTAIN_WORDS.exec(plain)?.[0];
   if (certain !== undefined && sure < 0.9 && !hasWord(rules.toLowerCase(), certain.toLowerCase()))
     return `it is more certain (“${certain}”) than the rules`;
   const onlyHints = sure > 0 && sure < 0.5;
   if (onlyHints && !HEDGE_WORDS.test(text)) return 'it states what is only a hint';
-  for (const [action] of text.matchAll(ACTION_WORDS)) {
-    if (!rules.toLowerCase().includes(stem(action))) return `it tells somebody to act (“${action}”) as no rule does`;
+  for (const [action] of plain.matchAll(ACTION_WORDS)) {
+    if (!beginsWord(rules.toLowerCase(), stem(action))) return `it tells somebody to act (“${action}”) as no rule does`;
   }
   for (const [command] of text.matchAll(COMMAND_WORDS)) {
-    if (!hasWord(rules, command)) return `it names a command (“${command}”) that no rule offers`;
+    if (!hasWord(rules, command) && !hasWord(offered, command))
+      return `it names a command (“${command}”) that no rule offers`;
   }
   return null;
 };
@@ -143,6 +170,31 @@ const factsProblem = (text: string, { cited }: Ground): string | null => {
   return null;
 };
 
+const HAN_RUN = 6;
+
+/** Whether a sentence in Chinese has a run of characters from a text that somebody else wrote. */
+const repeatsChinese = (text: string, untrusted: string): boolean =>
+  (text.match(/\p{Script=Han}{6,}/gu) ?? []).some((run) =>
+    [...run].some(
+      (_, at, chars) => at + HAN_RUN <= chars.length && untrusted.includes(chars.slice(at, at + HAN_RUN).join('')),
+    ),
+  );
+
+/**
+ * Why a claim says something of its own, or something that only somebody else says: whoever writes a log could have a
+ * sentence of theirs said again. Names in backticks count as one word that is shared.
+ */
+const borrowedProblem = (text: string, { cited, untrusted }: Ground): string | null => {
+  if (isChinese(text))
+    return repeatsChinese(text.replace(SPAN, ' '), untrusted) ? 'it says again what evidence says' : null;
+  const said = weighty(text.replace(SPAN, ' '));
+  const there = new Set(weighty(rulesOf(cited)));
+  const names = /`[^`]+`/.test(text) ? 1 : 0;
+  const shared = said.filter((word) => there.has(word)).length + names;
+  const all = said.length + names;
+  return all === 0 || shared / all < LEAST_SHARED ? 'little of it is in the cited items' : null;
+};
+
 /**
  * Why a claim may not be shown, as a clause, or null when everything in it is covered by what it cites. Pure. It errs on the
  * side of dropping: a sentence that is lost costs little, one that is wrong costs a night.
@@ -150,12 +202,8 @@ const factsProblem = (text: string, { cited }: Ground): string | null => {
 export const claimProblem = (text: string, ground: Ground): string | null => {
   if (text.trim() === '' || text.length > MOST_LENGTH) return 'it is empty or too long';
   if (/[\p{Cc}\p{Cf}]/u.test(text.replace(/\n/g, ' '))) return 'it has characters that cannot be seen';
+  if (/[^\P{L}\p{Script=Latin}\p{Script=Han}]/u.test(text)) return 'it has letters of a script that was not asked for';
   if (/<[!@#]|@(?:channel|here|everyone)\b/.test(text)) return 'it calls people';
   if (/https?:\/\/|\]\(|\bwww\./i.test(text)) return 'it has an address';
-  const problem = factsProblem(text, ground) ?? wordsProblem(text, ground);
-  if (problem !== null || isChinese(text)) return problem;
-  const said = weighty(text);
-  const there = new Set(weighty(textOf(ground.cited)));
-  const shared = said.filter((word) => there.has(word)).length;
-  return said.length === 0 || shared / said.length < LEAST_SHARED ? 'little of it is in the cited items' : null;
+  return factsProblem(text, ground) ?? wordsProblem(text, ground) ?? borrowedProblem(text, ground);
 };

@@ -1,5 +1,6 @@
-import { claimProblem } from './claims.ts';
-import type { Claim, ModelProse, Prose } from './schema.ts';
+import type { Claim, Prose } from '../../playbooks/model/index.ts';
+import { claimProblem, untrustedOf } from './claims.ts';
+import type { ModelProse } from './schema.ts';
 import type { Item, View } from './view.ts';
 import { PYTHON_WORDS } from './words.ts';
 
@@ -32,7 +33,9 @@ const groundOf = (ids: readonly string[], view: View): { cited: Item[] } | { why
 
 const problemOf = ({ text, rests_on }: Claim, view: View): string | null => {
   const ground = groundOf(rests_on, view);
-  return 'why' in ground ? ground.why : claimProblem(text, { cited: ground.cited, verdict: view.verdict });
+  return 'why' in ground
+    ? ground.why
+    : claimProblem(text, { cited: ground.cited, verdict: view.verdict, untrusted: untrustedOf(view.items) });
 };
 
 const words = (code: string): string[] => code.match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? [];

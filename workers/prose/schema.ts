@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-/** One sentence of the model's, with the ids of what it rests on. */
-export const Claim = z.object({ text: z.string(), rests_on: z.array(z.string()) });
-export type Claim = z.infer<typeof Claim>;
+import { Claim } from '../../playbooks/model/index.ts';
 
 /** What the model is asked for. Lengths are checked by the gate: a schema that is too narrow is refused by some servers. */
 export const ModelProse = z.object({
@@ -25,14 +22,3 @@ export const ModelProse = z.object({
   next: z.array(Claim),
 });
 export type ModelProse = z.infer<typeof ModelProse>;
-
-/** What passed the gate: what a person reads. */
-export const Prose = z.object({
-  headline: Claim,
-  sentences: z.array(Claim),
-  fix: z
-    .object({ title: z.string(), text: z.string(), code: z.string().nullable(), rests_on: z.array(z.string()) })
-    .nullable(),
-  next: z.array(Claim),
-});
-export type Prose = z.infer<typeof Prose>;

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { Report } from '../../playbooks/model/index.ts';
+import type { Prose, Report } from '../../playbooks/model/index.ts';
 import { type AskModel, NO_USAGE, NoAnswer, type Usage } from './client.ts';
 import { type Dropped, gate } from './gate.ts';
 import { inputFor, instructionsFor, type Language } from './prompt.ts';
-import { ModelProse, type Prose } from './schema.ts';
+import { ModelProse } from './schema.ts';
 import { type View, viewOf } from './view.ts';
 
 /** What a budget says: null when there is room, else why there is none, as a clause. */

@@ -38,7 +38,7 @@ export const GOOD: readonly Said[] = [
     text: 'Whether there is a thread-deadlock cannot be told, because py-stacks was not built for this interpreter.',
     rests_on: ['U3'],
   },
-  { text: 'This is process 6325 on web-7, which runs CPython 3.11.2.', rests_on: ['T1', 'F1'] },
+  { text: 'The main thread of process 6325 on web-7 waits in its own handler.', rests_on: ['T1', 'F1'] },
   { text: '主线程在自己的 SIGTERM 处理函数 `on_terminate` 里等待它自己持有的锁。', rests_on: ['F1'] },
   { text: '进程 6300 每秒向它发送一次 SIGTERM。', rests_on: ['F2', 'Q4'] },
   { text: '`on_terminate`(pool.py:88)打断了 `Pool.save`(pool.py:41),等待同一把锁。', rests_on: ['F1'] },
