@@ -27,11 +27,13 @@ const label = (words: string) => text(words.length <= MAX_LABEL ? words : `${wor
 
 /** Hosts for what somebody has typed so far: those that hold it, else those near to it, and a name that only a rule knows. */
 export const offerHosts = (typed: string, { hosts }: Pick<BotContext, 'hosts'>): PlainTextOption[] => {
-  const wanted = (wordsOf(typed)[0] ?? '').toLowerCase();
+  const [whole = ''] = wordsOf(typed);
+  const wanted = whole.toLowerCase();
   const offered = hosts.names.filter((name) => name.toLowerCase().includes(wanted));
-  offered.sort((one, other) => Number(other.startsWith(wanted)) - Number(one.startsWith(wanted)));
+  const begins = (name: string) => Number(name.toLowerCase().startsWith(wanted));
+  offered.sort((one, other) => begins(other) - begins(one));
   const names = offered.length > 0 ? offered : nearest(wanted, hosts.names, 10);
-  const own = HostName.safeParse(wanted).success && !names.includes(wanted) && hosts.known(wanted) ? [wanted] : [];
+  const own = HostName.safeParse(whole).success && !names.includes(whole) && hosts.known(whole) ? [whole] : [];
   return [...own, ...names]
     .filter((name) => name.length <= MAX_VALUE)
     .slice(0, MAX_OPTIONS)

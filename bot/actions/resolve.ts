@@ -9,6 +9,9 @@ export const resolve = defineAction({
   run: async ({ threadTs }, { press }, bot) => {
     const { id, user, at, channel } = press;
     const before = await resolveThread({ channel, threadTs }, { id, user, at }, bot);
-    return before === null ? null : `<@${before.user}> has resolved this already.`;
+    if (before === 'shown') return null;
+    return before === 'not-ours'
+      ? 'The first message of this thread is not mine, so I cannot show in it that this is resolved.'
+      : `<@${before.user}> has resolved this already.`;
   },
 });

@@ -12,7 +12,7 @@ export const resolve: FollowUp = {
     const place = { channel, threadTs: thread.ts };
     const by = { id, user, at };
     const before = await resolveThread(place, by, bot);
-    return before === null
+    return typeof before === 'string'
       ? `Resolved after ${lasted(place, by)}. Say \`again\` to look again and open it once more.`
       : 'This has been resolved already. Say `again` to look again and open it once more.';
   },

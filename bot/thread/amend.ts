@@ -12,18 +12,21 @@ export interface Posted {
 
 /**
  * Changes a message of ours as it stands at that moment, while nobody else edits it. `change` returns null when there is
- * nothing to change. A message that is gone is left gone. Throws SlackRefused, SlackAway and QueueUnavailable.
+ * nothing to change. Returns false for a message that is gone or not ours, which is left as it is. Throws SlackRefused, SlackAway and QueueUnavailable.
  */
 export const amend = async (
   { slack, queue, me }: Pick<BotContext, 'slack' | 'queue' | 'me'>,
   place: Posted,
   change: (content: Content) => Content | null | Promise<Content | null>,
-): Promise<void> => {
+): Promise<boolean> => {
+  let ours = false;
   await queue.turns.other(place, async () => {
     const message = await slack.message(place);
     const mark = message === null ? null : markOf(message, me.botId);
     if (message === null || mark === null) return;
+    ours = true;
     const changed = await change({ text: message.text ?? '', blocks: message.blocks ?? [] });
     if (changed !== null) await slack.edit(place, changed, mark, 'wait');
   });
+  return ours;
 };

@@ -54,21 +54,27 @@ export const withResolved = ({ text, blocks }: Content, thread: Thread, resolved
 };
 
 /**
- * Says in a thread's first message that its matter is done with. Safe to repeat. Returns who did so before, or null when this
- * was the first. Throws SlackAway and QueueUnavailable.
+ * Says in a thread's first message that its matter is done with. Safe to repeat. Returns who did so before; else whether the first
+ * message shows it or is not ours to change. Throws SlackAway and QueueUnavailable.
  */
-export const resolve = async (thread: Thread, by: Resolved, bot: BotContext): Promise<Resolved | null> => {
+export const resolve = async (
+  thread: Thread,
+  by: Resolved,
+  bot: BotContext,
+): Promise<Resolved | 'shown' | 'not-ours'> => {
   if (!(await bot.queue.notes.claim(KIND, idOf(thread), by, KEEP_SECONDS))) {
     const first = await resolvedBy(bot, thread);
     if (first !== null && first.id !== by.id) return first;
   }
   try {
-    await amend(bot, { channel: thread.channel, ts: thread.threadTs }, (content) => withResolved(content, thread, by));
+    const first = { channel: thread.channel, ts: thread.threadTs };
+    const shown = await amend(bot, first, (content) => withResolved(content, thread, by));
+    return shown ? 'shown' : 'not-ours';
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
     bot.log.warn({ channel: thread.channel, code: error.code }, 'first message cannot be edited');
   }
-  return null;
+  return 'not-ours';
 };
 
 /** Takes back what was said before `at`: the matter is looked at again. Throws QueueUnavailable. */

@@ -279,6 +279,26 @@ test('resolve: the first message is green and says who and how long; again opens
   expect(shown(threadsIn(slack, 'ops')[0])).toMatch(/^✅/);
 });
 
+test('in a thread that somebody else began nothing of theirs is changed', async () => {
+  const { slack, queue } = await thread();
+  const said = slack.user('bob').say('@straceback strace on web-8 77', { channel: 'ops' });
+  const buttons = await messageWithButton(slack, 'ops', said.ts, 'Resolve');
+  await pressButton(slack, 'alice', buttons, 'Resolve');
+  await toldTo(slack, 'alice', 'The first message of this thread is not mine');
+  await quiet(queue);
+  expect(slack.thread('ops', said.ts)[0]?.edited).toBeUndefined();
+});
+
+test('when Slack opens no modal the presser is told, and the button stays', async () => {
+  const { slack, queue, buttons } = await thread();
+  slack.faults.add({ method: 'views.open', kind: 'error', error: 'expired_trigger_id' });
+  await pressButton(slack, 'bob', buttons, 'Wrong diagnosis');
+  await toldTo(slack, 'bob', 'I could not open what “Wrong diagnosis” asks for. Press it again.');
+  await quiet(queue);
+  await pressButton(slack, 'bob', buttons, 'Wrong diagnosis');
+  await slack.waitFor(() => slack.modal('bob') !== undefined, { timeoutMs: 30_000, what: 'the modal' });
+});
+
 test('what is resolved while a look goes on stays so at its end', async () => {
   const { slack, redis, queue, ts } = await thread();
   await slack.user('bob').slash('/diagnose', 'web-8 1 strace 2', 'ops');

@@ -131,6 +131,7 @@ test('hosts are offered by what they hold, by likeness, and by rules when the na
   expect(offered('WEB')).toEqual(['web-7', 'web-8']);
   expect(offered('wbe-7')[0]).toBe('web-7');
   expect(offered('cache-12')).toEqual(['cache-12']);
+  expect(offered('Cache-12', { names: ['web-7'], known: (name) => name === 'Cache-12' })).toEqual(['Cache-12']);
   expect(offered('; rm -rf /')).toEqual([]);
   const names = [...Array(300)].map((_, index) => `${'long-'.repeat(20)}${index}`);
   const many = offerHosts('long', { hosts: { names: [...names, 'x'.repeat(200)], known: () => false } });
