@@ -88,7 +88,8 @@ export const Group = z.object({
 });
 export type Group = z.infer<typeof Group>;
 
-/** A look that runs for longer has no end that will ever be told, ms. */
+/** A look that waits or runs for longer has no end that will ever be told, ms. */
+const LONGEST_WAIT_MS = 6 * 60 * 60_000;
 const LONGEST_LOOK_MS = 60 * 60_000;
 /** Stands for alerts that a notice does not list. */
 export const UNLISTED = 'unlisted';
@@ -167,7 +168,8 @@ export const wantsLook = (group: Group, now: number, cooldownMs: number): boolea
   if (!group.firing) return false;
   const last = newestLook(group);
   if (last === undefined) return true;
-  const goesOn = last.state === 'asked' || (last.state === 'running' && now - last.at < LONGEST_LOOK_MS);
+  const longest = { asked: LONGEST_WAIT_MS, running: LONGEST_LOOK_MS };
+  const goesOn = (last.state === 'asked' || last.state === 'running') && now - last.at < longest[last.state];
   if (goesOn || now - last.at < cooldownMs) return false;
   const looked = new Set(group.looked);
   return group.episodes > group.lookedEpisode || firingIn(group).some((id) => id !== UNLISTED && !looked.has(id));

@@ -4,7 +4,7 @@ import { isAboutContent, SlackRefused } from '../slack/errors.ts';
 import type { Content, Mark } from '../slack/shapes.ts';
 import { sentenceContent } from '../thread/first-message.ts';
 import { postOnce } from '../thread/post-once.ts';
-import { resolvedBy, withResolved } from '../thread/resolved.ts';
+import { reopen, resolvedBy, withResolved } from '../thread/resolved.ts';
 import { tally } from './figures.ts';
 import { type Group, newestLook } from './group.ts';
 import { changeAndShow, changeGroup, readGroup } from './group-notes.ts';
@@ -90,12 +90,18 @@ const edit = async (bot: BotContext, group: Group, ts: string, content: Content)
   }
 };
 
+/** An alert that flaps is told again and again by the first message, and by a reply only now and then. */
+const isToldByReply = (episode: number): boolean => episode <= 10 || episode % 10 === 0;
+
 /** Replies about each time that it fired again and the thread has not heard of. */
 const sayAgain = async (bot: BotContext, group: Group, threadTs: string): Promise<void> => {
   const { episodes, saidEpisode, channel, id } = group;
   if (episodes <= Math.max(1, saidEpisode)) return;
   const from = Math.max(2, saidEpisode + 1, episodes - MAX_REPLIES + 1);
+  // Who said that the matter is done with meant the time before.
+  await reopen(bot, { channel, threadTs }, group.since);
   for (let episode = from; episode <= episodes; episode += 1) {
+    if (!isToldByReply(episode)) continue;
     const mark = { request_id: id, part: `fires-${episode}` };
     const place = { channel, threadTs, since: group.since };
     try {

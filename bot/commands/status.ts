@@ -1,6 +1,26 @@
 import { count, duration } from '../../playbooks/reading/text.ts';
+import { figuresOf } from '../alerts/figures.ts';
+import { readRoom } from '../alerts/room.ts';
 import type { Command } from '../command.ts';
+import type { BotContext } from '../context.ts';
 import { escaped } from '../thread/rich-text.ts';
+
+/** What became of the alerts of today (UTC); nothing when none came. */
+const alertsToday = async (bot: BotContext): Promise<string[]> => {
+  const figures = await figuresOf(bot, Date.now());
+  if (figures.notices === 0) return [];
+  const { waiting } = await readRoom(bot);
+  const parts = [
+    `${count(figures.threads, 'thread')} opened`,
+    `${count(figures['looks-asked'], 'look')} asked for`,
+    ...(figures['in-storms'] > 0 ? [`${count(figures['in-storms'], 'group')} in storms`] : []),
+    ...(waiting.length > 0 ? [`${waiting.length} waiting for room`] : []),
+    ...(figures['looks-left'] > 0 ? [`${count(figures['looks-left'], 'look')} left out for want of room`] : []),
+    ...(figures.unrouted > 0 ? [`${figures.unrouted} taken by no route`] : []),
+    ...(figures.refused > 0 ? [`${figures.refused} refused by Slack`] : []),
+  ];
+  return [`Alerts today: told ${count(figures.notices, 'time')}, ${parts.join(', ')}.`];
+};
 
 /** What runs and what waits, for the asker only. */
 export const status: Command = {
@@ -21,6 +41,6 @@ export const status: Command = {
       workers === 0
         ? ['No worker is running: nothing will be examined until one is started (`straceback worker`).']
         : [];
-    return [summary, ...missing, ...lines].join('\n');
+    return [summary, ...missing, ...(await alertsToday(bot)), ...lines].join('\n');
   },
 };

@@ -172,7 +172,8 @@ describe('a look is wanted', () => {
     const more = withNotice(looked(groupOf(firing(T))), firing(T + MIN, null, 'f2'));
     expect(wantsLook(withLook(more, 'r-1', { state: 'running' }), T + 59 * MIN, 0)).toBe(false);
     expect(wantsLook(withLook(more, 'r-1', { state: 'running' }), T + 61 * MIN, 0)).toBe(true);
-    expect(wantsLook(withLook(more, 'r-1', { state: 'asked' }), T + 99 * MIN, 0)).toBe(false);
+    expect(wantsLook(withLook(more, 'r-1', { state: 'asked' }), T + 359 * MIN, 0)).toBe(false);
+    expect(wantsLook(withLook(more, 'r-1', { state: 'asked' }), T + 361 * MIN, 0)).toBe(true);
     expect(wantsLook(withLook(more, 'r-1', { state: 'failed' }), T + 99 * MIN, 0)).toBe(true);
   });
 });

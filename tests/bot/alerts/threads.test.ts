@@ -72,6 +72,19 @@ test('an alert that fires again goes on in the same thread, which says so', asyn
   expect(shown(first(slack))).toContain('fired 2 times');
   const again = replies(slack).filter((message) => shown(message).includes('fires again, the 2nd time'));
   expect(again).toHaveLength(1);
+  await slack.user('bob').say('resolve', { channel: ALERTS, threadTs: first(slack)?.ts ?? '' });
+  await slack.waitFor(() => shown(first(slack)).includes('Resolved by'), {
+    timeoutMs: 30_000,
+    what: 'who resolved it',
+  });
+  await tell(queue, notice());
+  await quiet(queue);
+  expect(shown(first(slack))).toContain('Resolved by');
+  await tell(queue, notice({ status: 'resolved' }));
+  await tell(queue, notice({ at: Date.now() + 1_000 }));
+  await quiet(queue);
+  expect(shown(first(slack))).not.toContain('Resolved by');
+  expect(shown(first(slack))).toMatch(/^🔴/u);
   // Still within the cool-down.
   expect(asked).toHaveLength(1);
 });
@@ -103,6 +116,10 @@ test('what no route takes goes to the default channel, or is counted and logged'
   await quiet(none.queue);
   expect(threadsIn(none.slack, OPS)).toHaveLength(0);
   expect(await figuresOf(none, Date.now())).toMatchObject({ notices: 1, unrouted: 1, threads: 0 });
+  const { responses } = await none.slack.user('bob').slash('/diagnose', 'status', 'ops');
+  expect(responses[0]?.text).toContain(
+    'Alerts today: told 1 time, 0 threads opened, 0 looks asked for, 1 taken by no route.',
+  );
   expect(none.log.lines.map(({ message }) => message)).toContain(
     'no route takes this alert and there is no defaultChannel',
   );
