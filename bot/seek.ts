@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { Mention } from '../infra/queue/messages.ts';
-import { type Candidate, HostName, ProbeOptions, Selector, selectorText, UnitId } from '../playbooks/model/index.ts';
+import { type Candidate, HostName, ProbeOptions, Selector, UnitId } from '../playbooks/model/index.ts';
 import type { BotContext } from './context.ts';
-import { askForLook } from './followups/tool.shared.ts';
 import { Mark } from './slack/shapes.ts';
 
 /** What a look is asked for with, before its process is known. */
@@ -49,37 +48,4 @@ export const chosenFrom = ({ pid, startTime }: Candidate, how: string): Chosen =
 export const seek = async ({ wanted, by }: Seeking, { queue }: Pick<BotContext, 'queue'>): Promise<void> => {
   const { host, selector } = wanted;
   await queue.find({ id: `look-${by.id}`, host, selector, handTo: { errand: 'sought', data: { wanted, by } } });
-};
-
-/**
- * Goes on as if the process had been typed. Returns a sentence for the asker alone, or null. Safe to repeat; throws to be
- * called again.
- */
-export const lookAtChosen = async (
-  { wanted, by }: Seeking,
-  { how, ...chosen }: Chosen,
-  attempt: number,
-  bot: BotContext,
-): Promise<string | null> => {
-  const { host, selector, playbook, windowSeconds } = wanted;
-  const found = { ...chosen, selector: selectorText(selector) };
-  const why = `Found by \`${found.selector.replaceAll('`', "'")}\`: ${how}`;
-  if (by.kind === 'thread') {
-    const words = [host, String(chosen.pid), playbook, ...(windowSeconds === undefined ? [] : [String(windowSeconds)])];
-    const { mention, thread, options } = by;
-    return await askForLook({ mention, words: [], thread, attempt }, bot, words, options, { ...found, why });
-  }
-  const { id, team, channel, user, responseUrl, at } = by;
-  const allow = [...(await bot.policy.allowed({ team, user, channel }, host))];
-  const request = {
-    id,
-    host,
-    ...found,
-    playbook,
-    ...(windowSeconds === undefined ? {} : { windowSeconds }),
-    allow,
-    requestedAt: at,
-  };
-  await bot.queue.accept({ kind: 'opening', id, request, team, channel, user, responseUrl, why });
-  return null;
 };

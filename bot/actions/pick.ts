@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineAction } from '../action.ts';
-import { Chosen, lookAtChosen, Seeking } from '../seek.ts';
+import { lookAtChosen } from '../look-at-chosen.ts';
+import { Chosen, Seeking } from '../seek.ts';
 
 /** Looks at the process that was picked from the list. */
 export const pick = defineAction({

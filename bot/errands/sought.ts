@@ -1,7 +1,8 @@
 import { Found, selectorText } from '../../playbooks/model/index.ts';
 import { code, list } from '../../playbooks/reading/text.ts';
 import { defineErrand } from '../errand.ts';
-import { chosenFrom, lookAtChosen, Seeking } from '../seek.ts';
+import { lookAtChosen } from '../look-at-chosen.ts';
+import { chosenFrom, Seeking } from '../seek.ts';
 import { offerCandidates, tellAsker } from '../thread/candidates.ts';
 
 /** None of the host's processes is meant: what is near, and what could not be seen. */

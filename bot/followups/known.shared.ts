@@ -9,7 +9,7 @@ import type { Said } from '../follow-up.ts';
  */
 export const knownOf = async (
   thread: Said['thread'],
-  { host, pid }: { readonly host: string | undefined; readonly pid: number | undefined },
+  { host, pid }: { readonly host?: string | undefined; readonly pid?: number | undefined },
   { queue }: Pick<BotContext, 'queue'>,
 ): Promise<Pick<Request, 'startTime' | 'was'>> => {
   if (thread === null) return {};
