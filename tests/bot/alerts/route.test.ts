@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -187,5 +188,24 @@ describe('straceback route', () => {
     const text = routeText([notice({ title: '\u001b[2Jx', group: 'a\u0007b' })], example.alerts, SITE);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  });
+
+  test('the program itself says it, without Slack, Redis or hosts, and refuses what it cannot read', async () => {
+    const root = path.resolve(import.meta.dirname, '../../..');
+    const run = (input: string | Uint8Array, ...words: string[]) =>
+      new Promise<{ code: number; out: string; err: string }>((resolve) => {
+        const loader = path.join(root, 'tests/support/typescript-loader.mjs');
+        const config = path.join(root, 'infra/deploy/straceback.example.yaml');
+        const args = ['--import', loader, path.join(root, 'straceback.ts'), 'route', '--config', config, ...words];
+        const child = execFile(process.execPath, args, (error, out, err) =>
+          resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+        );
+        child.stdin?.end(input);
+      });
+    const good = await run(payload('alertmanager', 'firing'), '--source', 'alertmanager');
+    expect({ code: good.code, err: good.err }).toEqual({ code: 0, err: '' });
+    expect(good.out).toContain('process   unit:checkout.service');
+    expect(await run('{}', '--source', 'alertmanager')).toMatchObject({ code: 2, out: '' });
+    expect((await run('{}', '--source', 'x')).err).toContain('There is no source called x');
   });
 });
