@@ -20,7 +20,9 @@ const RUNS: ReadonlySet<unknown> = new Set([
 const runOf = (value: unknown): string => {
   if (!isObject(value)) return '';
   if (value.type === 'user') return `@${String(value.user_id)}`;
+  if (value.type === 'usergroup') return `@${String(value.usergroup_id)}`;
   if (value.type === 'link') return String(value.text ?? value.url);
+  if (value.type === 'date') return String(value.fallback ?? '');
   return typeof value.text === 'string' ? plain(value.text) : textsOf(value).join(' ');
 };
 
