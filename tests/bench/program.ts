@@ -20,6 +20,8 @@ export interface BenchProgram {
   readonly secret: string;
   /** Resident memory of the program now and at its highest, MiB (VmRSS and VmHWM in proc(5)). */
   readonly memory: () => Promise<{ now: number; peak: number }>;
+  /** Asks the program to end; its exit code. */
+  readonly end: () => Promise<number | null>;
   readonly close: () => Promise<void>;
 }
 
@@ -78,10 +80,12 @@ export const startBenchProgram = async (): Promise<BenchProgram> => {
       },
     });
     const ended = once(child, 'exit');
-    closers.push(async () => {
+    const end = async (): Promise<number | null> => {
       child.kill('SIGTERM');
       await ended;
-    });
+      return child.exitCode;
+    };
+    closers.push(end);
     const lines = createInterface({ input: child.stderr });
     await new Promise<void>((resolve, reject) => {
       const said: string[] = [];
@@ -99,7 +103,7 @@ export const startBenchProgram = async (): Promise<BenchProgram> => {
       const mebibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
       return { now: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
     };
-    return { slack, queue, alertsPort, secret: SECRET, memory, close };
+    return { slack, queue, alertsPort, secret: SECRET, memory, end, close };
   } catch (error) {
     await close();
     throw error;
