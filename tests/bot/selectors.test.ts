@@ -1,74 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../infra/log.ts';
-import type { FindHandler } from '../../infra/queue/finds.ts';
 import { openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
 import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
-import { type Candidate, type Found, LookFailed, type Request, selectorText } from '../../playbooks/model/index.ts';
-import { botForTest, finishedThread, quiet, reportFor, shown, slackForTest, threadsIn } from '../support/bot.ts';
-import { redisForTest } from '../support/queue.ts';
-
-const candidate = (pid: number, change: Partial<Candidate> = {}): Candidate => ({
-  pid,
-  startTime: String(pid * 10),
-  parent: 1,
-  name: 'gunicorn',
-  command: `gunicorn: worker [shop ${pid}]`,
-  ageSeconds: 4_000,
-  cpuPercent: 12.5,
-  rssKib: 204_800,
-  fds: 20,
-  user: 'www',
-  unit: 'shop.service',
-  container: null,
-  ports: [8080],
-  ...change,
-});
-
-type Answer = Extract<Found, { kind: 'found' }>;
-
-const found = (find: Parameters<FindHandler>[0], candidates: Candidate[], change: Partial<Answer> = {}): Found => ({
-  kind: 'found',
-  host: find.host,
-  selector: find.selector,
-  candidates,
-  total: candidates.length,
-  pick: candidates.length === 1 ? (candidates[0] ?? null) : null,
-  likely: candidates[0] ?? null,
-  how: 'It is the only process that listens on port 8080.',
-  near: '',
-  partly: [],
-  ...change,
-});
-
-/** A bot, and a worker that finds what the test says. */
-const site = async (find: FindHandler) => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue, close } = await botForTest(slack, redis.url);
-  const asked: Request[] = [];
-  const worker = openWorkerQueue({
-    redisUrl: redis.url,
-    concurrency: 4,
-    log: silentLog,
-    leaseMs: 5_000,
-    stalledCheckMs: 200,
-  });
-  onTestFinished(() => worker.close());
-  worker.work(async (request) => {
-    asked.push(request);
-    return {
-      outcome: { kind: 'report', report: reportFor(request) },
-      files: [{ name: 'E1.txt', evidenceId: 'E1', content: Buffer.from('x'), truncated: false }],
-    };
-  });
-  const sought: string[] = [];
-  worker.find(async (question, signal) => {
-    sought.push(selectorText(question.selector));
-    return await find(question, signal);
-  });
-  return { slack, redis, queue, close, asked, sought };
-};
+import { LookFailed } from '../../playbooks/model/index.ts';
+import { botForTest, finishedThread, quiet, shown, slackForTest, threadsIn } from '../support/bot.ts';
+import { candidate, found, site } from '../support/finding.ts';
+import { arrival, redisForTest } from '../support/queue.ts';
 
 /** What somebody is told alone that has these words. */
 const told = (slack: LocalSlack, who: string, words: string | RegExp): Promise<SlackMessage> =>
@@ -79,7 +17,6 @@ const told = (slack: LocalSlack, who: string, words: string | RegExp): Promise<S
         .find((message) => (typeof words === 'string' ? shown(message).includes(words) : words.test(shown(message)))),
     { timeoutMs: 60_000, what: `${who} is told ${words}` },
   );
-
 
 const optionsOf = (message: SlackMessage) =>
   (message.blocks ?? []).flatMap((block) =>
@@ -219,4 +156,28 @@ test('a guest is refused before any host is asked', async () => {
   await told(slack, guest?.name ?? '', 'I take no requests from guests');
   await quiet(queue);
   expect(sought).toEqual([]);
+});
+
+test('a bot that ends while the host is asked: another one goes on, and its list can be picked from', async () => {
+  const [asked, goOn] = [arrival<void>(), arrival<void>()];
+  const first = await site(async (find) => {
+    asked.arrive();
+    await goOn.promise;
+    return found(find, FAMILY);
+  });
+  const { slack, redis } = first;
+  await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
+  await asked.promise;
+  await first.close();
+  goOn.arrive();
+  const second = await botForTest(slack, redis.url);
+  const list = await told(slack, 'bob', '3 processes on');
+  await second.close();
+  const third = await botForTest(slack, redis.url);
+  await slack.user('bob').choose({ channel: list.channel, ts: list.ts }, optionsOf(list)?.actionId ?? '', '101:1010');
+  await finishedThread(slack, 'ops');
+  await quiet(third.queue);
+  expect(first.asked.map(({ pid }) => pid)).toEqual([101]);
+  expect(threadsIn(slack, 'ops')).toHaveLength(1);
+  expect(slack.ephemerals('bob').filter((message) => shown(message).includes('3 processes on'))).toHaveLength(1);
 });
