@@ -27,6 +27,14 @@ const FIGURES: Readonly<Record<keyof ReportFigures, Kind>> = {
   writtenKibPerSecond: { words: 'written to storage', shown: rate },
 };
 
+/** What is different in every window: a share of it would say little. */
+const RATES: ReadonlySet<string> = new Set([
+  'cpuPercent',
+  'majorFaultsPerSecond',
+  'readKibPerSecond',
+  'writtenKibPerSecond',
+]);
+
 const signed = (value: number, shown: (value: number) => string): string =>
   value === 0 ? 'as before' : `${value > 0 ? '+' : '-'}${shown(Math.abs(value))}`;
 
@@ -46,14 +54,18 @@ const table = (rows: readonly (readonly string[])[]): string => {
 const figureRow = ({ name, before, after, changed }: FigureChange): string[] => {
   const { words, shown } = FIGURES[name];
   const share =
-    before > 0 && changed !== 0 ? ` (${changed > 0 ? '+' : '-'}${percent(Math.abs(changed) / before)})` : '';
+    before > 0 && changed !== 0 && !RATES.has(name)
+      ? ` (${changed > 0 ? '+' : '-'}${percent(Math.abs(changed) / before)})`
+      : '';
   return [words, shown(before), shown(after), `${signed(changed, shown)}${share}`];
 };
 
 const figureParts = ({ figures }: ReportDiff): ReportPart[] => {
   const order = Object.keys(FIGURES);
-  // A limit that is the same says nothing, and everything grows older.
-  const told = figures.filter(({ name, changed }) => name !== 'ageSeconds' && !(name === 'fdLimit' && changed === 0));
+  // A limit that is the same says nothing, nor does nothing that still is nothing; and everything grows older.
+  const told = figures.filter(
+    ({ name, after, changed }) => name !== 'ageSeconds' && !(changed === 0 && (name === 'fdLimit' || after === 0)),
+  );
   if (told.length === 0) return [];
   const rows = [...told].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)).map(figureRow);
   return [

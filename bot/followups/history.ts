@@ -1,5 +1,5 @@
 import type { Answer } from '../../infra/queue/messages.ts';
-import { code } from '../../playbooks/reading/text.ts';
+import { clip, code } from '../../playbooks/reading/text.ts';
 import { headline, type ReportPart, verdictOf } from '../../playbooks/report-parts.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp } from '../follow-up.ts';
@@ -12,10 +12,12 @@ const ending = (answer: Answer | null): string => {
   if (answer.outcome.kind === 'failure') return `failed: ${answer.outcome.failure.sentence}`;
   const { report } = answer.outcome;
   const { first } = verdictOf(report);
-  return `${headline(report)}${first === null ? '' : ` (\`${first.cause}\`)`}`;
+  const said = clip(headline(report).replaceAll('`', ''), MOST_HEADLINE);
+  return `${said}${first === null ? '' : ` (\`${first.cause}\`)`}`;
 };
 
 const MOST_NAMES = 20;
+const MOST_HEADLINE = 160;
 
 /** Persons by name, not by mention, which would call them. */
 const lookPart = ({ mark, at }: ShownLook, answer: Answer | null, names: ReadonlyMap<string, string>): ReportPart => {
@@ -27,8 +29,7 @@ const lookPart = ({ mark, at }: ShownLook, answer: Answer | null, names: Readonl
   const who = origin?.kind === 'slack' ? (names.get(origin.user) ?? origin.user) : null;
   const when = new Date(at * 1_000).toISOString().replace('T', ' ').slice(0, 19);
   const what = [
-    ...(pid === undefined ? [] : [`process ${pid}`]),
-    ...(host === undefined ? [] : [`on ${host}`]),
+    ...(pid === undefined ? [] : [`process ${pid}${host === undefined ? '' : ` on ${host}`}`]),
     ...(playbook === undefined ? [] : [`playbook \`${playbook}\``]),
   ];
   const by = who === null ? '' : `, asked by ${code(who, 80)}`;

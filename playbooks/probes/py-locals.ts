@@ -8,6 +8,7 @@ import {
   type Parsed,
   UnseenReason,
 } from '../model/index.ts';
+import { isLibraryFile } from '../reading/python.ts';
 import { unquote } from '../reading/quoted-names.ts';
 
 export const FrameWithLocals = z.object({
@@ -109,6 +110,26 @@ const parse = (evidence: Evidence): Parsed<PyLocalsData> => {
   return { ok: true, data: { version: head[1] ?? '', found: Number(head[2]), threads }, partly };
 };
 
+const PREVIEW_THREADS = 6;
+
+/** For each thread where it is, and the frames of its own code with their variables. */
+const preview = ({ threads }: PyLocalsData): readonly string[] =>
+  threads.slice(0, PREVIEW_THREADS).flatMap(({ tid, name, moving, frames }) => {
+    const [innermost] = frames;
+    const own = frames.filter(({ file }) => !isLibraryFile(file));
+    const shown = own.length > 0 ? own : frames.slice(0, 1);
+    const head = `thread ${tid ?? '?'}${name === '' ? '' : ` ${name}`}${moving ? ', which went on meanwhile' : ''}`;
+    return [
+      innermost === undefined
+        ? `${head}: no Python frames`
+        : `${head}: in ${innermost.function} (${innermost.file}:${innermost.line})`,
+      ...shown.flatMap((frame) => [
+        `  ${frame.function}  ${frame.file}:${frame.line}`,
+        ...frame.variables.map((each) => `    ${each.name} = ${each.text}`),
+      ]),
+    ];
+  });
+
 /** How long reading may take, seconds. */
 const SECONDS = 8;
 
@@ -171,5 +192,6 @@ export const pyLocals = defineProbe<PyLocalsData>({
     ],
     scripts: SCRIPTS,
   }),
+  preview,
   parse,
 });

@@ -140,10 +140,10 @@ const newerSource = ({ findings }: Judgement): string[] => {
 export const summarize = (outcome: Outcome): Report => {
   const { request, playbook, process, look, probes, evidence, observations, judgement, followed } = outcome;
   const sentence = (text: string): string => asSentence(text, probes);
-  const unseen = [...observations.values()].flatMap((each) =>
-    !each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : [],
-  );
-  const partly = [...observations.values()].flatMap((each) => (each.seen ? each.partly.map(sentence) : []));
+  // What there is to say of the tool that was asked for stands where its output stands.
+  const beside = [...observations].flatMap(([probe, each]) => (probe === playbook.shows ? [] : [each]));
+  const unseen = beside.flatMap((each) => (!each.seen && WORTH_SAYING.has(each.reason) ? [sentence(each.why)] : []));
+  const partly = beside.flatMap((each) => (each.seen ? each.partly.map(sentence) : []));
   const memory = memoryLine(look);
   return {
     id: request.id,

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type PyLocalsData, pyLocals } from '../../../playbooks/probes/py-locals.ts';
-import { redactor } from '../../../workers/stages/redact.ts';
+import { redactor } from '../../../workers/redact/redactor.ts';
 import { fixtureNames, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startProcess } from '../../support/live-process.ts';
 import { expectNeverThrows } from '../../support/parser-safety.ts';
@@ -138,6 +138,12 @@ describe('recorded outputs', () => {
   it('are read', () => {
     expect(parseFixture(pyLocals, '3.11-service')).toMatchObject({ ok: true, partly: [] });
     expect(parseFixture(pyLocals, 'none')).toMatchObject({ ok: false, reason: 'failed' });
+    const service = parseFixture(pyLocals, '3.11-service');
+    const lines = service.ok ? (pyLocals.preview?.(service.data) ?? []) : [];
+    const at = lines.findIndex((line) => /^thread \d+ desk-b: in Condition\.wait \(.*threading\.py:\d+\)$/.test(line));
+    expect(lines[at + 1]).toMatch(/^ {2}process_order\.<locals>\.hand_over {2}\/srv\/shop\/order_desk\.py:\d+$/);
+    expect(lines.slice(at)).toContain('    customer = "bob"');
+    expect(lines.some((line) => line.includes('_bootstrap'))).toBe(false);
     const cut = parseFixture(pyLocals, 'cut');
     expect(cut).toMatchObject({ ok: true });
     expect(cut.ok && cut.partly?.join()).toMatch(/3 threads were left out.*was broken off/s);
