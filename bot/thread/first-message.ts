@@ -93,7 +93,13 @@ export const reportContent = (
   const title = headline(report).replaceAll('`', '');
   const tool = report.shown !== undefined && verdict === 'unclear';
   const sign = tool ? TOLD : SIGNS[verdict];
-  const whole = fitsHeader(`${sign} ${title}`) ? [] : [paragraph([bold(cutTo(shownLines(title), 1_000).text)])];
+  // What a header cannot hold would be read twice, once cut and once whole.
+  const top = fitsHeader(`${sign} ${title}`)
+    ? [header(`${sign} ${title}`)]
+    : [
+        header(`${sign} Process ${request.pid} on ${request.host}`),
+        paragraph([bold(cutTo(shownLines(title), 1_000).text)]),
+      ];
   const sure =
     first === null
       ? 'No cause could be shown.'
@@ -101,8 +107,7 @@ export const reportContent = (
   return {
     text: fallback(`${title} (${target(request)})`),
     blocks: [
-      header(`${sign} ${title}`),
-      ...whole,
+      ...top,
       ...(tool ? [] : [paragraph(spans(sure))]),
       paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
       paragraph(askedBy(asker, where)),

@@ -104,11 +104,14 @@ const addItems = (blocks: Blocks, items: readonly string[]): void => {
   flush();
 };
 
+/** A header, or a bold paragraph for what is too long for one. */
+const headingBlock = (blocks: Blocks, text: string): ReportBlock =>
+  fitsHeader(text) ? header(text) : paragraph([bold(shorten(blocks, shownLines(text)))]);
+
 const addPart = (blocks: Blocks, part: Exclude<ReportPart, { kind: 'item' }>): void => {
   switch (part.kind) {
     case 'heading':
-      add(blocks, header(part.text.replaceAll('`', '')));
-      if (!fitsHeader(part.text)) add(blocks, paragraph([bold(shorten(blocks, shownLines(part.text)))]));
+      add(blocks, headingBlock(blocks, part.text.replaceAll('`', '')));
       break;
     case 'text':
       add(blocks, paragraph(spans(shorten(blocks, shownLines(part.text)))));

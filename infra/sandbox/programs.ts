@@ -19,6 +19,9 @@ interface Program {
   readonly about: string;
 }
 
+/** Where the files of the sandbox's patients are. */
+export const PROGRAM_FOLDER = path.join(import.meta.dirname, 'programs');
+
 /** The sandbox's patients. Each prints `symptom stands` when its fault is there. */
 export const PROGRAMS: readonly Program[] = [
   { file: 'recommender.py', cause: 'busy-loop', about: 'a web service that stopped answering at 100 % CPU' },
@@ -41,11 +44,12 @@ const killQuietly = (pid: number): void => {
 };
 
 /**
- * Starts a program with the host's own Python and waits until its symptom stands.
+ * Starts a program of a folder, the sandbox's own unless said otherwise, with the host's own Python and waits until its
+ * symptom stands.
  * Throws when it ends before, with what it printed.
  */
-export const startProgram = async (program: Program): Promise<RunningProgram> => {
-  const file = path.join(import.meta.dirname, 'programs', program.file);
+export const startProgram = async (program: Program, folder = PROGRAM_FOLDER): Promise<RunningProgram> => {
+  const file = path.join(folder, program.file);
   const python = '/usr/bin/python3';
   const child = spawn(python, ['-u', file], { stdio: ['ignore', 'pipe', 'inherit'] });
   let patient = 0;

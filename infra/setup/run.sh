@@ -1,10 +1,10 @@
 #!/bin/sh
-# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench [ARGUMENTS].
+# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|screenshots [ARGUMENTS].
 # Installs npm packages as the lock file says and, as root on Debian or a relative, the system's tools by apt-get.
 set -eu
 cd "$(dirname "$0")/../.."
 
-job=${1:?usage: run.sh sandbox|test|incidents|bench}
+job=${1:?usage: run.sh sandbox|test|incidents|bench|screenshots}
 shift
 
 say() { printf 'straceback: %s\n' "$*" >&2; }
@@ -23,6 +23,8 @@ fi
 wanted='redis-server:redis-server sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client gdb:gdb strace:strace lsof:lsof eu-stack:elfutils ss:iproute2 python3:python3'
 [ "$job" != test ] && [ "$job" != incidents ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux"
 
+[ "$job" != screenshots ] || wanted="$wanted chromium:chromium"
+
 has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
 
 packages=''
@@ -35,6 +37,8 @@ debian=python3-dbg
 [ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-uvloop python3-requests python3-aiohttp python3-celery
   python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
   debootstrap postgresql"
+# Without it Chromium shows boxes for emoji.
+[ "$job" != screenshots ] || debian="$debian fonts-noto-color-emoji"
 if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then
   for package in $debian; do
     case $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) in
@@ -75,6 +79,9 @@ case $job in
     ;;
   incidents)
     exec node --import ./tests/support/typescript-loader.mjs tests/incidents/table.ts "$@"
+    ;;
+  screenshots)
+    exec node --import ./tests/support/typescript-loader.mjs tests/screenshots/take.ts "$@"
     ;;
   bench)
     npm run --silent build
