@@ -18,7 +18,7 @@ const outcomeOf = ({ outcome }: Answer): { state: 'done' | 'failed'; said: strin
   if (outcome.kind === 'failure') return { state: 'failed', said: outcome.failure.sentence };
   const { report } = outcome;
   const fault = faultIn(report);
-  const sure = fault === null ? '' : ` (${confidenceWords(fault.confidence)})`;
+  const sure = fault === null ? '' : `; ${confidenceWords(fault.confidence)}`;
   return {
     state: 'done',
     said: oneLine(`${headline(report).replaceAll('`', '')}${sure}.`, 500),

@@ -113,7 +113,7 @@ const smallPrint = ({ labels, source, route, id }: Group): string => {
     ...shown,
     ...(more > 0 ? [`and ${count(more, 'more label')}`] : []),
     `${source}, ${route === null ? 'no route' : `route ${oneLine(route, 80)}`}, ${id}`,
-  ].join('  ');
+  ].join(' · ');
 };
 
 /**
