@@ -43,8 +43,19 @@ const option = (candidate: Candidate): PlainTextOption => ({
   description: plainText(candidate.command),
 });
 
-const row = (candidate: Candidate): string =>
-  `${String(candidate.pid).padStart(7)}  ${figures(candidate)}; ${visible(clip(what(candidate), 60))}\n         ${visible(clip(candidate.command, 64))}`;
+const row = (candidate: Candidate): string => {
+  const { pid, cpuPercent, rssKib, ageSeconds, command } = candidate;
+  const cells = [
+    String(pid).padStart(7),
+    `${cpuPercent} %`.padStart(7),
+    kib(rssKib).padStart(8),
+    duration(ageSeconds).padStart(12),
+  ];
+  return `${cells.join('  ')}  ${visible(clip(what(candidate), 60))}\n         ${visible(clip(command, 80))}`;
+};
+
+/** The heads of the columns. */
+const HEADS = ['pid'.padStart(7), 'CPU'.padStart(7), 'memory'.padStart(8), 'age'.padStart(12)].join('  ');
 
 /** The list to pick a process from. Its ids are made anew each time. Throws QueueUnavailable. */
 const listContent = async (seeking: Seeking, found: Several, bot: BotContext): Promise<Content> => {
@@ -72,7 +83,7 @@ const listContent = async (seeking: Seeking, found: Several, bot: BotContext): P
     text: fallback(question),
     blocks: [
       paragraph(spans(question)),
-      ...pages(shown.map(row)).map(preformatted),
+      ...pages([HEADS, ...shown.map(row)]).map(preformatted),
       picking,
       note(`${more}${unseen}CPU is percent of one CPU, measured just now. Only you see this list.`),
     ],

@@ -84,7 +84,7 @@ test('several: a private list, from which its asker picks once', async () => {
   const { slack, queue, asked } = await site(async (find) => found(find, FAMILY));
   await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
   const list = await told(slack, 'bob', '3 processes on');
-  expect(shown(list)).toContain('12.5 % CPU, 200 MiB, 66 min 40 s old');
+  expect(shown(list)).toMatch(/102 +12.5 % +200 MiB +66 min 40 s {2}worker, www/);
   const menu = optionsOf(list);
   expect(menu?.options.map(({ text }) => text.text.split(':')[0])).toEqual([
     '100 (master)',

@@ -38,12 +38,25 @@ export const placeOf = (text: string): { units: string[]; container: string | nu
 
 const baseName = (path: string): string => path.split('/').at(-1) ?? '';
 
-/** The program's file name, and the script's or module's of an interpreter: the first word that is no option. */
+/** Options of interpreters that take the next word (python(1)). */
+const WITH_VALUE = new Set(['-X', '-W', '--check-hash-based-pycs']);
+
+/** The script or module that an interpreter was given: the first word that is no option. None after `-c`. */
+const scriptOf = (words: readonly string[]): string => {
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    if (/^-[A-Za-z]*c$/.test(word)) return '';
+    if (WITH_VALUE.has(word)) at += 1;
+    else if (!word.startsWith('-')) return /\s/.test(word) ? '' : baseName(word);
+  }
+  return '';
+};
+
+/** The program's file name, and the script's or module's of an interpreter. */
 export const programsOf = (words: readonly string[]): string[] => {
   const [program = '', ...rest] = words;
   // A server that sets its title writes it as one word: `gunicorn: master [app]`.
   const first = baseName(program.split(' ')[0] ?? '').replace(/:$/, '');
-  const at = rest.findIndex((word) => !word.startsWith('-'));
-  const script = baseName(rest[at] ?? '');
+  const script = scriptOf(rest);
   return [first, script, script.replace(/\.(?:py|pyz|js|rb|pl|jar)$/, '')].filter((name) => name !== '');
 };

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -186,4 +197,58 @@ test('the start time is the kernel’s', async () => {
   const stat = execFileSync('cat', [`/proc/${live.pid}/stat`], { encoding: 'latin1' });
   const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   expect((await local({ kind: 'pid', pid: live.pid })).pick?.startTime).toBe(startTime);
+});
+
+/** systemd's own hierarchy, or the only one. */
+const HIERARCHY = existsSync('/sys/fs/cgroup/systemd/cgroup.procs') ? '/sys/fs/cgroup/systemd' : '/sys/fs/cgroup';
+
+/** Puts a process into a control group as systemd would name it; null where that cannot be done. */
+const joinGroup = (pid: number, ...segments: string[]): (() => Promise<void>) | null => {
+  const folders = segments.map((_, index) => path.join(HIERARCHY, ...segments.slice(0, index + 1)));
+  try {
+    for (const each of folders) mkdirSync(each);
+    writeFileSync(path.join(folders.at(-1) ?? '', 'cgroup.procs'), String(pid));
+  } catch {
+    for (const each of folders.reverse()) if (existsSync(each)) rmdirSync(each);
+    return null;
+  }
+  return async () => {
+    await endProcesses();
+    for (const each of folders.reverse()) {
+      // A process that has just ended may still be on its way out of the group.
+      await expect.poll(() => (existsSync(each) ? removed(each) : true), { timeout: 20_000 }).toBe(true);
+    }
+  };
+};
+
+const removed = (group: string): boolean => {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('a process is found by its systemd unit and by the container that it is in', async (context) => {
+  const live = await startPython('print("ready", flush=True)\ninput()');
+  const id = randomBytes(32).toString('hex');
+  const slice = `straceback-${id.slice(0, 8)}.slice`;
+  const leave = joinGroup(live.pid, slice, `docker-${id}.scope`, `till-${id.slice(0, 6)}@north.service`, 'deep');
+  if (leave === null) context.skip();
+  try {
+    const byUnit = await local({ kind: 'unit', name: `till-${id.slice(0, 6)}` });
+    expect(byUnit.pick).toMatchObject({
+      pid: live.pid,
+      unit: `till-${id.slice(0, 6)}@north.service`,
+      container: id,
+    });
+    expect((await local({ kind: 'unit', name: slice })).pick?.pid).toBe(live.pid);
+    expect((await local({ kind: 'container', id: id.slice(0, 12) })).pick?.pid).toBe(live.pid);
+    expect((await findWith(withoutPython)({ kind: 'container', id })).pick?.pid).toBe(live.pid);
+    const near = await local({ kind: 'unit', name: `till-${id.slice(0, 6)}@nroth` });
+    expect(near.near).toContain(`till-${id.slice(0, 6)}@north.service`);
+  } finally {
+    await leave?.();
+  }
 });

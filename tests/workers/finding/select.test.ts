@@ -89,6 +89,7 @@ describe('selectors', () => {
     ['name:t?ll*', [30]],
     ['name:--port 8080', [21]],
     ['name:sh', [20]],
+    ['name:*shop.py --port*', [21]],
     ['port:80', [10, 11]],
     ['port:8080', [21]],
     ['container:4f4f', [30]],
