@@ -34,6 +34,8 @@ import {
 const STARVED = new Set(['EMFILE', 'ENFILE']);
 /** Share of the limit from which a process is near it. */
 const NEAR = 0.8;
+/** Sockets at the beginning of the window that stand for those that come in it. */
+const LISTED_LEAST = 20;
 /** Milliseconds after which a connection that nothing came or went on is not in use just now. */
 const QUIET_MS = 1000;
 
@@ -98,7 +100,9 @@ const stackedHandlers = (look: Look): number => {
 const sceneOf = (look: Look, data: FdsData, evidenceId: string): Scene => {
   const course = courseOf(data.counts);
   const group = heaviest(data, course.rises);
-  const { peers, use } = group?.kind === 'socket' ? useOf(look, group.last) : { peers: null, use: 'unknown' as const };
+  // The sockets are listed as the window begins, and may become many more in it.
+  const listed = group === null ? 0 : group.first >= LISTED_LEAST ? group.first : group.last;
+  const { peers, use } = group?.kind === 'socket' ? useOf(look, listed) : { peers: null, use: 'unknown' as const };
   return {
     look,
     evidenceId,

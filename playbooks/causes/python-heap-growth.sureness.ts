@@ -2,6 +2,7 @@ import type { Look } from '../model/index.ts';
 import type { SourceUse } from '../probes/py-heap.ts';
 import { type Grower, type SeenHeap, untilFull } from '../reading/heap.ts';
 import { pythonThreads } from '../reading/python.ts';
+import { crowdOf, goesWith } from './python-heap-growth.clients.ts';
 
 /** How sure it is that a container grows without an end, and what that rests on without having been seen. */
 export interface Sureness {
@@ -71,6 +72,14 @@ export const surenessOf = (look: Look, heap: SeenHeap, grower: Grower): Sureness
   if (container.bound !== null) {
     const items = container.bound.toLocaleString('en-US');
     return { confidence: 0.7, inferred: `that its bound of ${items} items comes too late: full, it is too big` };
+  }
+  const first = container.sizes[0]?.items ?? 0;
+  if (goesWith(crowdOf(look), first, grower.itemsPerSecond)) {
+    return {
+      confidence: 0.4,
+      inferred:
+        'that its items stay when the connections have ended: there is as much of it as there are connections of clients, which become more at the same rate',
+    };
   }
   const of = (kind: SourceUse['kind']) => uses.filter((use) => use.kind === kind);
   const adds = of('adds');

@@ -13,6 +13,7 @@ import {
   whyCount,
 } from '../reading/heap.ts';
 import { bytes, code, count, duration, kib } from '../reading/text.ts';
+import { crowdOf, goesWith } from './python-heap-growth.clients.ts';
 import { keepsMemory, ownersGrowth } from './python-heap-growth.owners.ts';
 import { isBounded, isJob, type Sureness, surenessOf } from './python-heap-growth.sureness.ts';
 import {
@@ -127,11 +128,13 @@ const typeDraft = (look: Look, heap: SeenHeap, growth: ProcessGrowth | null): Fi
   if (type === null || total < LEAST_TYPE_BYTES_PER_SECOND || (type.grewObjects ?? 0) < LEAST_ITEMS) return null;
   // What was seen of the process in one window has to go on in the next.
   if (total < 0.25 * (growth.kib / growth.seconds) * 1024) return null;
+  const kept = type.objects - (type.grewObjects ?? 0);
+  const crowded = goesWith(crowdOf(look), kept, (type.grewObjects ?? 0) / data.seconds);
   const most = data.types
     .filter((each) => (each.grewBytes ?? 0) > 0)
     .toSorted((a, b) => (b.grewBytes ?? 0) - (a.grewBytes ?? 0));
   return {
-    confidence: isJob(heap) ? 0.4 : data.estimated ? 0.5 : 0.6,
+    confidence: isJob(heap) || crowded ? 0.4 : data.estimated ? 0.5 : 0.6,
     title: `Live ${code(type.name)} objects grow by ${Math.round(((type.grewObjects ?? 0) / data.seconds) * 60).toLocaleString('en-US')} a minute, all objects by ${rateText(total)}`,
     summary:
       `Between two counts ${duration(data.seconds)} apart there were ${count(type.grewObjects ?? 0, 'more object')} of type ${code(type.name)} (${type.objects.toLocaleString('en-US')} now).${growthText(growth)}${endText(look, total)} ` +

@@ -49,7 +49,20 @@ describe.each(pythons('3.10.13', '3.12.1').slice(-1))('%s', (python) => {
   });
 });
 
+it('names what is kept of clients that have gone', async () => {
+  const { pid } = await startStanding(`${HERE}/session_crowd.py`, { args: ['20', '300', 'leak'] });
+  const found = expectFinding(await examine(pid), HERE, 0.9);
+  expect(found.title).toMatch(
+    /dict `__main__\.registry\.live` grows .*`opened` \(`.*session_crowd\.py:38`\) adds to it/,
+  );
+});
+
 describe('what looks alike', () => {
+  it('a server whose clients become more, and that keeps something for each of them, is a hint at most', async () => {
+    const { pid } = await startStanding(`${HERE}/session_crowd.py`, { args: ['12000', '400'] });
+    expectHealthy(await examine(pid));
+  });
+
   it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches', 'healthy_warming'])(
     '%s is given no fault',
     async (program) => {

@@ -16,6 +16,30 @@ const ifHeapSaid = (name: string, from: RegExp, to: string) =>
     probes,
   );
 
+describe('what is kept for clients', () => {
+  it('is a hint at most while as many of them are there and become more', () => {
+    const finding = firingOn(pythonHeapGrowth, 'healthy/session_crowd');
+    expect(finding.confidence).toBe(0.4);
+    expect(finding.title).toMatch(/dict `__main__\.registry\.live` grows/);
+    expect(finding.summary).toContain('as much of it as there are connections of clients');
+  });
+
+  it('is a leak when they have gone', () => {
+    const finding = firingOn(pythonHeapGrowth, 'python-heap-growth/session_crowd');
+    expect(finding.confidence).toBe(0.9);
+    expect(finding.title).toMatch(/dict `__main__\.registry\.live` grows/);
+  });
+
+  it.each([
+    ['sockets', /ESTAB/g, 'CLOSE-WAIT'],
+    ['fds', /^open: .*$/m, 'open: 300 at 0.00 s, 300 at 1.00 s, 300 at 2.00 s'],
+    ['fds', /[\s\S]*/, ''],
+  ])('is a leak when their %s do not say so', (probe, from, to) => {
+    const look = changedLook(loadLook('healthy/session_crowd'), probe, (text) => text.replace(from, to));
+    expect(firstFinding(verdictOn(pythonHeapGrowth, look, probes)).confidence).toBe(0.9);
+  });
+});
+
 describe('a heap that grows', () => {
   it('a dict that keeps every answer: which, how fast, until when, and the line that adds', () => {
     const finding = firingOn(pythonHeapGrowth, CACHE);
