@@ -31,6 +31,8 @@ type Wish =
   | { readonly kind: 'end'; readonly id: string }
   | { readonly kind: 'check' };
 
+type RoomBot = Pick<BotContext, 'queue' | 'log' | 'alerts'>;
+
 const KIND = 'alert-room';
 const ID = 'looks';
 const KEEP_SECONDS = 7 * 24 * 3600;
@@ -90,7 +92,7 @@ export const readRoom = async ({ queue }: Pick<BotContext, 'queue'>): Promise<Ro
   Room.safeParse(await queue.notes.get(KIND, ID)).data ?? { running: [], waiting: [] };
 
 /** Without those whose end was missed. */
-const withoutLost = async ({ running, waiting }: Room, { queue, log }: BotContext): Promise<Room> => {
+const withoutLost = async ({ running, waiting }: Room, { queue, log }: RoomBot): Promise<Room> => {
   const now = Date.now();
   const there: Room['running'] = [];
   for (const look of running) {
@@ -103,19 +105,19 @@ const withoutLost = async ({ running, waiting }: Room, { queue, log }: BotContex
 };
 
 /** The next check of the room, while somebody waits in it: the end of a look may have been missed. */
-const setCheck = async ({ queue }: BotContext): Promise<void> => {
+const setCheck = async ({ queue }: RoomBot): Promise<void> => {
   const next = Math.floor(Date.now() / CHECK_MS) + 1;
   const errand = { kind: 'errand', id: `alert-room-${next}`, errand: 'alert-room', data: {}, at: Date.now() } as const;
   await queue.accept(errand, next * CHECK_MS - Date.now());
 };
 
-const handOut = async (bot: BotContext, look: Wanted, turnedAway: boolean): Promise<void> => {
+const handOut = async (bot: RoomBot, look: Wanted, turnedAway: boolean): Promise<void> => {
   const data = { group: look.group, look: look.id, ...(turnedAway ? { turnedAway } : {}) };
   const id = `alert-look-${look.id}${turnedAway ? '-away' : ''}`;
   await bot.queue.accept({ kind: 'errand', id, errand: 'alert-look', data, at: Date.now() });
 };
 
-const change = (bot: BotContext, wishes: readonly Wish[]): Promise<void> =>
+const change = (bot: RoomBot, wishes: readonly Wish[]): Promise<void> =>
   bot.queue.alone(KIND, ID, async () => {
     const { queue, alerts } = bot;
     const before = await readRoom(bot);
@@ -131,12 +133,9 @@ const change = (bot: BotContext, wishes: readonly Wish[]): Promise<void> =>
     if (after.waiting.length > 0) await setCheck(bot);
   });
 
-const changes = new WeakMap<
-  BotContext['queue'],
-  (key: string, wish: { bot: BotContext; wish: Wish }) => Promise<void>
->();
+const changes = new WeakMap<BotContext['queue'], (key: string, wish: { bot: RoomBot; wish: Wish }) => Promise<void>>();
 
-const wishFor = (bot: BotContext, wish: Wish): Promise<void> => {
+const wishFor = (bot: RoomBot, wish: Wish): Promise<void> => {
   let changing = changes.get(bot.queue);
   if (changing === undefined) {
     changing = together((items) =>
@@ -151,10 +150,10 @@ const wishFor = (bot: BotContext, wish: Wish): Promise<void> => {
 };
 
 /** Asks for room for a look: it begins now or when there is room. Safe to repeat. Throws QueueUnavailable. */
-export const askRoom = (bot: BotContext, wanted: Wanted): Promise<void> => wishFor(bot, { kind: 'add', wanted });
+export const askRoom = (bot: RoomBot, wanted: Wanted): Promise<void> => wishFor(bot, { kind: 'add', wanted });
 
 /** A look is over, or will not be made: the next may begin. Safe to repeat. Throws QueueUnavailable. */
-export const leaveRoom = (bot: BotContext, id: string): Promise<void> => wishFor(bot, { kind: 'end', id });
+export const leaveRoom = (bot: RoomBot, id: string): Promise<void> => wishFor(bot, { kind: 'end', id });
 
 /** Lets in whoever may, after looking for looks whose end was missed. Throws QueueUnavailable. */
-export const checkRoom = (bot: BotContext): Promise<void> => wishFor(bot, { kind: 'check' });
+export const checkRoom = (bot: RoomBot): Promise<void> => wishFor(bot, { kind: 'check' });
