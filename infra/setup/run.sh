@@ -1,10 +1,10 @@
 #!/bin/sh
-# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|screenshots [ARGUMENTS].
+# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|evals|screenshots [ARGUMENTS].
 # Installs npm packages as the lock file says and, as root on Debian or a relative, the system's tools by apt-get.
 set -eu
 cd "$(dirname "$0")/../.."
 
-job=${1:?usage: run.sh sandbox|test|incidents|bench|screenshots}
+job=${1:?usage: run.sh sandbox|test|incidents|bench|evals|screenshots}
 shift
 
 say() { printf 'straceback: %s\n' "$*" >&2; }
@@ -79,6 +79,9 @@ case $job in
     ;;
   incidents)
     exec node --import ./tests/support/typescript-loader.mjs tests/incidents/table.ts "$@"
+    ;;
+  evals)
+    exec node --import ./tests/support/typescript-loader.mjs tests/evals/run.ts "$@"
     ;;
   screenshots)
     exec node --import ./tests/support/typescript-loader.mjs tests/screenshots/take.ts "$@"
