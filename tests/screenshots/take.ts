@@ -167,7 +167,10 @@ try {
   await messages(bob).getByText('🔴').first().waitFor();
   await openThread(bob, '🔴');
   await replies(bob).getByRole('button', { name: 'Look again' }).waitFor();
-  await replies(bob).getByText('the look is done').first().evaluate((line) => line.scrollIntoView({ block: 'start' }));
+  await replies(bob)
+    .getByText('the look is done')
+    .first()
+    .evaluate((line) => line.scrollIntoView({ block: 'start' }));
   await shoot(bob, 'report');
 
   await replies(bob).getByRole('button', { name: 'Take a core…' }).click();
