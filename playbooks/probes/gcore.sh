@@ -111,6 +111,18 @@ give_up() {
   exit 143
 }
 trap give_up TERM HUP INT
+# A look that is cancelled, or whose connection breaks, kills this script with gdb. What it left behind is then put right from
+# outside of its process group, by a shell that ends with it in any case.
+if command -v setsid >/dev/null 2>&1; then
+  setsid sh -c '
+    began() { sed "s/.*) //" "/proc/$1/stat" 2>/dev/null | cut -d" " -f20; }
+    while [ "$(began "$1")" = "$2" ]; do sleep 0.2 2>/dev/null || sleep 1; done
+    # The log is removed as soon as the filter is as it was.
+    [ ! -e "$7" ] || [ -z "$5" ] || [ "$(began "$3")" != "$4" ] || echo "0x$5" >"/proc/$3/coredump_filter"
+    rm -f "$6" "$7"
+  ' sh "$$" "$(sed 's/.*) //' "/proc/$$/stat" | cut -d' ' -f20)" "$pid" "$start" "$filter" "$partial" "$log" \
+    </dev/null >/dev/null 2>&1 &
+fi
 # gdb keeps the mode of a file that is there already.
 [ ! -e "$partial" ] && : >"$partial" || refuse "$folder/$partial exists already"
 if [ -n "$filter" ]; then
@@ -127,7 +139,8 @@ dumping=$!
 read -r began rest </proc/uptime
 while kill -0 "$dumping" 2>/dev/null; do
   read -r now rest </proc/uptime
-  if [ "$((${now%.*} - ${began%.*}))" -gt "$seconds" ]; then
+  # In hundredths: whole seconds would give up to one too many.
+  if [ "$((${now%.*}${now#*.} - ${began%.*}${began#*.}))" -gt "$((seconds * 100))" ]; then
     kill -KILL "$dumping" 2>/dev/null && echo "== out of time: ended after $seconds s"
     break
   fi

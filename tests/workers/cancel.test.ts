@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { hostLookup } from '../../infra/hosts.ts';
 import { type Impact, LookFailed, type Progress, type Report } from '../../playbooks/model/index.ts';
 import { investigate } from '../../workers/investigate.ts';
@@ -8,6 +9,7 @@ import { type Knowledge, loadKnowledge } from '../../workers/knowledge.ts';
 import { keepFolderOf, type ShellOpener, shellOpener } from '../../workers/reach.ts';
 import { PHASE_WORDS } from '../../workers/words.ts';
 import { endPrograms, startStanding } from '../support/incident.ts';
+import { endProcesses, startPython } from '../support/live-process.ts';
 import { endSshd, testPort, testSshd } from '../support/sshd.ts';
 import { expectUnhurt, processState } from '../support/unhurt.ts';
 import { until } from '../support/until.ts';
@@ -30,6 +32,7 @@ afterAll(async () => {
   await endSshd();
 });
 afterEach(endPrograms);
+afterEach(endProcesses);
 
 const BY_BOB = new LookFailed('cancelled', 'The look was cancelled by bob.');
 
@@ -212,4 +215,35 @@ test('a host that does not answer is not waited for', async () => {
   await until('it is being connected to', () => opening);
   controller.abort(BY_BOB);
   expect(await ended).toBe(BY_BOB);
+});
+
+test('cancelled while a core is written: nothing of it is left, and the process dumps what it did before', async () => {
+  const { pid } = await startPython(`
+import mmap, os, sys
+room = mmap.mmap(-1, 256 << 20)
+block = os.urandom(1 << 20) * 300
+print('ready')
+sys.stdin.read()
+`);
+  const before = await processState(pid);
+  const filter = () => readFile(`/proc/${pid}/coredump_filter`, 'utf8');
+  const own = await filter();
+  const folder = path.join(keepFolder('far'), 'cores');
+  const cores = async () =>
+    (await readdir(folder).catch(() => [])).filter((name) => name.startsWith(`core.${pid}.${before.startTime}.`));
+  onTestFinished(async () => {
+    for (const name of await cores()) await rm(path.join(folder, name));
+  });
+  let writing = false;
+  await cancelled({ pid, playbook: 'gcore', windowSeconds: 2, allow: ['stops', 'writes-disk'] }, (cancel) => () => {
+    if (writing) return;
+    writing = true;
+    void until('gdb writes', async () => {
+      const traced = [...(await processState(pid)).threads.values()].some(({ tracer }) => tracer !== 0);
+      return traced && (await filter()) !== own && (await cores()).length > 0;
+    }).then(cancel, () => {});
+  });
+  await expectUnhurt(pid, before);
+  await until('what was written is gone', async () => (await cores()).length === 0);
+  expect(await filter()).toBe(own);
 });
