@@ -1,7 +1,7 @@
 import { type Audit, type AuditNote, AuditUnavailable } from '../infra/audit.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
-import { HARMLESS_BY_DEFAULT, type Request } from '../playbooks/model/index.ts';
+import { HARMLESS_BY_DEFAULT, type Request, selectorText } from '../playbooks/model/index.ts';
 import type { Access } from './access.ts';
 
 const requestNote = ({ id, host, pid, playbook, allow, origin, approval }: Request): AuditNote => ({
@@ -39,6 +39,11 @@ export const auditedQueue = (queue: BotQueue, audit: Audit, log: Log): BotQueue 
     if (await written(audit, log, requestNote(request))) return await queue.enqueue(request);
     const allow = request.allow.filter((impact) => HARMLESS_BY_DEFAULT.includes(impact));
     return await queue.enqueue({ ...request, allow });
+  },
+  find: async (find) => {
+    const { id, host, selector, asker } = find;
+    await written(audit, log, { event: 'sought', request: id, host, ...asker, outcome: selectorText(selector) });
+    return await queue.find(find);
   },
 });
 

@@ -47,5 +47,7 @@ export const chosenFrom = ({ pid, startTime }: Candidate, how: string): Chosen =
 /** Has a worker look which process is meant; `sought` goes on with its answer. Safe to repeat. Throws QueueUnavailable. */
 export const seek = async ({ wanted, by }: Seeking, { queue }: Pick<BotContext, 'queue'>): Promise<void> => {
   const { host, selector } = wanted;
-  await queue.find({ id: `look-${by.id}`, host, selector, handTo: { errand: 'sought', data: { wanted, by } } });
+  const { team, channel, user } = by.kind === 'command' ? by : by.mention;
+  const asker = { team, channel, user };
+  await queue.find({ id: `look-${by.id}`, host, selector, asker, handTo: { errand: 'sought', data: { wanted, by } } });
 };

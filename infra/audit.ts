@@ -9,6 +9,7 @@ import { withoutSecrets } from './log.ts';
 /** What is written down. `denied` is a refusal by the policy or by who may ask; `refused` one by a person. */
 export const AuditEvent = z.enum([
   'requested',
+  'sought',
   'denied',
   'approval-asked',
   'approved',

@@ -14,6 +14,7 @@ import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
 import { sourceLines } from '../playbooks/probes/source-lines.ts';
 import { guiltyPlaces } from '../playbooks/reading/guilty-frames.ts';
 import { checkApprovedProcess, checkStep, permitted } from './approval.ts';
+import { endedMeanwhile } from './ending/tell.ts';
 import { distinctPlaces, withExcerpts } from './excerpts.ts';
 import type { Tools } from './investigate.ts';
 import type { HostShell } from './ssh/shell.ts';
@@ -188,8 +189,11 @@ export const beginLook = (
         ptraces: false,
         target,
       });
-      if (end.end === 'target-gone')
-        caveats.push('The process ended, or its pid was reused, while it was being looked at.');
+      if (end.end === 'target-gone') {
+        const gone = 'The process ended, or its pid was reused, while it was being looked at.';
+        const more = await endedMeanwhile({ target, process }, shell);
+        caveats.push(more === null ? gone : `${gone} ${more}`);
+      }
       if (startedBefore.size > 0) {
         caveats.push(
           `An earlier run of this look was interrupted after it had started ${[...startedBefore].join(', ')}; those steps were not run again.`,

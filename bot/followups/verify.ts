@@ -20,6 +20,7 @@ export const verify: FollowUp = {
     await bot.queue.find({
       id: `verify-${requestIdOf(mention.team, mention.id)}`,
       host,
+      asker: { team: mention.team, channel: mention.channel, user: mention.user },
       selector: { kind: 'successor', pid, startTime, command, ...place },
       handTo: { errand: 'verify-found', data: { mention, thread, before } },
     });

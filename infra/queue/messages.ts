@@ -77,6 +77,8 @@ export const Find = z.object({
   selector: Selector,
   /** The errand that gets the answer: `data` with `found`, which is a Found. */
   handTo: z.object({ errand: UnitId, data: z.record(z.string(), z.unknown()) }),
+  /** Who asked; absent when a rule did. */
+  asker: z.object({ team: z.string(), channel: z.string(), user: z.string() }).optional(),
   /** When it was asked, milliseconds since 1970. */
   at: z.number(),
 });

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { type Found, LookFailed, type Request } from '../../playbooks/model/index.ts';
+import { type Found, LookFailed, type Request, type Target } from '../../playbooks/model/index.ts';
+import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { type KernelEvent, kernelLog } from '../../playbooks/probes/kernel-log.ts';
 import { signalName } from '../../playbooks/reading/signals.ts';
 import { clip, code, kib, utc } from '../../playbooks/reading/text.ts';
 import { readProbeScript } from '../../playbooks/registry.ts';
 import { foundIn, listProcesses } from '../finding/find.ts';
+import { unitsOf } from '../finding/list.names.ts';
 import { programUnit } from '../finding/successor.ts';
 import type { HostShell } from '../ssh/shell.ts';
 import { type EndFacts, parseEnd } from './end.parse.ts';
@@ -138,4 +140,17 @@ export const toldOfEnd = async (error: unknown, gone: Gone, shell: HostShell): P
   } catch {
     return error;
   }
+};
+
+/** What its host knows of the end of a process that ended while it was looked at; null when nothing. Never throws. */
+export const endedMeanwhile = async (
+  { target, process }: { readonly target: Target; readonly process: IdentifyData | null },
+  shell: HostShell,
+): Promise<string | null> => {
+  const unit = programUnit(unitsOf(process?.cgroup?.path ?? ''));
+  const was =
+    process === null ? undefined : { command: process.command.slice(0, 20_000), ...(unit === null ? {} : { unit }) };
+  const gone = new LookFailed('no-such-process', '');
+  const told = await toldOfEnd(gone, { ...target, was }, shell);
+  return told instanceof LookFailed && told !== gone ? told.message : null;
 };
