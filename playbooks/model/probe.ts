@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Evidence } from './evidence.ts';
 import type { Impact } from './impact.ts';
-import type { Parsed } from './observation.ts';
+import type { Observation, Parsed } from './observation.ts';
 import type { Target } from './target.ts';
 
 /**
@@ -78,10 +78,11 @@ export interface Probe<Data = unknown> {
   readonly data: z.ZodType<Data>;
   readonly command: (step: StepContext) => StepCommand;
   /**
-   * What was seen in some short lines, where the beginning of the output would not say it. Pure. Written as a method: its
+   * What was seen in some short lines, where the beginning of the output would not say it. `see`: what other probes of the
+   * same look saw. Pure. Written as a method: its
    * data always comes from this probe's own parser, so that a probe of some data may stand for a probe of any.
    */
-  preview?(data: Data): readonly string[];
+  preview?(data: Data, see?: <Other>(probe: Probe<Other>) => Observation<Other>): readonly string[];
   /** Pure: the same evidence always gives the same answer. Must not throw on any bytes. */
   readonly parse: (evidence: Evidence, step: StepContext) => Parsed<Data>;
 }

@@ -8,7 +8,9 @@ import {
   type Parsed,
   type StepContext,
 } from '../model/index.ts';
+import { mergedStacks } from '../reading/merged-stacks.ts';
 import { plainName } from './native-stacks.names.ts';
+import { pyStacks } from './py-stacks.ts';
 
 export const NativeFrame = z.object({
   function: z.string().nullable(),
@@ -143,4 +145,9 @@ export const nativeStacks = defineProbe<NativeStacksData>({
     };
   },
   parse,
+  // Where the Python stacks were read too, both are told as one.
+  preview: (data, see) => {
+    const python = see?.(pyStacks);
+    return python?.seen === true ? mergedStacks(data.threads, python.data) : [];
+  },
 });

@@ -6,6 +6,8 @@ const MOST_LINES = 30;
 const MOST_COLUMNS = 200;
 const MOST_TEXT = 2_500;
 
+const NOT_RUN: Observation<never> = { seen: false, reason: 'not-run', why: 'it was no part of this look' };
+
 /** Lines of our own scripts, which say how the tool was run, and empty ones. */
 const BESIDE = /^(?:== .*|\s*|end)$/;
 
@@ -46,7 +48,8 @@ export const shownOutput = (
     const why = seen?.why ?? `${id} was no part of this look`;
     return { ...base, why, lines: [], summary: false };
   }
-  const preview = probes.get(id)?.preview?.(seen.data) ?? [];
+  const see = <Other>(probe: Probe<Other>) => (observations.get(probe.id) ?? NOT_RUN) as Observation<Other>;
+  const preview = probes.get(id)?.preview?.(seen.data, see) ?? [];
   const why = seen.partly.length === 0 ? null : seen.partly.join('; ');
   return { ...base, why, lines: beginning(preview.length > 0 ? preview : lines), summary: preview.length > 0 };
 };
