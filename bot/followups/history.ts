@@ -27,7 +27,7 @@ const lookPart = ({ mark, at }: ShownLook, answer: Answer | null, names: Readonl
   const playbook = request?.playbook ?? mark.playbook;
   const origin = request?.origin;
   const who = origin?.kind === 'slack' ? (names.get(origin.user) ?? origin.user) : null;
-  const when = new Date(at * 1_000).toISOString().replace('T', ' ').slice(0, 19);
+  const when = new Date(request?.requestedAt ?? at * 1_000).toISOString().replace('T', ' ').slice(0, 19);
   const what = [
     ...(pid === undefined ? [] : [`process ${pid}${host === undefined ? '' : ` on ${host}`}`]),
     ...(playbook === undefined ? [] : [`playbook \`${playbook}\``]),
@@ -65,6 +65,7 @@ export const history: FollowUp = {
     if (said.thread === null) return 'Say `history` in a thread that I opened.';
     const looks = await looksShown(said, bot);
     const answers = await Promise.all(looks.map(({ mark }) => bot.queue.answerTo(mark.request_id)));
+    if (looks.length === 0) return 'There has been no look in this thread yet.';
     const names = await namesOf(answers, bot);
     const title = looks.length === 1 ? 'One look in this thread' : `${looks.length} looks in this thread`;
     const parts: ReportPart[] = [

@@ -23,18 +23,28 @@ export interface ShownLook {
   readonly at: number;
 }
 
+/**
+ * The parts of a look that tell of it, by how well they tell when it was. The first message of a thread shows the newest
+ * look that was asked for with `again`, so that it says nothing of when, and an earlier one is known by its report only.
+ */
+const PARTS: readonly string[] = ['look', 'again', 'report-1', 'failure', 'first'];
+
 /** The looks that a thread's messages show, oldest first, each once. */
 export const looksShown = async ({ mention, thread }: Said, { slack, me }: BotContext): Promise<ShownLook[]> => {
   const looks = new Map<string, ShownLook>();
   if (thread === null) return [];
   await slack.scan({ channel: mention.channel, threadTs: thread.ts }, (message) => {
     const mark = markOf(message, me.botId);
-    if (mark !== null && (mark.part === 'first' || mark.part === 'look' || mark.part === 'again')) {
-      if (!looks.has(mark.request_id)) looks.set(mark.request_id, { mark, at: Number(message.ts) });
+    // The first message of an alert's thread shows the alert.
+    if (mark === null || mark.alert === true || !PARTS.includes(mark.part)) return false;
+    const known = looks.get(mark.request_id);
+    if (known === undefined || PARTS.indexOf(mark.part) < PARTS.indexOf(known.mark.part)) {
+      // Which process it was is told by some of them only.
+      looks.set(mark.request_id, { mark: { ...known?.mark, ...mark }, at: Number(message.ts) });
     }
     return false;
   });
-  return [...looks.values()];
+  return [...looks.values()].sort((one, other) => one.at - other.at);
 };
 
 /** The ids of the looks that a thread's messages show, newest first. */

@@ -8,6 +8,7 @@ import {
   botForTest,
   finishedThread,
   PLAYBOOKS,
+  quiet,
   reportFor,
   shown,
   slackForTest,
@@ -99,6 +100,8 @@ test('compare tells what came, went and grew between the two newest looks, once,
   all.say('bob', 'compare');
   await reply(slack, ts, 'There is only one look to compare');
   await lookAgain(all);
+  // The first message of the thread shows the second look by now, so that the first one is known by its report.
+  await quiet(queue);
   slack.events.repeat(1);
   all.say('bob', 'compare');
   const told = await reply(slack, ts, '^Compared: ');
@@ -116,9 +119,10 @@ test('compare with a named look takes that one, of this channel only', async () 
     { report: { ...sickReport, figures: figures(20 * 1024, 2) } },
     { report: { ...sickReport, figures: figures(30 * 1024, 3) } },
   ]);
-  const { slack, ts, asked, say } = all;
+  const { slack, ts, asked, say, queue } = all;
   await lookAgain(all);
   await lookAgain(all);
+  await quiet(queue);
   say('bob', `compare ${asked[0]?.id}`);
   const told = await reply(slack, ts, '^Compared: ');
   expect(shown(told)).toMatch(/resident memory +10 MiB +30 MiB/);
@@ -144,6 +148,7 @@ test('compare tells the growth of each type where both looks have a heap, from t
   const look = (content: Buffer) => ({ report: sickReport, files: [{ probe: 'py-heap', content }] });
   const all = await thread([look(heap), look(grown)]);
   await lookAgain(all);
+  await quiet(all.queue);
   all.say('alice', 'compare');
   const told = await reply(all.slack, all.ts, '^Compared: ');
   expect(shown(told)).toMatch(/Python objects by type.*\+500 KiB/s);
@@ -219,8 +224,9 @@ const recorded = (name: string): Look => ({
 
 test('thread tells what the last look with threads knows of one, without another look', async () => {
   const all = await thread([recorded('thread-deadlock/callback'), { report: sickReport }]);
-  const { slack, ts, asked, say, place } = all;
+  const { slack, ts, asked, say, place, queue } = all;
   await lookAgain(all);
+  await quiet(queue);
   slack.events.repeat(1);
   slack.user('bob').say('thread 7406', place);
   const told = shown(await reply(slack, ts, '^Thread 7406'));

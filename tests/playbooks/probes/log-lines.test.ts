@@ -9,6 +9,9 @@ import { expectNeverThrows } from '../../support/parser-safety.ts';
 import { runProbe } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
+/** What other probes saw in a look with this one alone. */
+const nothingElse = () => ({ seen: false, reason: 'not-run', why: 'it was no part of this look' }) as const;
+
 const folders: string[] = [];
 afterEach(async () => {
   await endProcesses();
@@ -76,7 +79,7 @@ it('without a text the last lines of each log are told, and that there are more'
   expect(texts(data, app)).toHaveLength(200);
   expect(texts(data, app).at(-1)).toBe('line 899');
   expect(run.parsed.ok && run.parsed.partly?.join('; ')).toContain(`${app}: the last 200 of 900 lines are here`);
-  const lines = logLines.preview?.(data) ?? [];
+  const lines = logLines.preview?.(data, nothingElse) ?? [];
   expect(lines).toContain(`${access}: 1 of 1 line`);
   expect(lines.some((line) => line.startsWith(`${app}: 900 of 900 lines, the last `))).toBe(true);
   expect(lines.length).toBeLessThanOrEqual(40);

@@ -9,6 +9,9 @@ import { interpreters, versionOf, watchStates } from '../../support/py-stacks.ts
 import { runProbe } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
+/** What other probes saw in a look with this one alone. */
+const nothingElse = () => ({ seen: false, reason: 'not-run', why: 'it was no part of this look' }) as const;
+
 afterEach(endProcesses);
 
 const start = async (python = '/usr/bin/python3', args: readonly string[] = []) => {
@@ -139,7 +142,7 @@ describe('recorded outputs', () => {
     expect(parseFixture(pyLocals, '3.11-service')).toMatchObject({ ok: true, partly: [] });
     expect(parseFixture(pyLocals, 'none')).toMatchObject({ ok: false, reason: 'failed' });
     const service = parseFixture(pyLocals, '3.11-service');
-    const lines = service.ok ? (pyLocals.preview?.(service.data) ?? []) : [];
+    const lines = service.ok ? (pyLocals.preview?.(service.data, nothingElse) ?? []) : [];
     const at = lines.findIndex((line) => /^thread \d+ desk-b: in Condition\.wait \(.*threading\.py:\d+\)$/.test(line));
     expect(lines[at + 1]).toMatch(/^ {2}process_order\.<locals>\.hand_over {2}\/srv\/shop\/order_desk\.py:\d+$/);
     expect(lines.slice(at)).toContain('    customer = "bob"');
