@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import type { AuditNote } from '../../infra/audit.ts';
 import { silentLog } from '../../infra/log.ts';
 import { openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
@@ -180,4 +181,18 @@ test('a bot that ends while the host is asked: another one goes on, and its list
   expect(first.asked.map(({ pid }) => pid)).toEqual([101]);
   expect(threadsIn(slack, 'ops')).toHaveLength(1);
   expect(slack.ephemerals('bob').filter((message) => shown(message).includes('3 processes on'))).toHaveLength(1);
+});
+
+test('who asked for what on which host is in the audit log before the host is asked', async () => {
+  const notes: AuditNote[] = [];
+  const redis = await redisForTest();
+  const slack = await slackForTest();
+  const write = async (note: AuditNote): Promise<void> => void notes.push(note);
+  const { queue } = await botForTest(slack, redis.url, { audit: { write } });
+  await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
+  await expect.poll(() => notes.length, { timeout: 60_000 }).toBe(1);
+  const { id: user } = slack.user('bob');
+  expect(notes).toMatchObject([{ event: 'sought', host: 'web-7', user, outcome: 'name:gunicorn' }]);
+  await told(slack, 'bob', 'No worker is running now; the process is looked for when one does.');
+  expect((await queue.pending()).looks).toBe(1);
 });
