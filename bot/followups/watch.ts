@@ -85,7 +85,8 @@ const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext
     if (error instanceof SlackRefused) await endWatch(bot, id, `Slack does not let me show it (${error.code}).`);
     throw error;
   }
-  return null;
+  const { workers } = await bot.queue.status();
+  return workers === 0 ? 'No worker is running now; the first look is made when one does.' : null;
 };
 
 /** Looks again and again, and says what comes and goes. One watch for a process in a thread; said again, it gets a new end. */

@@ -53,9 +53,17 @@ const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 16
 export const watched = ({ pid, host }: Pick<Watch, 'pid' | 'host'>): string => `process ${pid} on ${host}`;
 
 const causesText = ({ causes, points }: Watch): string => {
-  const present = causes.filter((each) => each.present);
-  if (present.length === 0) return points.length === 0 ? 'The first look is on its way.' : 'No fault is found now.';
-  return `Found: ${present.map(({ title }) => title).join('; ')}`;
+  if (points.length === 0) return 'The first look is on its way.';
+  const titles = (seen: boolean): string =>
+    causes
+      .filter((each) => each.present && each.seen === seen)
+      .map(({ title }) => title)
+      .join('; ');
+  const [now, before] = [titles(true), titles(false)];
+  return [
+    now === '' ? 'The last look found no fault.' : `Found: ${now}.`,
+    ...(before === '' ? [] : [`Found before, and not ruled out since: ${before}.`]),
+  ].join(' ');
 };
 
 const footer = ({ points, until, ended, id }: Watch, everyMs: number): string => {

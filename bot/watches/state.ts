@@ -13,6 +13,8 @@ export const WatchedCause = z.object({
   cause: z.string(),
   title: z.string(),
   present: z.boolean(),
+  /** Whether the newest look found it. */
+  seen: z.boolean(),
   /** Looks in a row that ruled it out. */
   clear: z.number().int(),
   /** How often its coming and going has been said. */

@@ -57,7 +57,7 @@ export const found = (report: Report): Finding[] =>
 
 /** What a watch compares with: the causes that are known to be there. */
 export const knownCauses = (report: Report): WatchedCause[] =>
-  found(report).map(({ cause, title }) => ({ cause, title, present: true, clear: 0, said: 0 }));
+  found(report).map(({ cause, title }) => ({ cause, title, present: true, seen: false, clear: 0, said: 0 }));
 
 const pointOf = ({ figures }: Report, at: number): WatchPoint => ({
   at,
@@ -98,7 +98,7 @@ interface Told {
 }
 
 const compare = (watch: Watch, report: Report): Told => {
-  const causes = new Map(watch.causes.map((each) => [each.cause, each]));
+  const causes = new Map(watch.causes.map((each) => [each.cause, { ...each, seen: false }]));
   const changes: Change[] = [];
   const say = (said: number, change: (last: boolean) => Change): number => {
     if (said >= MOST_SAID) return said;
@@ -112,7 +112,7 @@ const compare = (watch: Watch, report: Report): Told => {
     const said = known?.said ?? 0;
     const fresh = watch.compared && known?.present !== true;
     const after = fresh ? say(said, (last) => ({ kind: 'appeared', finding, last })) : said;
-    causes.set(cause, { cause, title, present: true, clear: 0, said: after });
+    causes.set(cause, { cause, title, present: true, seen: true, clear: 0, said: after });
   }
   for (const known of causes.values()) {
     if (!known.present || now.some(({ cause }) => cause === known.cause)) continue;

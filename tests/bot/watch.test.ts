@@ -269,3 +269,13 @@ test.each([
     },
   );
 });
+
+test('without a worker it says that nothing is looked at yet', async () => {
+  const slack = await slackForTest();
+  const redis = await redisForTest();
+  await botForTest(slack, redis.url, EVERY);
+  const { ts } = slack.user('bob').say('@straceback watch 5 on web-7 6325', { channel: 'ops' });
+  await reply(slack, ts, 'No worker is running now; the first look is made when one does.');
+  slack.user('bob').say('@straceback cancel', { channel: 'ops', threadTs: ts });
+  await reply(slack, ts, 'The watch of process 6325 on web-7 has ended.');
+});

@@ -102,7 +102,7 @@ describe('what a look changes', () => {
     expect(kinds(said)).toEqual(['appeared', 'went']);
     expect(said[0]).toMatchObject({ finding: { cause: deadlock.cause } });
     expect(said[1]).toMatchObject({ cause: deadlock.cause, why: 'nobody waits for a lock' });
-    expect(watch.causes).toMatchObject([{ present: false }]);
+    expect(watch.causes).toMatchObject([{ present: false, seen: false }]);
   });
   test('what could not be judged has not gone', () => {
     expect(kinds(having([clear, sick, untold, untold, untold]).said)).toEqual(['appeared']);
@@ -169,6 +169,18 @@ describe('what is shown', () => {
     expect(watchContent(hostile, 25_000).text).not.toMatch(/<[!@]/);
     for (const change of having([clear, answerOf({ kind: 'report', report: hostileReport })]).said)
       expect(changeSentence(hostile, change).length).toBeGreaterThan(10);
+  });
+  test('what is found now stands apart from what was found before and may still be there', () => {
+    const words = (answers: readonly Answer[]) =>
+      JSON.stringify(
+        watchContent(having(answers, { ...fresh, compared: true, causes: knownCauses(sickReport) }).watch, 25_000),
+      );
+    expect(words([])).toContain('The first look is on its way.');
+    expect(words([sick])).toContain(`Found: ${deadlock.title}.`);
+    expect(words([untold])).toContain(
+      `The last look found no fault. Found before, and not ruled out since: ${deadlock.title}`,
+    );
+    expect(words([clear, clear])).not.toContain(deadlock.title);
   });
   test('its end says why and for how long', () => {
     const ended = { at: fresh.startedAt + 90_000, why: 'Ended by Bob.', tell: false, shown: false };
