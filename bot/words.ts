@@ -9,6 +9,9 @@ const LINK = /<([^<>|]*)(?:\|([^<>]*))?>/g;
 const PATTERN = /^[`"'“”„‘’«»]*(?:name|unit):/i;
 const QUOTES = /^[`"'“”„‘’«»]+|(?<=^[`"'“”„‘’«»]*(?:name|unit):)["'“”„‘’«»]+|[`"'“”„‘’«»]+$/gi;
 
+/** A pattern in quotes, which may have spaces in it: any character stands for each. */
+const QUOTED = /\b((?:name|unit):)["'“„‘’«]([^"'“”‘’»\n]{1,200})["'“”‘’»]/gi;
+
 const unescapeEntities = (text: string): string =>
   text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
@@ -21,6 +24,7 @@ export const wordsOf = (text: string): string[] =>
         : (label ?? address.replace(/^(?:https?:\/\/|mailto:|tel:)/, '').replace(/\/$/, '')),
     ),
   )
+    .replace(QUOTED, (_whole, kind: string, pattern: string) => `${kind}${pattern.trim().replace(/\s+/g, '?')}`)
     .split(/[\s\u00a0\u2000-\u200b\u202f\u3000\ufeff]+/)
     // Some keyboards make long dashes of hyphens.
     .map((word) => word.replace(/[\u2010-\u2015\u2212]/g, '-'))

@@ -180,6 +180,7 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
   }
   if (drafts.size === 0) return null;
   if (!whole) partly.push('the list of processes breaks off');
+  if (!drafts.has(1)) partly.push('other users’ processes are hidden (hidepid of /proc): look as root');
   if (guarded) partly.push('not root: ports and descriptors of other users’ processes are not known');
   const { above, below } = relativesOf(self, drafts);
   const told = [...drafts.values()].filter(({ pid, state }) => !below.has(pid) && state !== 'Z' && state !== 'X');

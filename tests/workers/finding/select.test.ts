@@ -32,7 +32,16 @@ const told = ({ pid, parent = 1, start = 1_000, name = 'python3', words = [name]
 };
 
 const listOf = (...all: Told[]): HostList => {
-  const lines = ['list W', 'boot 5000.00 100 4', 'self 2', ...all.flatMap(told), 'window 1.0', 'n 0 root', 'end W'];
+  const lines = [
+    'list W',
+    'boot 5000.00 100 4',
+    'self 2',
+    ...told({ pid: 1, parent: 0, name: 'systemd' }),
+    ...all.flatMap(told),
+    'window 1.0',
+    'n 0 root',
+    'end W',
+  ];
   const list = parseList(new TextEncoder().encode(lines.join('\n')), 'W');
   if (list === null) throw new Error('not read');
   return list;
