@@ -7,6 +7,8 @@ import type { Person } from './slack/shapes.ts';
 export interface Access {
   /** Null when this person may, else the sentence to tell them. Throws SlackAway when Slack cannot be asked. */
   readonly refusal: (who: { team: string; user: string }) => Promise<string | null>;
+  /** The language of somebody who asked a moment ago, as Slack calls it (`zh-CN`); null when it is not known here. */
+  readonly localeOf: (user: string) => string | null;
 }
 
 const REMEMBER_MS = 5 * 60_000;
@@ -26,23 +28,25 @@ const judge = (person: Person, teamId: string): string | null => {
 
 /** Members of the bot's own workspace, no guests, no other apps. What Slack says of a person is kept five minutes. */
 export const openAccess = (slack: SlackApi, teamId: string, log: Log): Access => {
-  const remembered = new Map<string, { verdict: string | null; until: number }>();
+  const remembered = new Map<string, { verdict: string | null; locale: string | null; until: number }>();
   return {
     refusal: async ({ team, user }) => {
       if (team !== teamId) return 'I only take requests from members of this workspace.';
       const known = remembered.get(user);
       if (known !== undefined && known.until > Date.now()) return known.verdict;
-      let verdict: string | null;
+      let person: Person;
       try {
-        verdict = judge(await slack.person(user), teamId);
+        person = await slack.person(user);
       } catch (error) {
         if (!(error instanceof SlackRefused)) throw error;
         log.error({ user, code: error.code }, 'Slack does not say who this is; users:read may be missing');
         return 'Slack does not tell me who you are, so I cannot take requests from you. An admin has to give me the scope users:read.';
       }
       if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-      remembered.set(user, { verdict, until: Date.now() + REMEMBER_MS });
+      const verdict = judge(person, teamId);
+      remembered.set(user, { verdict, locale: person.locale ?? null, until: Date.now() + REMEMBER_MS });
       return verdict;
     },
+    localeOf: (user) => remembered.get(user)?.locale ?? null,
   };
 };

@@ -14,6 +14,7 @@ import { listenToInteractions } from './interactions.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
 import { openPolicy, type PolicyOptions } from './policy.ts';
 import { handlePress } from './press.ts';
+import { queueForReaders } from './reader-language.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
@@ -210,7 +211,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
   const access = auditedAccess(openAccess(slack, me.teamId, log), audit, log);
   const bot: BotContext = {
     slack,
-    queue: auditedQueue(queue, audit, log),
+    queue: auditedQueue(queueForReaders(queue, access), audit, log),
     hosts,
     playbooks,
     causes,

@@ -70,7 +70,8 @@ const ModelFile = z.strictObject({
   /** The whole of one request. */
   timeoutSeconds: z.number().min(1).max(300).default(45),
   maxOutputTokens: z.number().int().min(200).max(16_000).default(2_000),
-  language: z.enum(['en', 'zh']).default('en'),
+  /** `reader`: the language of who asked, as far as there are words in it; else English. */
+  language: z.enum(['reader', 'en', 'zh']).default('reader'),
   /** Tokens, in and out together. */
   budget: z
     .strictObject({

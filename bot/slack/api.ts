@@ -129,7 +129,9 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
       );
     },
     person: async (user) =>
-      Person.parse((await askAgain('users.info', 'users.info', () => web.users.info({ user }))).user),
+      Person.parse(
+        (await askAgain('users.info', 'users.info', () => web.users.info({ user, include_locale: true }))).user,
+      ),
     groupMembers: async (usergroup) => {
       const method = 'usergroups.users.list';
       return (await askAgain(method, method, () => web.usergroups.users.list({ usergroup }))).users ?? [];

@@ -55,5 +55,7 @@ export const Person = z.object({
   is_restricted: z.boolean().optional(),
   is_ultra_restricted: z.boolean().optional(),
   is_stranger: z.boolean().optional(),
+  /** Their language, `zh-CN`; in the answer when it is asked for. */
+  locale: z.string().max(35).optional(),
 });
 export type Person = z.infer<typeof Person>;

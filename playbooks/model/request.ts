@@ -34,6 +34,8 @@ export const Origin = z.discriminatedUnion('kind', [
     messageTs: z.string().optional(),
     /** `follow-up` when a reply or a button in the thread asked, `command` when the slash command did, `alert` when a rule did. */
     via: z.enum(['command', 'follow-up', 'alert']),
+    /** The language of who asked, as Slack calls it: `zh-CN`. */
+    locale: z.string().max(35).optional(),
     /** Nothing of this look is shown by itself: `handTo` shows what is to be seen of it. */
     quiet: z.boolean().optional(),
     /** The errand of the bot's that its answer is handed to, with `data` and the request's id. */

@@ -23,7 +23,7 @@ const workerWithModel = (redisUrl: string, server: ModelServer, budget: { perDay
     baseUrl: server.baseUrl,
     timeoutSeconds: 20,
     maxOutputTokens: 900,
-    language: 'en',
+    language: 'reader',
     budget: { perLook: 20_000, perDay: budget.perDay ?? 100_000, perChannelPerDay: 100_000 },
     price: { input: 1, output: 10 },
   });
@@ -64,6 +64,17 @@ describe('a model’s words', () => {
     expect(
       slack.thread('ops', first.ts).filter((message) => shown(message).includes(PROSE.headline.text)),
     ).toHaveLength(1);
+  });
+
+  it('are asked for in the language of who asked', async () => {
+    const { ask, server, slack, queue } = await world(() => ({ kind: 'prose', prose: PROSE }));
+    const bob = slack.world.users.find(({ name }) => name === 'bob');
+    if (bob === undefined) throw new Error('there is no bob');
+    bob.locale = 'zh-CN';
+    await ask();
+    await slack.waitFor(() => server.requests[0], { timeoutMs: 60_000, what: 'a question to the model' });
+    expect(server.requests[0]?.instructions).toContain('Write Simplified Chinese');
+    await quiet(queue);
   });
 
   it('that cannot be had leave the report alone, with one line why', async () => {

@@ -2,7 +2,7 @@ import type { ModelConfig } from '../../infra/config.ts';
 import type { Afterwards, LookResult } from '../../infra/queue/worker-side.ts';
 import type { Report, Request } from '../../playbooks/model/index.ts';
 import { type AskModel, openModel, type Usage } from './client.ts';
-import { inputFor, instructionsFor } from './prompt.ts';
+import { inputFor, instructionsFor, type Language } from './prompt.ts';
 import { cacheOn, spendingOn } from './spending.ts';
 import { viewOf } from './view.ts';
 import { writeProse } from './write.ts';
@@ -20,9 +20,15 @@ const isWorthIt = (request: Request, report: Report): boolean =>
   request.origin.quiet !== true &&
   (report.findings.length > 0 || report.shown === undefined);
 
+/** Chinese for who reads it, English for everybody else. */
+const languageOf = (model: ModelConfig, locale: string | undefined): Language => {
+  if (model.language !== 'reader') return model.language;
+  return /^zh\b/i.test(locale ?? '') ? 'zh' : 'en';
+};
+
 /** About four characters a token; the longest that a request may come to. */
 const mostTokens = (report: Report, model: ModelConfig): number =>
-  Math.ceil((instructionsFor(model.language).length + inputFor(viewOf(report)).length) / 3) + model.maxOutputTokens;
+  Math.ceil((instructionsFor('en').length + inputFor(viewOf(report)).length) / 3) + model.maxOutputTokens;
 
 /** The work that has a report put into words after it was posted; undefined where there is none to do. */
 export const proseAfterwards = (
@@ -52,7 +58,7 @@ export const proseAfterwards = (
             ? { ...spending, refusal: async () => 'it would take more tokens than one look may' }
             : spending,
         },
-        { channel: origin.channel, language: model.language },
+        { channel: origin.channel, language: languageOf(model, origin.locale) },
         signal,
       );
       const { prose, note, usage, cached, dropped, transcript } = written;

@@ -10,6 +10,8 @@ export interface WorldUser {
   isBot: boolean;
   /** From another workspace, met in a shared channel. */
   isStranger: boolean;
+  /** Their language: `en-US`. */
+  locale: string;
 }
 
 export interface WorldChannel {
@@ -48,6 +50,7 @@ function person(id: string, name: string, realName: string, more: Partial<WorldU
     isRestricted: false,
     isBot: false,
     isStranger: false,
+    locale: 'en-US',
     ...more,
   };
 }

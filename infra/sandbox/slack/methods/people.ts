@@ -4,7 +4,7 @@ import { findMessage } from '../messages.ts';
 import { channelOf } from '../posting.ts';
 import { SlackError } from '../slack-error.ts';
 import type { WorldUser } from '../world.ts';
-import { type Method, method } from './method.ts';
+import { FormBoolean, type Method, method } from './method.ts';
 
 function describe(slack: Slack, user: WorldUser): Record<string, unknown> {
   return {
@@ -89,10 +89,10 @@ export const peopleMethods: Record<string, Method> = {
   'usergroups.list': method('bot', z.object({}), (slack) => ({
     usergroups: slack.state.world.usergroups.map(({ users, ...group }) => ({ ...group, user_count: users.length })),
   })),
-  'users.info': method('bot', z.object({ user: z.string() }), (slack, args) => {
+  'users.info': method('bot', z.object({ user: z.string(), include_locale: FormBoolean.optional() }), (slack, args) => {
     const user = slack.state.world.users.find((each) => each.id === args.user);
     if (user === undefined) throw new SlackError('user_not_found');
-    return { user: describe(slack, user) };
+    return { user: { ...describe(slack, user), ...(args.include_locale === true ? { locale: user.locale } : {}) } };
   }),
   'users.list': method('bot', z.object({ cursor: z.string().optional() }), (slack) => ({
     members: slack.state.world.users.map((user) => describe(slack, user)),
