@@ -64,7 +64,8 @@ const figureParts = ({ figures }: ReportDiff): ReportPart[] => {
   const order = Object.keys(FIGURES);
   // A limit that is the same says nothing, nor does nothing that still is nothing; and everything grows older.
   const told = figures.filter(
-    ({ name, after, changed }) => name !== 'ageSeconds' && !(changed === 0 && (name === 'fdLimit' || after === 0)),
+    ({ name, after, changed }) =>
+      name !== 'ageSeconds' && !(changed === 0 && (name === 'fdLimit' || (after === 0 && name !== 'cpuPercent'))),
   );
   if (told.length === 0) return [];
   const rows = [...told].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name)).map(figureRow);
