@@ -81,14 +81,14 @@ export const buttonRow = async (
 
 /**
  * A list to pick one thing from; what was picked is the press's `picked`. Made anew for every try to post it. The id is the
- * block's, because the value of a list is what was picked. Throws QueueUnavailable.
+ * block's, because the value of a list is what was picked. Of lists with the same `group` one counts. Throws QueueUnavailable.
  */
 export const pickList = async (
   { queue }: Pick<BotContext, 'queue'>,
   { action, label, data }: Omit<ButtonSpec, 'style'>,
   placeholder: string,
   options: readonly PlainTextOption[],
-  { only, seconds = WEEK_SECONDS }: Omit<RowOptions, 'oneOf'> = {},
+  { only, seconds = WEEK_SECONDS, group }: Omit<RowOptions, 'oneOf'> & { readonly group?: string } = {},
 ): Promise<ActionsBlock> => {
   const id = token();
   const until = Date.now() + seconds * 1_000;
@@ -96,7 +96,7 @@ export const pickList = async (
     action,
     label,
     data,
-    group: id,
+    group: group ?? id,
     until,
     ...(only === undefined ? {} : { only: [...only] }),
   };

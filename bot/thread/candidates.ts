@@ -69,7 +69,8 @@ const listContent = async (seeking: Seeking, found: Several, bot: BotContext): P
   );
   const data = { ...seeking, offered };
   const user = by.kind === 'command' ? by.user : by.mention.user;
-  const options = { only: [user], seconds: LIST_SECONDS };
+  // A list that Slack showed and did not acknowledge is shown once more: of both one counts.
+  const options = { only: [user], seconds: LIST_SECONDS, group: `pick-${by.id}` };
   const picking = await pickList(
     bot,
     { action: 'pick', label: 'the list', data },

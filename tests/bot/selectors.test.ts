@@ -196,3 +196,40 @@ test('who asked for what on which host is in the audit log before the host is as
   await told(slack, 'bob', 'No worker is running now; the process is looked for when one does.');
   expect((await queue.pending()).looks).toBe(1);
 });
+
+test.each(['500', '429', 'drop'] as const)('a list that meets %s is shown all the same, once', async (kind) => {
+  const { slack, queue } = await site(async (find) => found(find, FAMILY));
+  onTestFinished(() => slack.faults.clear());
+  slack.faults.add({ kind, method: 'response_url', times: 2, retryAfter: 1 });
+  await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
+  await told(slack, 'bob', '3 processes on');
+  await quiet(queue);
+  expect(slack.ephemerals('bob').filter((message) => shown(message).includes('3 processes on'))).toHaveLength(1);
+});
+
+test('of a list that was shown twice, because Slack said that it failed, one pick counts', async () => {
+  const { slack, queue, asked } = await site(async (find) => found(find, FAMILY));
+  onTestFinished(() => slack.faults.clear());
+  slack.faults.add({ kind: 'after-effect-500', method: 'response_url' });
+  await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
+  const lists = await slack.waitFor(
+    () => {
+      const all = slack.ephemerals('bob').filter((message) => shown(message).includes('3 processes on'));
+      return all.length === 2 ? all : undefined;
+    },
+    { timeoutMs: 60_000, what: 'both lists' },
+  );
+  for (const [index, list] of lists.entries()) {
+    const value = `${101 + index}:${1010 + index * 10}`;
+    await slack.user('bob').choose({ channel: list.channel, ts: list.ts }, optionsOf(list)?.actionId ?? '', value);
+    await quiet(queue);
+  }
+  expect(asked.map(({ pid }) => pid)).toEqual([101]);
+});
+
+test('a list whose command was long ago comes another way', async () => {
+  const { slack, queue } = await site(async (find) => found(find, FAMILY), { responseUrlLifetimeMs: 0 });
+  await slack.user('bob').slash('/diagnose', 'web-7 name:gunicorn', 'ops');
+  await told(slack, 'bob', '3 processes on');
+  await quiet(queue);
+});
