@@ -16,7 +16,8 @@ import { curve, ends } from './curve.ts';
 import type { Watch, WatchPoint } from './state.ts';
 import type { Change } from './take-in.ts';
 
-const WIDTH = 32;
+/** So that a line with its figures fits into a thread beside the channel. */
+const WIDTH = 24;
 
 /** What a watch's message is recognised by. */
 export const watchMark = ({ id, host, pid }: Watch): Mark => ({ request_id: id, part: 'watch', host, pid });
@@ -32,6 +33,12 @@ const ROWS: readonly (readonly [string, keyof Omit<WatchPoint, 'at'>, (value: nu
   ['descriptors', 'fds', number],
 ];
 
+/** `12 % → 88 %, max 97 %`; the highest only where it is neither the first nor the last. */
+const path = (
+  { first, last, most }: { readonly first: number; readonly last: number; readonly most: number },
+  shown: (value: number) => string,
+): string => `${shown(first)} → ${shown(last)}${most > Math.max(first, last) ? `, max ${shown(most)}` : ''}`;
+
 /** One line a figure: its curve, where it began, where it is, the highest it was. */
 export const curves = (points: readonly WatchPoint[]): string => {
   const label = Math.max(...ROWS.map(([name]) => name.length));
@@ -39,10 +46,7 @@ export const curves = (points: readonly WatchPoint[]): string => {
   return ROWS.map(([name, field, shown]) => {
     const values = points.map((point) => point[field]);
     const figures = ends(values);
-    const said =
-      figures === null
-        ? 'not seen yet'
-        : `${shown(figures.first)} → ${shown(figures.last)}, at most ${shown(figures.most)}`;
+    const said = figures === null ? 'not seen yet' : path(figures, shown);
     return `${name.padEnd(label)}  ${curve(values, WIDTH).padEnd(width)}  ${said}`;
   }).join('\n');
 };

@@ -152,10 +152,10 @@ describe('what is shown', () => {
   test('figures stand first, last and highest beside their curve', () => {
     expect(curves(watch.points)).toBe(
       [
-        'CPU          ▁█▇  12 % → 88 %, at most 97 %',
-        'memory       ▁██  120 MiB → 304 MiB, at most 310 MiB',
-        'threads      ▄▄▄  22 → 22, at most 22',
-        'descriptors  ▁█·  40 → 91, at most 91',
+        'CPU          ▁█▇  12 % → 88 %, max 97 %',
+        'memory       ▁██  120 MiB → 304 MiB, max 310 MiB',
+        'threads      ▄▄▄  22 → 22',
+        'descriptors  ▁█·  40 → 91',
       ].join('\n'),
     );
   });
