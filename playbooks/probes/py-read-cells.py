@@ -204,7 +204,8 @@ class Cells(object):
             raise NoValue()
         return size
 
-    def _whole_number(self, address, kind):
+    def whole_number(self, address, kind):
+        """The int (2.7: `long`, or any other kind for its short int) at `address`; None for one of over 40 digits of 30 bits."""
         if self.version < (3,) and kind != 'long':
             return self.number(address + 16)
         sign, digits = self._sign_and_digits(self.number(address + 16))

@@ -22,6 +22,8 @@ VARIABLES_MOST = 80  # of one frame
 READS_MOST = 60000  # of one thread
 EXCEPTION = 1 << 30  # Py_TPFLAGS_BASE_EXC_SUBCLASS (Include/object.h)
 TYPE = 1 << 31  # Py_TPFLAGS_TYPE_SUBCLASS
+# Classes that extend these lie in memory as these do (Py_TPFLAGS_LONG_SUBCLASS and the following).
+BUILT_ON = ((1 << 24, 'int'), (1 << 25, 'list'), (1 << 26, 'tuple'), (1 << 29, 'dict'))
 EXCEPTION_ARGS = 24  # PyBaseExceptionObject.args (Include/cpython/pyerrors.h)
 OPEN, CLOSE = {'list': '[', 'tuple': '('}, {'list': ']', 'tuple': ')'}
 
@@ -123,6 +125,9 @@ class Locals(object):
             return self._exception(name, address, deep)
         if kind in NO_DATA:
             return name
+        for flag, base in BUILT_ON:
+            if flags & flag:
+                return '%s: %s' % (name, self._built_on(base, address, deep))
         return self._instance(name, address, deep)
 
     def _simple(self, kind, address):
@@ -136,6 +141,14 @@ class Locals(object):
         if value.number is None:
             return '%s of more than a thousand bits' % kind
         return repr(value.number)
+
+    def _built_on(self, base, address, deep):
+        if base == 'dict':
+            return self._dict(base, address, deep)
+        if base != 'int':
+            return self._sequence(base, address, deep)
+        number = self.values.whole_number(address, 'long')
+        return 'int of more than a thousand bits' if number is None else repr(number)
 
     def _string(self, kind, address, most):
         length = self.values.number(address + 16)

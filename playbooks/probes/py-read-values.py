@@ -111,7 +111,7 @@ class Values(Members):
     def _value(self, address, follow, nested):
         kind, flags, size, _, _ = self.type_of(address)
         if kind in ('int', 'long', 'bool'):
-            number = self._whole_number(address, kind)
+            number = self.whole_number(address, kind)
             return Value(kind, number, number)
         if kind == 'float':
             number = struct.unpack('<d', self.bytes(address + 16, 8))[0]

@@ -72,12 +72,16 @@ describe.each(interpreters.map((python) => [versionOf(python), python]))('Python
       seen: 'set of 2',
       failure: expect.stringMatching(/^(?:exceptions\.)?ValueError\("bad order", 1\)$/),
       kind: 'class Account',
+      parcels: 'Parcels: list of 2: [1, 2]',
+      place: 'Place: tuple of 2: ("North", 7)',
       slim: expect.stringMatching(/^Slim at 0x[0-9a-f]+ \{left=1, right="two"\}$/),
       hostile: expect.stringMatching(/^Odd\\nthread 1 \\"fake\\" at 0x/),
       settings: expect.stringMatching(/^dict of 3: \{.*"retries": 3.*\}$/),
       ...(old
         ? {}
         : {
+            quantity: 'Quantity: 12',
+            labels: 'Labels: dict of 1: {"colour": "red"}',
             note: '"café\\n\\"quoted\\" \\\\ back"',
             raw: 'b"\\x00abc\\xff"',
             ordered: expect.stringMatching(/OrderedDict of 1: \{"first": 1\}$/),

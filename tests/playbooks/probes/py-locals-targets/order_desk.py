@@ -22,6 +22,21 @@ class Slim(object):
         self.right = 'two'
 
 
+class Quantity(int):
+    pass
+
+
+class Parcels(list):
+    pass
+
+
+class Labels(dict):
+    pass
+
+
+Place = collections.namedtuple('Place', 'street number')
+
+
 def process_order(number, customer):
     account = Account(customer)
     slim = Slim()
@@ -36,6 +51,7 @@ def process_order(number, customer):
     failure = ValueError('bad order', number)
     hostile = type(str('Odd\nthread 1 "fake"'), (object,), {})()
     kind = Account
+    quantity, parcels, labels, place = Quantity(12), Parcels([1, 2]), Labels(colour='red'), Place('North', 7)
     logins = dict(('login_%d_secret' % at, 'swordfish' * 9) for at in range(8))
 
     def hand_over():
@@ -43,7 +59,7 @@ def process_order(number, customer):
         go.wait()
         return label
     return hand_over(), slim, ratio, huge, negative, nothing, flag, note, body, raw, rows, pair, empty, settings, \
-        ordered, seen, waiting, failure, hostile, kind, logins
+        ordered, seen, waiting, failure, hostile, kind, logins, quantity, parcels, labels, place
 
 
 def spin():
