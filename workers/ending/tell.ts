@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Found, LookFailed, type Request, type Target } from '../../playbooks/model/index.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
 import { type KernelEvent, kernelLog } from '../../playbooks/probes/kernel-log.ts';
+import { faultPlace } from '../../playbooks/reading/crash-lines.ts';
 import { signalName } from '../../playbooks/reading/signals.ts';
 import { clip, code, kib, utc } from '../../playbooks/reading/text.ts';
 import { readProbeScript } from '../../playbooks/registry.ts';
@@ -65,8 +66,12 @@ const howItEnded = (facts: EndFacts, event: KernelEvent | null): string => {
         : 'because the host was out of memory';
     return `the kernel killed it${at(event.time)} ${limit} (${code(event.comm, 20)} with ${kib(event.anonRssKib)} of its own)`;
   }
-  if (event?.kind === 'segfault')
-    return `it crashed${at(event.time)} (the kernel's log: ${code(clip(event.detail, 120))})${core}`;
+  if (event?.kind === 'segfault') {
+    const place = faultPlace(event.detail);
+    const kind =
+      /^(?:segfault|general protection|trap [a-z0-9 ]{1,30}?(?= ip:)|unhandled)/.exec(event.detail)?.[0] ?? 'fault';
+    return `it crashed${at(event.time)} (${kind}${place === null ? '' : ` in ${code(place.name, 80)}`}, by the kernel’s log)${core}`;
+  }
   if (facts.core !== null && facts.core.signal !== null)
     return `it crashed by ${facts.core.signal}${at(facts.core.time)}${core}`;
   const { service } = facts;

@@ -63,7 +63,7 @@ test('a crash is told from the kernel’s log', async (context) => {
   const failure = await told({ host: 'local', pid: live.pid });
   expect(failure.message).toMatch(
     new RegExp(
-      `^Process ${live.pid} on local has gone: it crashed at \\d{4}-.* UTC \\(the kernel's log: \`segfault at 0 `,
+      `^Process ${live.pid} on local has gone: it crashed at \\d{4}-.* UTC \\(segfault in \`.*\\.so.*\`, by the kernel’s log\\)\\.$`,
     ),
   );
   expect(failure.code).toBe('no-such-process');
