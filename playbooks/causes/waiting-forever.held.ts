@@ -25,7 +25,8 @@ interface Holder {
 interface Held {
   readonly thread: PythonThreadView;
   readonly own: RelativeThread;
-  readonly call: PythonFrame;
+  /** What reads to the end; null for a read of which that is not known. */
+  readonly call: PythonFrame | null;
   readonly holders: readonly Holder[];
   /** The child that was started, when it has ended and nobody has waited for it yet. */
   readonly ended: Family['data']['zombies']['shown'][number] | null;
@@ -82,7 +83,7 @@ export const heldOpen = (view: PythonView, family: Family): Held | null => {
   for (const thread of view.threads) {
     const own = family.target.threads.find((each) => each.tid === thread.tid);
     const call = readsOutput(thread);
-    if (own === undefined || call === null || !own.same || own.woke !== 0) continue;
+    if (own === undefined || !own.same || own.woke !== 0 || (call === null && !isReceive(own.syscall))) continue;
     const direct = family.data.processes.filter((each) => each.parent === family.target.pid);
     const holders = awaitedPipes(family, own).flatMap((inode) => holdersOf(family, inode) ?? []);
     const distinct = eldest(holders);
@@ -92,6 +93,7 @@ export const heldOpen = (view: PythonView, family: Family): Held | null => {
     const [ended] = family.data.zombies.shown
       .filter((each) => each.stayed && each.ageSeconds >= oldest - 0.5)
       .toSorted((a, b) => a.ageSeconds - b.ageSeconds);
+    if (call === null && ended === undefined) continue;
     return { thread, own, call, holders: distinct, ended: ended ?? null };
   }
   return null;
@@ -139,18 +141,21 @@ export const heldDraft = (look: Look, family: Family, held: Held): FindingDraft 
     ended === null
       ? 'The child that was started is not there any more.'
       : `The child ${ended.pid} (${code(ended.comm, 40)}) has ended (${ended.ending ?? 'how is not known'}), and is not waited for until its output ends.`;
+  const sure = family.data.zombies.stayed === 1 ? 0.93 : 0.9;
+  const inferred =
+    ended === null
+      ? 'that the child itself has ended; nobody among its children has the pipe'
+      : 'that it waits for the end, and not for more of what is written there';
   return {
-    confidence: ended === null ? 0.8 : family.data.zombies.stayed === 1 ? 0.93 : 0.9,
+    confidence: call === null ? 0.75 : ended === null ? 0.8 : sure,
     title: `${threadName(thread).replace(/^./, (letter) => letter.toUpperCase())} waits${where === null ? '' : ` in ${where}`} for the end of the output of a child that has ended: ${holders.length === 1 ? `process ${holders[0]?.pid} has` : `${count(holders.length, 'process', 'processes')} have`} its pipe open`,
     summary:
-      `${threadName(thread).replace(/^./, (letter) => letter.toUpperCase())} stood ${where === null ? '' : `in ${where} `}for the whole window of ${duration(family.data.seconds)} and reads a child's output to its end (${code(call.function)}), without a time limit. ` +
+      `${threadName(thread).replace(/^./, (letter) => letter.toUpperCase())} stood ${where === null ? '' : `in ${where} `}for the whole window of ${duration(family.data.seconds)} and reads a child's output${call === null ? '' : ` to its end (${code(call.function)})`}, without a time limit. ` +
       `${child} But ${who} ${still} the writing end of the pipe, which ${holders.length === 1 ? 'it' : 'they'} inherited, and no end of file comes before that is closed.` +
-      (ended === null
-        ? ' Not seen directly: that the child itself has ended; nobody among its children has the pipe.'
-        : ''),
+      (call === null || ended === null ? ` Not seen directly: ${inferred}.` : ''),
     evidence: [
       ...(place === null ? [] : [quoteFrame(look, thread, place)]),
-      quoteFrame(look, thread, call),
+      ...(call === null ? [] : [quoteFrame(look, thread, call)]),
       look.quote(family.evidenceId, own.at),
       ...(ended === null ? [] : [look.quote(family.evidenceId, ended.at)]),
       ...holders.slice(0, 2).map((each) => look.quote(family.evidenceId, each.at)),

@@ -1,6 +1,6 @@
 """Restarts a service by a script and wants to know what the script said; the service that it leaves behind keeps the pipe.
 
-    release_agent.py KIND    `capture`, `script`, `threads`: ways to meet that; `slow`: the script itself is at work;
+    release_agent.py KIND    `capture`, `script`, `threads`, `lines`: ways to meet that; `slow`: the script itself is at work;
                              `redirected`: the service has an output of its own. Says `standing PID`.
 """
 import os
@@ -25,6 +25,11 @@ class Agent:
         with open('restart.sh', 'w') as script:
             script.write('#!/bin/sh\necho restarting %s\nnohup sh -c "%s" &\n' % (name, SERVICE))
         self.said[name] = subprocess.check_output(['sh', 'restart.sh'])
+
+    def restart_and_read(self, name):
+        child = subprocess.Popen('(%s) & echo started' % SERVICE, shell=True, stdout=subprocess.PIPE)
+        self.said[name] = [line.strip() for line in child.stdout]
+        child.wait()
 
     def restart_both(self):
         def one(name):
@@ -53,6 +58,8 @@ def main():
         agent.restart('web', ['sh', '-c', '(%s) & echo started' % SERVICE])
     elif kind == 'script':
         agent.restart_by_script('web')
+    elif kind == 'lines':
+        agent.restart_and_read('web')
     elif kind == 'threads':
         agent.restart_both()
     elif kind == 'slow':

@@ -80,6 +80,15 @@ describe('a pipe that a service has inherited', () => {
     expect(finding.summary).toContain('Not seen directly: that the child itself has ended');
   });
 
+  it('is less sure of a read that may be one of many', () => {
+    const look = changedLook(loadLook('waiting-forever/release_agent'), 'py-stacks', (text) =>
+      text.replaceAll('/usr/lib/python3.11/subprocess.py', '/srv/reader.py'),
+    );
+    const finding = firstFinding(verdictOn(cause, look, probes));
+    expect(finding.confidence).toBe(0.75);
+    expect(finding.summary).toContain('Not seen directly: that it waits for the end');
+  });
+
   it.each([
     ['the wait goes on', /woke 0 times, as before in read/, 'woke 3 times, not before in read'],
     ['nobody else has the pipe', /^pipe \d+ is held by .*\n/gm, ''],
