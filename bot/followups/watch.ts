@@ -5,7 +5,7 @@ import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
 import { requestIdOf } from '../request-id.ts';
 import { SlackRefused } from '../slack/errors.ts';
-import { watched } from '../watches/message.ts';
+import { clock, watched } from '../watches/message.ts';
 import { beginWatch, endWatch, extendWatch } from '../watches/run.ts';
 import { MOST_WATCHES, runningWatches, type Watch } from '../watches/state.ts';
 import { knownCauses } from '../watches/take-in.ts';
@@ -44,8 +44,6 @@ const wantedOf = ({ words, thread }: Said, bot: BotContext): Wanted | string => 
   if (!('pid' in understood)) return 'I can only watch a process whose id you name: `watch 10 on HOST PID`.';
   return { minutes, host: understood.host, pid: understood.pid };
 };
-
-const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 16)} UTC`;
 
 /** Begins a watch with a message of its own. A sentence when that cannot be. */
 const begun = async ({ minutes, host, pid }: Wanted, said: Said, bot: BotContext): Promise<string | null> => {

@@ -51,7 +51,8 @@ export const curves = (points: readonly WatchPoint[]): string => {
   }).join('\n');
 };
 
-const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 16)} UTC`;
+/** `22:50 UTC` */
+export const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 16)} UTC`;
 
 /** `process 6325 on web-7` */
 export const watched = ({ pid, host }: Pick<Watch, 'pid' | 'host'>): string => `process ${pid} on ${host}`;
