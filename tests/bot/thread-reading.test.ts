@@ -256,3 +256,21 @@ test('thread looks anew where no evidence of threads is kept, and tells when tha
   await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
   expect(slack.thread('ops', ts).filter(({ text }) => text === 'Thread 7406')).toHaveLength(1);
 });
+
+test('what does not fit into a message is said to be cut, and follows whole as a file, once', async () => {
+  const ruledOut = Array.from({ length: 400 }, (_, at) => ({
+    cause: `cause-${at}`,
+    why: `reason ${at} ${'x'.repeat(60)}`,
+  }));
+  const { slack, ts, queue, say } = await thread([{ report: { ...sickReport, ruledOut } }]);
+  slack.events.repeat(1);
+  say('bob', 'why');
+  const told = shown(await reply(slack, ts, '^Why: '));
+  expect(told).toContain('Shortened here. The whole is in why.txt below.');
+  await quiet(queue);
+  const files = slack.files().filter((file) => file.name === 'why.txt');
+  expect(files).toHaveLength(1);
+  const text = slack.fileBytes(files[0]?.id ?? '')?.toString() ?? '';
+  expect(text).toContain('reason 399 xxx');
+  expect(text).toContain(sickReport.findings[0]?.title.slice(0, 40));
+});
