@@ -7,6 +7,13 @@ export interface EndFacts {
   readonly command: string | null;
   /** The service whose main process it was, if systemd still says how that ended. */
   readonly service: ServiceEnd | null;
+  /** How the last main process of its unit ended, by systemd's words. `code` as in ServiceEnd, `time` in seconds since 1970. */
+  readonly exited: {
+    readonly unit: string;
+    readonly code: number;
+    readonly status: number;
+    readonly time: number | null;
+  } | null;
   /** What systemd-coredump wrote, or a core's file. */
   readonly core: { readonly signal: string | null; readonly time: number | null; readonly file: string | null } | null;
 }
@@ -32,6 +39,10 @@ const JournalEntry = z.object({
   __REALTIME_TIMESTAMP: z.string().optional(),
   _SYSTEMD_UNIT: Words.optional(),
   _CMDLINE: Words.optional(),
+  MESSAGE: Words.optional(),
+  UNIT: Words.optional(),
+  EXIT_CODE: z.string().optional(),
+  EXIT_STATUS: z.string().optional(),
   COREDUMP_UNIT: Words.optional(),
   COREDUMP_CMDLINE: Words.optional(),
   COREDUMP_SIGNAL_NAME: Words.optional(),
@@ -39,14 +50,38 @@ const JournalEntry = z.object({
   COREDUMP_FILENAME: Words.optional(),
 });
 
-const entryOf = (lines: readonly string[], label: string): z.infer<typeof JournalEntry> | null => {
-  const line = lines.findLast((each) => each.startsWith(`${label} {`));
-  if (line === undefined) return null;
-  try {
-    return JournalEntry.safeParse(JSON.parse(line.slice(label.length + 1))).data ?? null;
-  } catch {
-    return null;
-  }
+const entriesOf = (lines: readonly string[], label: string): z.infer<typeof JournalEntry>[] =>
+  lines
+    .filter((each) => each.startsWith(`${label} {`))
+    .flatMap((line) => {
+      try {
+        return JournalEntry.safeParse(JSON.parse(line.slice(label.length + 1))).data ?? [];
+      } catch {
+        return [];
+      }
+    });
+
+const entryOf = (lines: readonly string[], label: string): z.infer<typeof JournalEntry> | null =>
+  entriesOf(lines, label).at(-1) ?? null;
+
+const CODES = ['', 'exited', 'killed', 'dumped'];
+
+const secondsOf = (micros: string | undefined): number | null => {
+  const number = Number(micros);
+  return Number.isFinite(number) && number > 0 ? number / 1_000_000 : null;
+};
+
+/** The last end of a unit's main process in systemd's own words (log_unit_process_exit of its src/core/unit.c). */
+const exitedOf = (lines: readonly string[]): EndFacts['exited'] => {
+  const entry = entriesOf(lines, 'exited').findLast(({ MESSAGE = '' }) => /: Main process exited/.test(MESSAGE));
+  const code = CODES.indexOf(entry?.EXIT_CODE ?? '');
+  if (entry === undefined || code < 1) return null;
+  return {
+    unit: entry.UNIT ?? '',
+    code,
+    status: Number(entry.EXIT_STATUS) || 0,
+    time: secondsOf(entry.__REALTIME_TIMESTAMP),
+  };
 };
 
 const serviceOf = (lines: readonly string[], pid: number): { mine: ServiceEnd | null; unit: string | null } => {
@@ -109,16 +144,16 @@ export const parseEnd = (stdout: Uint8Array, pid: number): EndFacts => {
     .filter((line) => line.startsWith('core '))
     .map((line) => line.slice(5))
     .find((name) => isCoreOf(name, pattern, pid));
-  const micros = Number(dumped?.COREDUMP_TIMESTAMP ?? dumped?.__REALTIME_TIMESTAMP);
   return {
     unit: unit ?? dumped?.COREDUMP_UNIT ?? said?._SYSTEMD_UNIT ?? null,
     command: dumped?.COREDUMP_CMDLINE ?? said?._CMDLINE ?? null,
     service: mine,
+    exited: exitedOf(lines),
     core:
       dumped !== null
         ? {
             signal: dumped.COREDUMP_SIGNAL_NAME ?? null,
-            time: Number.isFinite(micros) && micros > 0 ? micros / 1_000_000 : null,
+            time: secondsOf(dumped.COREDUMP_TIMESTAMP ?? dumped.__REALTIME_TIMESTAMP),
             file: dumped.COREDUMP_FILENAME ?? null,
           }
         : file === undefined

@@ -15,6 +15,14 @@ if command -v journalctl >/dev/null 2>&1; then
   # The last thing that it said names its unit and command line; systemd-coredump writes the signal.
   limited 4 journalctl -q -b --no-pager -o json -n 1 "_PID=$pid" 2>/dev/null | head -c 20000 | labelled said
   limited 4 journalctl -q -b --no-pager -o json -n 1 "COREDUMP_PID=$pid" 2>/dev/null | head -c 20000 | labelled dumped
+  # Of a service that was started again systemd keeps only the new main process; its own words tell how the last one ended.
+  case $unit in
+    '' | -* | *[!A-Za-z0-9:_.@\\-]*) ;;
+    *)
+      limited 4 journalctl -q -b --no-pager -o json -n 5 "UNIT=$unit" EXIT_CODE=exited + "UNIT=$unit" EXIT_CODE=killed + "UNIT=$unit" EXIT_CODE=dumped 2>/dev/null |
+        head -c 40000 | labelled exited
+      ;;
+  esac
 fi
 if command -v systemctl >/dev/null 2>&1; then
   # A service that has ended keeps the process id of its last main process.

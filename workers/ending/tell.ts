@@ -53,6 +53,11 @@ const kernelEvent = async (shell: HostShell, { pid, startTime }: Gone): Promise<
 
 const at = (time: number | null): string => (time === null ? '' : ` at ${utc(Math.floor(time))}`);
 
+const endWords = ({ code: kind, status }: { readonly code: number; readonly status: number }): string =>
+  kind === 1
+    ? `exited with status ${status}`
+    : `was ended by ${signalName(status)}${kind === 3 ? ', with a core' : ''}`;
+
 /** How it ended, strongest source first; empty when nothing says. */
 const howItEnded = (facts: EndFacts, event: KernelEvent | null): string => {
   const core =
@@ -74,17 +79,15 @@ const howItEnded = (facts: EndFacts, event: KernelEvent | null): string => {
   }
   if (facts.core !== null && facts.core.signal !== null)
     return `it crashed by ${facts.core.signal}${at(facts.core.time)}${core}`;
-  const { service } = facts;
+  const { service, exited } = facts;
   if (service !== null) {
-    const name = signalName(service.status);
-    const how =
-      service.code === 1
-        ? `exited with status ${service.status}`
-        : `was ended by ${name}${service.code === 3 ? ', with a core' : ''}`;
     const result =
       service.result === 'success' || service.result === '' ? '' : ` (systemd: ${code(service.result, 30)})`;
-    return `as the main process of ${code(service.unit, 80)} it ${how}${service.at === '' ? '' : ` at ${clip(service.at, 40)}`}${result}${core}`;
+    const when = service.at === '' ? '' : ` at ${clip(service.at, 40)}`;
+    return `as the main process of ${code(service.unit, 80)} it ${endWords(service)}${when}${result}${core}`;
   }
+  if (exited !== null)
+    return `the last main process of ${code(exited.unit, 80)} ${endWords(exited)}${at(exited.time)}${core}`;
   return facts.core === null ? '' : `it left a core: ${code(facts.core.file ?? 'kept by systemd-coredump')}`;
 };
 

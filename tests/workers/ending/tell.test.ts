@@ -165,9 +165,21 @@ describe('what systemd says', () => {
       unit: 'shop.service',
       command: 'python3 shop.py',
       service: null,
+      exited: null,
       core: { signal: 'SIGSEGV', time: 1_714_564_803, file: '/var/lib/systemd/coredump/core.x.zst' },
     });
     expect(parse('said {"_CMDLINE":[112,121,51]}').command).toBe('py3');
+  });
+
+  test('of a service that was started again the journal says how it ended before', () => {
+    const line = (message: string, code: string, status: string) =>
+      `exited ${JSON.stringify({ MESSAGE: message, UNIT: 'shop.service', EXIT_CODE: code, EXIT_STATUS: status, __REALTIME_TIMESTAMP: '1714564803000000' })}`;
+    const { exited } = parse(
+      line('shop.service: Main process exited, code=killed, status=9/KILL', 'killed', '9'),
+      line('shop.service: Control process exited, code=exited, status=1/FAILURE', 'exited', '1'),
+    );
+    expect(exited).toEqual({ unit: 'shop.service', code: 2, status: 9, time: 1_714_564_803 });
+    expect(parse(line('shop.service: Main process exited', 'odd', '9')).exited).toBeNull();
   });
 
   test('a core belongs to the process only when its name says so by the pattern', () => {
