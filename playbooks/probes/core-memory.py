@@ -77,7 +77,8 @@ class CoreMemory(Memory):
         first = self.core.first_of(path)
         ways = [b'/proc/%d/root' % self.pid + path, b'/proc/%d/map_files/%x-%x' % (self.pid, first.start, first.end),
                 b'/proc/%d/exe' % self.pid]
-        return next((way for way in ways + list(self.copies) if build_id_of(way) == was), None)
+        # gdb writes the paths into its cores as the host sees them.
+        return next((way for way in ways + list(self.copies) + [path] if build_id_of(way) == was), None)
 
     def read(self, address, size):
         """`size` bytes at `address`. Raises Torn when neither the core nor a file has them."""

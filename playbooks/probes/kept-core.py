@@ -70,13 +70,16 @@ def debug_file(pid, build):
 
 def lines_of(family, found, file, quoted):
     """What is said of the core and of the files that explain it."""
+    from core_elf import build_id_of
     from core_search import on_disk
     from coredumps import core_line
     core, exe = found.core, found.core.executable()
     yield core_line(found, quoted)
     if exe is not None:
         build = core.build_id(exe)
-        yield '  executable %s build id %s, on disk %s' % (quoted(exe), build or '?', on_disk(family, exe) or '?')
+        # gdb writes paths as the host sees them, which is not how a process in another root does.
+        now = on_disk(family, exe) or build_id_of(exe)
+        yield '  executable %s build id %s, on disk %s' % (quoted(exe), build or '?', now or '?')
         debug = build and debug_file(family.target.pid, build)
         yield '  symbols of that build from %s, separate debug information %s' % (
             'nowhere' if file is None else quoted(file), quoted(os.fsencode(debug)) if debug else 'none')

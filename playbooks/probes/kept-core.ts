@@ -41,8 +41,9 @@ const aboutSymbols = (data: KeptCoreData): string[] => {
       `the core was written by build ${id} of ${code(executable.path, 400)}, and what lies there now ${now}: ${how}`,
     );
   }
-  const named = data.native.some((frame) => frame.object === executable.path && frame.file !== null);
-  if (data.native.length > 0 && !named && data.debug === null) {
+  const own = data.native.filter((frame) => frame.object === executable.path);
+  const named = data.native.some((frame) => /^_?Py/.test(frame.function ?? '') && frame.file !== null);
+  if (own.length > 0 && own.every((frame) => frame.file === null) && !named && data.debug === null) {
     const place = `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`;
     told.push(
       `C frames of the interpreter have no file and line: its debug information is not installed; get it ${howToGet('debuginfo', id)}, and put it at ${code(place, 400)}`,
