@@ -11,13 +11,13 @@ from proc_files import TICKS, point, quoted, shown, slurp
 
 MOST_PROCESSES = 4000
 MOST_FDS = 256  # of one process
-MOST_SECONDS = 0.25  # of processor time
+MOST_SECONDS = 0.15  # of processor time for the family, and as much for all others
 SHOWN = 20
 SESSION = 3  # in fields(); proc_pid_stat(5), field 6
 
 
-def awaited(person, stayed, writers):
-    """Inodes (bytes) of pipes that a process reads and nobody of its family writes, when it seems to wait for their end."""
+def awaited(person, stayed):
+    """Inodes (bytes) of pipes of which a process seems to wait for the end: those that it reads, after a child's end all."""
     reads = set()
     for tid, (one, two) in person.threads.items():
         # The same call with the same arguments both times: it may be a read.
@@ -25,8 +25,7 @@ def awaited(person, stayed, writers):
             link = point('/proc/%d/fd/%d' % (person.pid, int(two[1][1], 16) & 0xffffffff)) or b''
             if link.startswith(b'pipe:['):
                 reads.add(link[6:-1])
-    own = set(inode for inode, end in ends_of(person.pid) if end == 'read') if stayed else reads
-    return set(inode for inode in own | reads if inode not in writers)
+    return reads | set(inode for inode, end in ends_of(person.pid) if end == 'read') if stayed else reads
 
 
 def ends_of(pid):
@@ -43,11 +42,16 @@ def ends_of(pid):
 
 def holder_lines(person, people, stayed, uptime, gaps):
     """Lines about processes that are no relatives and have the writing end of a pipe whose end is waited for."""
-    writers = set(inode for pid in people for inode, end in ends_of(pid) if end in ('write', 'both'))
-    wanted = awaited(person, stayed, writers)
+    wanted = awaited(person, stayed)
+    begun, found = time.process_time(), []
+    for pid in people if wanted else ():
+        if time.process_time() - begun > MOST_SECONDS:
+            gaps.append('who of the family has the pipes open, for it is large')
+            return
+        # Whom the family itself has at the other end is told with its processes.
+        wanted -= set(inode for inode, end in ends_of(pid) if end in ('write', 'both'))
     if not wanted:
         return
-    begun, found = time.process_time(), []
     born, session = int(person.last[19]), person.last[SESSION]
     others = []
     for pid in numbers_in('/proc')[-MOST_PROCESSES:]:
@@ -56,7 +60,7 @@ def holder_lines(person, people, stayed, uptime, gaps):
         if seen is not None and int(seen[1][19]) >= born and seen[1][0] != b'Z':
             others.append((seen[1][SESSION] != session, pid, seen))
     for _, pid, (comm, parts) in sorted(others, key=lambda each: each[:2]):
-        if time.process_time() - begun > MOST_SECONDS or len(found) >= SHOWN:
+        if time.process_time() - begun > 2 * MOST_SECONDS or len(found) >= SHOWN:
             gaps.append('who else has the pipes open, for there are many processes')
             break
         for inode in sorted(set(inode for inode, end in ends_of(pid) if end in ('write', 'both')) & wanted):
