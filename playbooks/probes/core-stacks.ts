@@ -70,7 +70,7 @@ const cannot = (evidence: Evidence, first: string): Parsed<CoreStacksData> => {
     : { ok: false, reason: 'failed', why: `the core could not be read: ${complaint}` };
 };
 
-/** Reads what core-stacks.py and kept-core.py print; `died` is the thread whose C stack they show. Never throws. */
+/** Reads what core_stacks.py and kept-core.py print; `died` is the thread whose C stack they show. Never throws. */
 export const parseOpenedCore = (evidence: Evidence): Parsed<CoreStacksData> => {
   const lines = evidenceLines(evidence);
   const start = lines.indexOf('== core');
@@ -113,12 +113,12 @@ const numberIn = (pattern: RegExp, line: string): number | null => {
 
 /** The script and its parts; the readers of Python's stacks are those of py-stacks, which it loads. */
 const SCRIPTS = [
-  'core-stacks.py',
+  'core_stacks.py',
   'core-stacks.gdb.py',
-  'core-memory.py',
+  'core_memory.py',
   'coredumps.py',
-  'core-search.py',
-  'core-elf.py',
+  'core_search.py',
+  'core_elf.py',
 ] as const;
 
 /** Seconds that gdb may take over a core; about one is usual. */
@@ -144,7 +144,7 @@ export const coreStacks = defineProbe<CoreStacksData>({
       '-I',
       '-S',
       '-B',
-      '{script:core-stacks.py}',
+      '{script:core_stacks.py}',
       String(step.target.pid),
       step.target.startTime,
       String(GDB_SECONDS),

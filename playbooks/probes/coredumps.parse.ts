@@ -30,7 +30,7 @@ const mappedFile = (match: RegExpExecArray, at: number): MappedFile => ({
   at,
 });
 
-/** A core's first line as coredumps.py and core-stacks.py write it, or null; the lines below it are read by `readCoreDetail`. */
+/** A core's first line as coredumps.py and core_stacks.py write it, or null; the lines below it are read by `readCoreDetail`. */
 export const readCore = (line: string, at: number): CoreFile | null => {
   const match = CORE.exec(line);
   if (match === null) return null;

@@ -1,29 +1,19 @@
 """Which core files a process's family left, by which signal each died and in which file's code; why there may be none.
 
 Usage: coredumps.py PID START-TIME. Reads /proc, the headers and notes of core files, and first pages of mapped files.
-Names are written by token() of py-read-report.py, one fact a line; coredumps.parse.ts reads it back.
+Names are written by token() of py_read_report.py, one fact a line; coredumps.parse.ts reads it back.
 """
 import os
 import re
 import sys
-import types
 
-MODULES = ('py_read_report', 'core_elf', 'core_search')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 CORES_MOST = 12
 EXTENSIONS_MOST = 24
 CODE_MOST = 300
 # What a system brings along, and the interpreter's own extension modules: not what a person would suspect first.
 SYSTEM_LIBRARY = re.compile(rb'^(?:/usr)?/lib(?:32|64)?/(?!.*/(?:site|dist)-packages/)|/lib-dynload/|\.libs/|/libpython\d')
-
-
-def load_modules():
-    """Makes the files beside this one importable: `core-elf.py` as `core_elf`. Each needs some before."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def limit_of(pid):
@@ -76,7 +66,6 @@ def core_line(found, quoted):
 
 
 def main():
-    load_modules()
     from core_search import Family, pattern, search, slurp
     from py_read_report import quoted as as_quoted
 

@@ -2,31 +2,18 @@
 
 Usage: kept-core.py PID START-TIME FOLDER SECONDS GDB GDB-SCRIPT; FOLDER is the host's folder for kept files, GDB is `-`
 where there is none. Where no core of PID is kept, one of its family or of its predecessor is taken. It is a file that is read:
-the live process is not touched. What it prints is what core-stacks.py prints, with lines of its own about symbols.
+the live process is not touched. What it prints is what core_stacks.py prints, with lines of its own about symbols.
 """
 import os
 import re
 import stat as modes
 import sys
-import types
 
-MODULES = ('core_elf', 'core_search', 'coredumps', 'core_memory', 'core_stacks')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 TAKEN = re.compile(rb'^core\.(\d{1,10})\.(\d{1,20})\.\d{8}T\d{6}Z$')
 RUNNING = re.compile(rb'^thread (\d+) ".*" samples 1 gil 1 ', re.M)
 OPENED_MOST = 24
-
-
-def load_modules():
-    """Makes the files beside this one importable: those of py-stacks.py, and `core-elf.py` as `core_elf` and so on."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in ('py_stacks',) + MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            module.__file__ = path
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
-        if name == 'py_stacks':
-            module.load_modules()
 
 
 def taken(family, folder):
@@ -87,7 +74,6 @@ def lines_of(family, found, file, quoted):
 
 
 def main():
-    load_modules()
     from core_memory import CoreMemory
     from core_search import Family
     from core_stacks import native_stack, python_stacks

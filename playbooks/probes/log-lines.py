@@ -1,7 +1,7 @@
 """Lines of a process's own logs: those that have a text in them, or the last ones.
 
 Usage: log-lines.py PID START-TIME JOURNAL [TEXT]; JOURNAL is the path of journalctl or `-`. TEXT is looked for as it is, in
-any case; a space in it stands for any white space. Which logs there are is log-tail.py's to say. Of each the end is
+any case; a space in it stands for any white space. Which logs there are is log_tail.py's to say. Of each the end is
 read. What cannot be printed is escaped, so that every line of a log stays one line; log-lines.ts reads it back:
 
     log-lines 1
@@ -12,26 +12,15 @@ read. What cannot be printed is escaped, so that every line of a log stays one l
 import os
 import re
 import sys
-import types
 
-MODULES = ('py_read_report', 'log_tail')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 TAIL = 8 << 20  # of one file
 TAILS_MOST = 32 << 20
 LINES_MOST = 2000  # of one file that have the text
 LAST_LINES = 200  # of one file without a text
 LINE_MOST = 2000  # characters
 OUTPUT_MOST = 900000  # bytes
-
-
-def load_modules():
-    """Makes the files beside this one importable: `log-tail.py` as `log_tail`."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        module.__file__ = path
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def printed(line):
@@ -92,7 +81,6 @@ def say(text):
 
 
 def main(arguments):
-    load_modules()
     import log_tail
     from py_read_report import quoted as as_quoted
 

@@ -133,7 +133,7 @@ export const logLines = defineProbe<LogLinesData>({
       known?.tools.journalctl ?? '-',
       ...(typeof options.pattern === 'string' ? [options.pattern] : []),
     ],
-    scripts: ['log-lines.py', 'log-tail.py', 'py-read-report.py'],
+    scripts: ['log-lines.py', 'log_tail.py', 'py_read_report.py'],
   }),
   preview,
   parse,

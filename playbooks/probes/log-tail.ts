@@ -9,7 +9,7 @@ import {
 } from '../model/index.ts';
 import { unquote } from '../reading/quoted-names.ts';
 
-/** What a log line tells of, as log-tail.py sorts them; `detail` lines follow a fatal error and belong to it. */
+/** What a log line tells of, as log_tail.py sorts them; `detail` lines follow a fatal error and belong to it. */
 export const LogKind = z.enum([
   'refcount',
   'fatal-python',
@@ -155,13 +155,13 @@ export const logTail = defineProbe<LogTailData>({
       '-I',
       '-S',
       '-B',
-      '{script:log-tail.py}',
+      '{script:log_tail.py}',
       String(target.pid),
       target.startTime,
       known?.tools.journalctl ?? '-',
       ...(typeof options.pattern === 'string' ? [options.pattern] : []),
     ],
-    scripts: ['log-tail.py', 'py-read-report.py'],
+    scripts: ['log_tail.py', 'py_read_report.py'],
   }),
   parse,
 });

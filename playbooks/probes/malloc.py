@@ -11,22 +11,12 @@ import os
 import struct
 import sys
 import time
-import types
 
-MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_malloc', 'py_read_chunks', 'py_read_allocators')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 ARENAS_SHOWN = 24
 SIZES_SHOWN = 40
 AGAIN_MOST = 0.95  # a walk that took longer is not repeated, as a share of what it may take
-
-
-def load_modules():
-    """Makes the files beside this one importable: `py-read-memory.py` as `py_read_memory`. Each needs some before."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def escaped(data):
@@ -153,7 +143,6 @@ def books(pid, started, seconds, walk_seconds, out):
 
 
 def main(arguments):
-    load_modules()
     from py_read_memory import Unreadable
     lines = ['malloc 1']
     try:

@@ -6,31 +6,15 @@ The process is never attached to and never stopped. Runs under Python 3.6 and la
 
 START-TIME is field 22 of /proc/PID/stat. It counts twice, at the beginning and the end of WINDOW seconds, and takes
 about BUDGET seconds of CPU for both; in between it watches the sizes of containers. With TYPE it looks for what refers to the biggest object of
-that type. The files py-read-*.py lie beside this one. What it prints is described in py-heap-report.py; py-heap.ts reads it back.
+that type. The files py-read-*.py lie beside this one. What it prints is described in py_heap_report.py; py-heap.ts reads it back.
 """
 import os
 import sys
-import types
 
-MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets', 'py_read_layout', 'py_read_runtime',
-           'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks', 'py_read_threads', 'py_read_dicts',
-           'py_read_source', 'py_read_report', 'py_read_pools', 'py_read_types', 'py_read_containers', 'py_read_census',
-           'py_read_gc', 'py_read_references', 'py_read_holders', 'py_read_garbage', 'py_read_weights', 'py_read_uses',
-           'py_read_bounds', 'py_read_referrers', 'py_read_heap', 'py_heap_report')
-
-
-def load_modules():
-    """Makes the files beside this one importable: `py-read-memory.py` as `py_read_memory`. Each needs some before."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
 def main(arguments):
-    load_modules()
     from py_heap_report import printed
     from py_read_heap import Heap
     from py_read_memory import Memory, Torn, Unreadable

@@ -15,29 +15,15 @@ threading's name for it. The files py-read-*.py lie beside this one. py-locals.t
 import os
 import sys
 import time
-import types
 
-MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets', 'py_read_layout',
-           'py_read_runtime', 'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks',
-           'py_read_locks', 'py_read_cells', 'py_read_members', 'py_read_values', 'py_read_source',
-           'py_read_patterns', 'py_read_motion', 'py_read_watch', 'py_read_report', 'py_read_locals')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 TRIES = 5  # for a stack that stays while its variables are read
 LIST_TRIES = 20
 THREADS_MOST = 300
 INNER_FRAMES, OUTER_FRAMES = 40, 10
 OUTPUT_MOST = 900000  # bytes
 NAMES_TOLD = 40
-
-
-def load_modules():
-    """Makes the files beside this one importable: `py-read-memory.py` as `py_read_memory`. Each needs some before."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def chosen(threads, names, wanted):
@@ -166,7 +152,6 @@ def show(memory, seconds, wanted):
 
 
 def main(arguments):
-    load_modules()
     from py_read_memory import Memory, Torn, Unreadable
     try:
         try:

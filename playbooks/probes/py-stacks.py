@@ -5,34 +5,18 @@ The process is never attached to and never stopped. Runs under Python 3.6 and la
     python3 -I -S -B py-stacks.py PID START-TIME SECONDS HZ
 
 START-TIME is field 22 of /proc/PID/stat. The files py-read-*.py lie beside this one. What it prints is described in
-py-read-report.py; py-stacks.ts reads it back.
+py_read_report.py; py-stacks.ts reads it back.
 """
 import os
 import sys
 import time
-import types
 
-MODULES = ('py_read_memory', 'py_read_images', 'py_read_elf', 'py_read_offsets', 'py_read_layout',
-           'py_read_runtime', 'py_read_objects', 'py_read_lines', 'py_read_codes', 'py_read_stacks',
-           'py_read_threads', 'py_read_signals', 'py_read_dicts', 'py_read_names', 'py_read_blocks',
-           'py_read_locks', 'py_read_cells', 'py_read_members', 'py_read_values', 'py_read_source',
-           'py_read_patterns', 'py_read_motion', 'py_read_watch', 'py_read_report', 'py_read_pools',
-           'py_read_strands', 'py_read_sockets', 'py_read_suspended', 'py_read_tasks', 'py_read_greenlets',
-           'py_read_offsets_turns', 'py_read_limits', 'py_read_timeouts', 'py_read_turns')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 LONGER_MOST = 6.0  # seconds that a last look may go beyond the window
 REST_MOST = 0.2  # seconds of rest after a look: the first one takes long, as it reads all names
 TURNS_AT = (0.1, 0.8)  # parts of the window after which tasks and greenlets are looked at
 BUSY_MOST = 0.5  # share of one CPU that looking may take; beyond it there are fewer samples
-
-
-def load_modules():
-    """Makes the files beside this one importable: `py-read-memory.py` as `py_read_memory`. Each needs some before."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def sample(watch, seconds, hertz):
@@ -61,7 +45,6 @@ def sample(watch, seconds, hertz):
 
 
 def main(arguments):
-    load_modules()
     from py_read_memory import Memory, Torn, Unreadable
     from py_read_motion import Motion
     from py_read_report import printed, token

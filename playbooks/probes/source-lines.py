@@ -9,17 +9,11 @@ PATH`, then `1:LINE  TEXT`, and `1:LINE> TEXT` for the line that was asked for.
 """
 import os
 import sys
-import types
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from py_read_source import changed_after, read_lines
 
 AROUND = 2
-
-
-def load_reader():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'py-read-source.py')
-    module = types.ModuleType('py_read_source')
-    with open(path, 'rb') as source:
-        exec(compile(source.read(), path, 'exec'), module.__dict__)
-    return module
 
 
 def start_of(pid, start_time):
@@ -43,22 +37,21 @@ def say(text):
     sys.stdout.buffer.write((text + '\n').encode('utf-8', 'replace'))
 
 
-def show(reader, pid, started, index, line, path):
-    lines = reader.read_lines(pid, path)
+def show(pid, started, index, line, path):
+    lines = read_lines(pid, path)
     if lines[-1:] == ['']:
         lines.pop()
     if not 0 < line <= len(lines):
         say('file %d unreadable: %s' % (index, plain(path)))
         return
     # The clock of file systems is coarse: two seconds are no difference.
-    newer = reader.changed_after(pid, path, started + 2)
+    newer = changed_after(pid, path, started + 2)
     say('file %d%s: %s' % (index, ' newer than the process' if newer else '', plain(path)))
     for number in range(max(1, line - AROUND), min(len(lines), line + AROUND) + 1):
         say('%d:%d%s %s' % (index, number, '>' if number == line else ' ', plain(lines[number - 1])))
 
 
 def main(pid, start_time, *places):
-    reader = load_reader()
     try:
         started = start_of(int(pid), start_time)
     except (OSError, ValueError, IndexError):
@@ -68,7 +61,7 @@ def main(pid, start_time, *places):
         return
     pairs = zip(places[0::2], places[1::2])
     for index, (line, path) in enumerate(pairs, 1):
-        show(reader, int(pid), started, index, int(line), path)
+        show(int(pid), started, index, int(line), path)
 
 
 main(*sys.argv[1:])

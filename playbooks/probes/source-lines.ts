@@ -65,7 +65,7 @@ export const sourceLines = defineProbe<SourceLinesData>({
       target.startTime,
       ...Options.parse(options).places.flatMap(({ file, line }) => [String(line), file]),
     ],
-    scripts: ['source-lines.py', 'py-read-source.py'],
+    scripts: ['source-lines.py', 'py_read_source.py'],
   }),
   parse: (evidence, { options }) => parse(evidenceLines(evidence), Options.parse(options).places),
 });

@@ -105,7 +105,8 @@ describe('a look', () => {
   test('that an earlier worker had begun does not run a step with an impact again, and says so', async () => {
     const { pid } = await idle();
     const { report } = await look({ pid, playbook: 'strace', earlier: ['strace'] });
-    expect(report.impact.steps.map((step) => step.probe)).toEqual(['identify']);
+    // What reads a core that is there already may run: it costs the process nothing.
+    expect(report.impact.steps.filter(({ impact }) => impact !== 'none')).toEqual([]);
     expect(report.caveats.join('\n')).toMatch(/interrupted after it had started strace/);
   });
 

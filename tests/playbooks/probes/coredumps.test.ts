@@ -61,7 +61,7 @@ describe('coredumps on live processes', () => {
       stepFor(coredumps, { pid: 7, startTime: '9', known: { python: '/opt/python3' } }),
     );
     expect(command.argv).toEqual(['/opt/python3', '-I', '-S', '-B', '{script:coredumps.py}', '7', '9']);
-    expect(command.scripts).toContain('core-elf.py');
+    expect(command.scripts).toContain('core_elf.py');
   });
 
   it('says what decides whether there are cores', async () => {

@@ -30,7 +30,7 @@ describe('command', () => {
       '2',
       '3',
     ]);
-    expect(scripts).toContain('py-read-malloc.py');
+    expect(scripts).toContain('py_read_malloc.py');
   });
 });
 

@@ -8,7 +8,7 @@ import { fixtureNames, loadFixture } from '../../support/fixture.ts';
 import { expectNeverThrows } from '../../support/parser-safety.ts';
 import { evidenceFrom } from '../../support/run-probe.ts';
 
-const REPORT = path.join(import.meta.dirname, '../../../playbooks/probes/py-read-report.py');
+const REPORT = path.join(import.meta.dirname, '../../../playbooks/probes/py_read_report.py');
 
 /** Prints each pair of names as the frame line of a stack that the report would have. */
 const PRINTER = `

@@ -1,6 +1,6 @@
 """The newest core of a process's family, opened: the Python stacks in it, and the C stack of the thread that died.
 
-Usage: core-stacks.py PID START-TIME SECONDS GDB GDB-SCRIPT; GDB is `-` where there is none. PID is the live process whose
+Usage: core_stacks.py PID START-TIME SECONDS GDB GDB-SCRIPT; GDB is `-` where there is none. PID is the live process whose
 family is searched; it is not touched. First come the Python stacks in the words of py-stacks.py, read from the core with the
 same readers and without gdb; then the core itself in those of coredumps.py; then what gdb says, bounded in time.
 """
@@ -10,28 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import types
 
-MODULES = ('core_elf', 'core_search', 'coredumps', 'core_memory')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 COPY_MOST = 256 << 20  # bytes of a fresh core that are copied
 FRESH = 120.0  # seconds
 FATAL = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 TRIES = 8
 PAUSE = 0.05  # seconds between them
 OUTPUT_MOST = 400000
-
-
-def load_modules():
-    """Makes the files beside this one importable: those of py-stacks.py, and `core-elf.py` as `core_elf` and so on."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in ('py_stacks',) + MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            module.__file__ = path
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
-        if name == 'py_stacks':
-            module.load_modules()
 
 
 def python_stacks(core, pid, copies=()):
@@ -130,7 +117,6 @@ def newest(family):
 
 
 def main():
-    load_modules()
     from core_search import Family
     from coredumps import core_line, crash_lines
     from py_read_report import quoted as as_quoted

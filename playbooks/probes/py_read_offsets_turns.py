@@ -1,7 +1,7 @@
-"""Where CPython and asyncio keep what py-read-turns.py reads: tasks, coroutines, greenlets and sockets; by version.
+"""Where CPython and asyncio keep what py_read_turns.py reads: tasks, coroutines, greenlets and sockets; by version.
 
 Offsets in bytes, 64-bit builds, printed by gdb from the debug information of the same interpreters as those of
-py-read-offsets.py and of their modules _asyncio and _socket; those of 3.14 from Debian's 3.14.10.
+py_read_offsets.py and of their modules _asyncio and _socket; those of 3.14 from Debian's 3.14.10.
 """
 
 EVERY = '''

@@ -1,4 +1,4 @@
-"""The memory of a process that has died, out of its core file, in the shape in which py-read-memory.py gives a live one's.
+"""The memory of a process that has died, out of its core file, in the shape in which py_read_memory.py gives a live one's.
 
 Pages that the kernel leaves out of cores because files hold them (core(5), coredump_filter) are read from those files, as
 long as their build ids still are those of the files that were mapped.

@@ -1,9 +1,9 @@
 """The lines of a process's own logs that tell of known trouble: workers that died, fatal errors, limits that were met.
 
-Usage: log-tail.py PID START-TIME JOURNAL [PATTERN]; JOURNAL is the path of journalctl or `-`. Logs are the regular files
+Usage: log_tail.py PID START-TIME JOURNAL [PATTERN]; JOURNAL is the path of journalctl or `-`. Logs are the regular files
 that the process has open for writing, standard output and error among them, the newest ones and of each the end; and the
 journal of its unit. Of anything else that stands in them nothing is printed. Text is quoted by quoted() of
-py-read-report.py, one fact a line; log-tail.ts reads it back.
+py_read_report.py, one fact a line; log-tail.ts reads it back.
 """
 import calendar
 import os
@@ -12,9 +12,9 @@ import stat as modes
 import subprocess
 import sys
 import time
-import types
 
-MODULES = ('py_read_report',)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
 FDS_MOST = 10000
 FILES_MOST = 8
 TAIL = 256 << 10
@@ -65,16 +65,6 @@ MONTHS = b'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split()
 ISO = re.compile(rb'(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(?: ?(Z|[+-]\d\d:?\d\d))?')
 CTIME = re.compile(rb'([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d)(?: (\d{4}))?')
 UNIX = re.compile(rb'^(\d{10})\.\d{3,6} ')
-
-
-def load_modules():
-    """Makes the files beside this one importable: `py-read-report.py` as `py_read_report`."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    for name in MODULES:
-        path = os.path.join(folder, name.replace('_', '-') + '.py')
-        sys.modules[name] = module = types.ModuleType(name)
-        with open(path, 'rb') as source:
-            exec(compile(source.read(), path, 'exec'), module.__dict__)
 
 
 def slurp(path, limit=1 << 16):
@@ -291,7 +281,6 @@ def said(number, offset, data, asked, quoted):
 
 
 def main():
-    load_modules()
     from py_read_report import quoted as as_quoted
 
     def quoted(raw):
