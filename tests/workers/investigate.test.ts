@@ -113,7 +113,8 @@ describe('a look', () => {
   test('leaves out what it was not allowed, and says so', async () => {
     const { pid } = await idle();
     const { report } = await look({ pid, playbook: 'gcore' });
-    expect(report.impact.steps.map((step) => step.probe)).toEqual(['identify']);
+    // What reads a core that is there already may run: it costs the process nothing.
+    expect(report.impact.steps.filter(({ impact }) => impact !== 'none')).toEqual([]);
     expect(report.caveats.join('\n')).toMatch(/not allowed to do \(stops,writes-disk\)/);
     expect(report.impact.longestStallMs).toBe(0);
   });
