@@ -69,9 +69,10 @@ def uses(pid, holder, files, family):
                     found.append(Use('measures', path, number, use.function, use.text, use.loop))
             elif binds.search(text) and 'import ' not in text:
                 bound.append(use)
-        # To bind the name again, elsewhere than where the object is made, lets go of what was there.
+        # To bind the name again, elsewhere than where the object is made or in a loop there, lets go of what was there.
         for index, use in enumerate(bound):
-            if index if holder.kind == 'local' else len(bound) > 1 and use.function not in MAKERS:
+            elsewhere = use.function not in MAKERS or bool(use.loop)
+            if index if holder.kind == 'local' else len(bound) > 1 and elsewhere:
                 use.kind = 'empties'
                 found.append(use)
     found = [use for at, use in enumerate(found) if sum(1 for other in found[:at] if other.kind == use.kind) < LINES_MOST]

@@ -63,7 +63,7 @@ describe('what looks alike', () => {
     expectHealthy(await examine(pid));
   });
 
-  it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches', 'healthy_warming'])(
+  it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches', 'healthy_spool', 'healthy_warming'])(
     '%s is given no fault',
     async (program) => {
       const { pid } = await startStanding(`${HERE}/${program}.py`);
