@@ -6,7 +6,7 @@ The process is never attached to and never stopped. Runs under Python 3.6 and la
 
 START-TIME is field 22 of /proc/PID/stat. It counts twice, at the beginning and the end of WINDOW seconds, and takes
 about BUDGET seconds of CPU for both; in between it watches the sizes of containers. With TYPE it looks for what refers to the biggest object of
-that type. The files py-read-*.py lie beside this one. What it prints is described in py_heap_report.py; py-heap.ts reads it back.
+that type. The files py_read_*.py lie beside this one. What it prints is described in py_heap_report.py; py-heap.ts reads it back.
 """
 import os
 import sys

@@ -5,7 +5,7 @@ The process is never attached to and never stopped. Runs under Python 3.6 and la
     python3 -I -S -B py-locals.py PID START-TIME SECONDS [THREAD]
 
 START-TIME is field 22 of /proc/PID/stat; SECONDS is how long reading may take. THREAD is the id of a thread or
-threading's name for it. The files py-read-*.py lie beside this one. py-locals.ts reads back what is printed:
+threading's name for it. The files py_read_*.py lie beside this one. py-locals.ts reads back what is printed:
 
     python 3.11.2 threads 4
     thread 4242 "MainThread" [holds the interpreter lock] [moving]

@@ -4,7 +4,7 @@ The process is never attached to and never stopped. Runs under Python 3.6 and la
 
     python3 -I -S -B py-stacks.py PID START-TIME SECONDS HZ
 
-START-TIME is field 22 of /proc/PID/stat. The files py-read-*.py lie beside this one. What it prints is described in
+START-TIME is field 22 of /proc/PID/stat. The files py_read_*.py lie beside this one. What it prints is described in
 py_read_report.py; py-stacks.ts reads it back.
 """
 import os

@@ -10,9 +10,8 @@ script, ways = sys.argv[1], sys.argv[2].split(',')
 names = {'__name__': 'py_stacks', '__file__': script}
 with open(script) as source:
     exec(compile(source.read(), script, 'exec'), names)
-names['load_modules']()
-names['load_modules'] = lambda: None
-elf, memory = sys.modules['py_read_elf'], sys.modules['py_read_memory']
+import py_read_elf as elf
+import py_read_memory as memory
 
 
 def refused(*_):
