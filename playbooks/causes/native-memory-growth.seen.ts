@@ -2,6 +2,7 @@ import type { Look, Quote } from '../model/index.ts';
 import { pyHeap } from '../probes/py-heap.ts';
 import { growersIn, ownsMemory } from '../reading/heap.ts';
 import type { MemoryView } from '../reading/memory.ts';
+import { lastReading } from '../reading/memory-division.ts';
 import {
   frameName,
   ownFrame,
@@ -85,6 +86,13 @@ export const pythonGrowth = (look: Look): PythonGrowth | null => {
     seconds,
     accounts: (rate) => (rate <= 0 ? 1 : Math.max(kib, held / 1024) / seconds / rate),
   };
+};
+
+/** Resident memory of no file that is not Python's objects, in KiB; null when the objects were not counted. */
+export const besidePython = ({ memory, python }: MemoryView): number | null => {
+  const { anonymousKib, sharedKib } = lastReading(memory.data).counters;
+  if (python === null || anonymousKib === null) return null;
+  return Math.max(0, anonymousKib + (sharedKib ?? 0) - python.smallKib - python.freeKib - python.largeKib);
 };
 
 /** Pieces of native memory that one object has at most: streams of zlib and their like have about ten. */

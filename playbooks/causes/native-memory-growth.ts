@@ -9,6 +9,7 @@ import { lastReading } from '../reading/memory-division.ts';
 import { code, duration, kib } from '../reading/text.ts';
 import { nativeFixes } from './native-memory-growth.fixes.ts';
 import {
+  besidePython,
   booksGrowth,
   growersOf,
   isInPass,
@@ -21,6 +22,9 @@ import {
 const LEAST_KIB = 384;
 /** Share of the growth that Python's objects may account for at most. */
 const PYTHON_MOST = 0.3;
+
+/** Share of the growth that there has to be beside Python's objects, or they are what grew, and were done when they were counted. */
+const BESIDE_LEAST = 0.5;
 
 /** Whether it grew all the time and not once: in most quarters of the window, without giving much back in between. */
 const isSteady = (growth: Growth): boolean => growth.quarters >= 3 && growth.fall < growth.kib * 0.3;
@@ -142,6 +146,13 @@ const judge = (look: Look): Verdict => {
     return {
       verdict: 'clear',
       why: `it is Python's own objects that grow (${kib(objects.kib)} in ${duration(objects.seconds)})`,
+    };
+  }
+  const rest = besidePython(view);
+  if (rest !== null && rest < growth.kib * BESIDE_LEAST) {
+    return {
+      verdict: 'clear',
+      why: `what grew (${kib(growth.kib)}) is Python's: beside its objects there are ${kib(rest)} of no file`,
     };
   }
   const owner = ownerOf(look, view);
