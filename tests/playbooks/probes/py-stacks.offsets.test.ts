@@ -7,17 +7,13 @@ import { interpreters, versionOf } from '../../support/py-stacks.ts';
 describe('the table of offsets', () => {
   const probes = path.join(import.meta.dirname, '../../../playbooks/probes');
   const dump = `
-import json, sys, types
-def load(name):
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(open(sys.argv[1] + '/' + name.replace('_', '-') + '.py').read(), module.__dict__)
-    return module
-load('py_read_memory')
-tables = load('py_read_offsets').TABLES
-parse = load('py_read_layout').parse_table
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from py_read_layout import parse_table as parse
+from py_read_offsets import TABLES as tables
 print(json.dumps({'%d.%d' % version: parse(text) for version, text in tables.items()}))`;
   const tables: Record<string, Record<string, number>> = JSON.parse(
-    spawnSync('/usr/bin/python3', ['-c', dump, probes], { encoding: 'utf8' }).stdout,
+    spawnSync('/usr/bin/python3', ['-B', '-c', dump, probes], { encoding: 'utf8' }).stdout,
   );
   const libraries = interpreters.flatMap((python) => {
     const version = versionOf(python);
