@@ -39,6 +39,16 @@ export const isBoundInside = (moving: Moving, loop: Loop | null, source: readonl
 
 export const IMMUTABLE = /^(int|long|float|bool|str|unicode|bytes|NoneType)$/;
 
+/**
+ * Whether a size is that of ever other objects: what holds it was another one more often than the size changed, so that a
+ * change or two of it are one object after the other, and no object that gets smaller or larger.
+ */
+export const isOfOthers = ({ name, type, changes }: MotionVariable, frame: MotionFrame): boolean => {
+  if (type !== 'size' || changes > 2) return false;
+  const held = /^len\((.*)\)$/.exec(name)?.[1];
+  return frame.moving.some((other) => (other.name === held || other.name === rootOf(name)) && other.changes > changes);
+};
+
 /** The most telling sign of progress: what goes one way, before counts, before what is merely new. */
 export const strongest = (blockers: readonly Moving[]): Moving | undefined => {
   const rank = (moving: Moving) => ['onward', 'counts', 'new'].indexOf(moving.course);

@@ -25,6 +25,7 @@ import {
   IMMUTABLE,
   innerRounds,
   isBoundInside,
+  isOfOthers,
   isRoundCounter,
   isTelling,
   type Moving,
@@ -52,7 +53,9 @@ export const pythonCourse = (
   }
   const frames = orderedFrames(motion);
   const moving = frames.flatMap((frame) =>
-    movingIn(frame).map((variable): Moving => ({ frame, variable, course: courseOf(variable) })),
+    movingIn(frame).map(
+      (variable): Moving => ({ frame, variable, course: isOfOthers(variable, frame) ? 'few' : courseOf(variable) }),
+    ),
   );
   const isTime = (each: Moving): boolean => isClockValue(each.variable, around.seconds);
   const moved = moving.filter((each) => each.course !== 'few' && each.course !== 'returns');

@@ -84,6 +84,14 @@ describe('a busy thread of which something goes onward', () => {
     expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`len(pending)`') });
   });
 
+  it('is none when a size is that of one object after the other', () => {
+    const verdict = instead(
+      /^ {6}len\(order\.after\): size, 12 changes.*$/m,
+      '      len(order.after): size, 1 changes in 47 looks, 0 up, 1 down, 0 back, from 2 to 1',
+    );
+    expect(firstFinding(verdict).confidence).toBeGreaterThan(0.85);
+  });
+
   it('is clear when the counter is what the loop waits for', () => {
     const verdict = instead(/\| {8,9}while pending:/g, '|         while self.rounds < limit:');
     expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('`self.rounds`') });
