@@ -4,6 +4,7 @@ import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import { courseOf } from '../../../playbooks/reading/motion.ts';
 import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
 import { endProcesses, startPython } from '../../support/live-process.ts';
+import { versionOf } from '../../support/py-stacks.ts';
 import { runProbe } from '../../support/run-probe.ts';
 
 afterEach(endProcesses);
@@ -72,7 +73,9 @@ describe.each(everyInterpreter)('%s', (python) => {
       return moving === undefined ? null : courseOf(moving);
     };
     expect(frame.still).toEqual(expect.arrayContaining(['items', 'len(items)', 'box', 'box.flag', 'total']));
-    expect(course('box.rounds')).toBe('counts');
+    // Before Python 3 each new number is put where the one before last was: read while the program runs on, most of them
+    // are thrown away as torn. Then there are few looks at it, and never a wrong one.
+    expect(versionOf(python) === '2.7' ? ['counts', 'few', null] : ['counts']).toContain(course('box.rounds'));
     expect(course('index')).toBe('returns');
     expect(course('item')).toBe('returns');
     expect(course('@iterator0')).toBe('returns');
