@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineProbe, LineNumber } from '../model/index.ts';
 import { parsePyHeap } from './py-heap.parse.ts';
 import { heapInShort } from './py-heap.preview.ts';
+import { STACK_READERS } from './py-stacks.readers.ts';
 
 /** One count of pymalloc's pools. */
 export const PoolCount = z.object({
@@ -143,20 +144,7 @@ export type PyHeapData = z.infer<typeof PyHeapData>;
 
 const SCRIPT = 'py-heap.py';
 const MODULES = [
-  'py_read_memory.py',
-  'py_read_images.py',
-  'py_read_elf.py',
-  'py_read_offsets.py',
-  'py_read_layout.py',
-  'py_read_runtime.py',
-  'py_read_objects.py',
-  'py_read_lines.py',
-  'py_read_codes.py',
-  'py_read_stacks.py',
-  'py_read_threads.py',
-  'py_read_dicts.py',
-  'py_read_source.py',
-  'py_read_report.py',
+  ...STACK_READERS,
   'py_read_pools.py',
   'py_read_types.py',
   'py_read_containers.py',

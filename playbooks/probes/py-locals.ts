@@ -10,6 +10,7 @@ import {
 } from '../model/index.ts';
 import { isLibraryFile } from '../reading/python.ts';
 import { unquote } from '../reading/quoted-names.ts';
+import { VARIABLE_READERS } from './py-stacks.readers.ts';
 
 export const FrameWithLocals = z.object({
   function: z.string(),
@@ -134,34 +135,7 @@ const preview = ({ threads }: PyLocalsData): readonly string[] =>
 const SECONDS = 8;
 
 /** The script, and the modules that it loads from its own folder. */
-const SCRIPTS = [
-  'py-locals.py',
-  'py_read_memory.py',
-  'py_read_images.py',
-  'py_read_elf.py',
-  'py_read_offsets.py',
-  'py_read_layout.py',
-  'py_read_runtime.py',
-  'py_read_objects.py',
-  'py_read_lines.py',
-  'py_read_codes.py',
-  'py_read_stacks.py',
-  'py_read_threads.py',
-  'py_read_signals.py',
-  'py_read_dicts.py',
-  'py_read_names.py',
-  'py_read_blocks.py',
-  'py_read_locks.py',
-  'py_read_cells.py',
-  'py_read_members.py',
-  'py_read_values.py',
-  'py_read_source.py',
-  'py_read_patterns.py',
-  'py_read_motion.py',
-  'py_read_watch.py',
-  'py_read_report.py',
-  'py_read_locals.py',
-] as const;
+const SCRIPTS = ['py-locals.py', ...VARIABLE_READERS, 'py_read_locals.py'] as const;
 
 /**
  * The local variables of one thread or all, with their stacks, read from the process's memory (process_vm_readv(2)) while

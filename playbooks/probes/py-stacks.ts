@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineProbe, LineNumber, PythonStack } from '../model/index.ts';
 import { parsePyStacks } from '../reading/py-stacks.ts';
 import { Motion, SourceLine } from './py-stacks.motion.ts';
+import { VARIABLE_READERS } from './py-stacks.readers.ts';
 import { Turns } from './py-stacks.turns.ts';
 
 export const PythonThread = z.object({
@@ -49,30 +50,7 @@ export type PyStacksData = z.infer<typeof PyStacksData>;
 /** The script, and the modules that it loads from its own folder. */
 const SCRIPT = 'py-stacks.py';
 const MODULES = [
-  'py_read_memory.py',
-  'py_read_images.py',
-  'py_read_elf.py',
-  'py_read_offsets.py',
-  'py_read_layout.py',
-  'py_read_runtime.py',
-  'py_read_objects.py',
-  'py_read_lines.py',
-  'py_read_codes.py',
-  'py_read_stacks.py',
-  'py_read_threads.py',
-  'py_read_signals.py',
-  'py_read_cells.py',
-  'py_read_members.py',
-  'py_read_values.py',
-  'py_read_source.py',
-  'py_read_patterns.py',
-  'py_read_motion.py',
-  'py_read_dicts.py',
-  'py_read_names.py',
-  'py_read_blocks.py',
-  'py_read_locks.py',
-  'py_read_watch.py',
-  'py_read_report.py',
+  ...VARIABLE_READERS,
   'py_read_pools.py',
   'py_read_strands.py',
   'py_read_sockets.py',
