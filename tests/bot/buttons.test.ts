@@ -229,6 +229,20 @@ test('somebody of another workspace may press nothing', async () => {
   await toldTo(slack, 'dana', 'I only take requests from members of this workspace');
 });
 
+test('a button that was made for one person does nothing for another, and is left to them', async () => {
+  const { slack, redis, asked, buttons } = await thread();
+  const client = new Redis(redis.url);
+  const [again] = buttonsOf(buttons);
+  const name = (await client.keys(`*note:button:${again?.value}`))[0] ?? '';
+  const kept = JSON.parse((await client.get(name)) ?? '{}');
+  await client.set(name, JSON.stringify({ ...kept, only: [slack.user('alice').id] }));
+  await client.quit();
+  const before = asked.length;
+  await pressButton(slack, 'bob', buttons, 'Look again');
+  await toldTo(slack, 'bob', '“Look again” is not for you to press.');
+  expect(asked).toHaveLength(before);
+});
+
 test('a button that nobody knows any more, or whose time is over, says so', async () => {
   const { slack, redis, asked, buttons } = await thread();
   const client = new Redis(redis.url);
