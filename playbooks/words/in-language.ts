@@ -1,0 +1,176 @@
+import { type Book, bookNamed, type Language, type Pair, START } from './pairs.ts';
+import { codeMap, fillIn, fills } from './pattern.ts';
+import { sentencesOf } from './sentences.ts';
+
+/** A longer sentence stays as it is; nobody wrote it. */
+const MAX_SENTENCE = 20_000;
+/** Phrases in phrases in phrases. */
+const MAX_DEPTH = 5;
+/** With fewer letters of its own a pair is trusted only where all that fills it is understood. */
+const TRUSTED_LETTERS = 5;
+/** Characters that are searched for a text, and more for each of its own: then the rest stays English, whoever wrote it. */
+const SEARCHED = 1_000_000;
+const SEARCHED_EACH = 1_000;
+
+/** What became of a text: `unknown` lists the sentences and phrases that look like prose and have no translation. */
+export interface Translated {
+  readonly text: string;
+  readonly unknown: readonly string[];
+}
+
+/** Two plain words beside each other outside code are prose; a name, a number or a path is not. */
+const PROSE = /(?:^|[\s(,])[a-z]{2,}[ ,]+[a-z]{2,}(?=$|[\s),.:;])|^[a-z]{3,}$/i;
+
+const withoutCode = (text: string): string => text.replace(/`[^`]*`/g, '0');
+
+const isProse = (text: string): boolean => PROSE.test(withoutCode(text));
+
+/** All ways in which a piece of text may be meant: with and without a full stop, with a small letter at its beginning. */
+const variants = (text: string): { text: string; stop: string }[] => {
+  const small = `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+  const large = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  const cases = [...new Set([text, small, large])];
+  return [
+    ...cases.map((each) => ({ text: each, stop: '' })),
+    ...(text.endsWith('.') ? cases.map((each) => ({ text: each.slice(0, -1), stop: '。' })) : []),
+  ];
+};
+
+const CONJUNCTIONS = [
+  [' and ', ' 和 '],
+  [' or ', ' 或 '],
+] as const;
+
+/** Where `separator` stands outside of code, the text is cut. */
+const cutAt = (text: string, separator: string): string[] => {
+  const map = codeMap(text);
+  const pieces: string[] = [];
+  let start = 0;
+  for (let at = text.indexOf(separator); at !== -1; at = text.indexOf(separator, at + separator.length)) {
+    if (map[at] === 1) continue;
+    pieces.push(text.slice(start, at));
+    start = at + separator.length;
+  }
+  return [...pieces, text.slice(start)];
+};
+
+/** One text on its way: what was found out of its pieces, and how much may still be searched. */
+class Translator {
+  private readonly books: readonly Book[];
+  private readonly known = new Map<string, Translated>();
+  private budget: number;
+  constructor(books: readonly Book[], length: number) {
+    this.books = books;
+    this.budget = SEARCHED + SEARCHED_EACH * length;
+  }
+
+  private filled({ en, translated, letters }: Pair, text: string, map: Uint8Array, depth: number): Translated | null {
+    if (this.budget <= 0 || !text.startsWith(en.literals[0] ?? '')) return null;
+    this.budget -= text.length;
+    const values = fills(en, text, map);
+    if (values === null) return null;
+    const said = new Map<string, string>();
+    const unknown: string[] = [];
+    for (const [name, value] of values) {
+      const each = this.phrase(value, depth + 1);
+      said.set(name, each.text);
+      unknown.push(...each.unknown);
+    }
+    if (letters < TRUSTED_LETTERS && unknown.length > 0) return null;
+    return { text: fillIn(translated, said), unknown };
+  }
+
+  /** The whole text by a pair: of the cause's own first, and the one that says most of it. */
+  private byPair(text: string, depth: number): Translated | null {
+    let best: Translated | null = null;
+    const map = codeMap(text);
+    for (const book of this.books) {
+      const whole = book.whole.get(text);
+      if (whole !== undefined) return { text: fillIn(whole.translated, new Map()), unknown: [] };
+    }
+    for (const { byStart } of this.books) {
+      for (const pair of [...(byStart.get(text.slice(0, START)) ?? []), ...(byStart.get('') ?? [])]) {
+        const said = this.filled(pair, text, map, depth);
+        if (said?.unknown.length === 0) return said;
+        best ??= said;
+      }
+    }
+    return best;
+  }
+
+  /** `a`, `a and b`, `a, b and c`, where each of them is understood. */
+  private list(text: string, depth: number): Translated | null {
+    for (const [english, chinese] of CONJUNCTIONS) {
+      const halves = cutAt(text, english);
+      if (halves.length < 2) continue;
+      const last = halves.at(-1) ?? '';
+      const before = cutAt(halves.slice(0, -1).join(english), ', ').map((each) => this.phrase(each, depth + 1));
+      const said = [...before, this.phrase(last, depth + 1)];
+      if (said.some(({ unknown }) => unknown.length > 0)) continue;
+      const words = said.map((each) => each.text);
+      return { text: `${words.slice(0, -1).join('、')}${chinese}${words.at(-1) ?? ''}`, unknown: [] };
+    }
+    return null;
+  }
+
+  /** A sentence, a short text or what fills a place in one. */
+  private phrase(text: string, depth: number): Translated {
+    const known = this.known.get(text);
+    if (known !== undefined) return known;
+    const said = this.newPhrase(text, depth);
+    this.known.set(text, said);
+    return said;
+  }
+
+  private newPhrase(text: string, depth: number): Translated {
+    if (depth > MAX_DEPTH || text.length > MAX_SENTENCE) return { text, unknown: isProse(text) ? [text] : [] };
+    let best: Translated | null = null;
+    for (const variant of variants(text)) {
+      const said = this.byPair(variant.text, depth);
+      if (said === null) continue;
+      const whole = { text: `${said.text}${variant.stop}`, unknown: said.unknown };
+      if (said.unknown.length === 0) return whole;
+      best ??= whole;
+    }
+    const listed = this.list(text, depth);
+    if (listed !== null && (best !== null || listed.text !== text)) return listed;
+    return best ?? { text, unknown: isProse(text) ? [text] : [] };
+  }
+
+  text(text: string): Translated {
+    const unknown: string[] = [];
+    let said = '';
+    let before = true;
+    for (const sentence of sentencesOf(text)) {
+      const each = sentence.text === '' ? { text: '', unknown: [] } : this.phrase(sentence.text, 0);
+      unknown.push(...each.unknown);
+      const stays = !FULL_WIDTH_END.test(each.text);
+      if (stays && !before) said += ' ';
+      said += each.text;
+      const breaks = sentence.space.includes('\n');
+      said += breaks || stays ? sentence.space : '';
+      before = breaks || stays;
+    }
+    return { text: said, unknown };
+  }
+}
+
+/** After these no space is written. */
+const FULL_WIDTH_END = /[。！？：；，]$/;
+
+const booksFor = (cause: string | undefined): Book[] => [
+  ...(cause === undefined ? [] : [bookNamed(cause)]),
+  bookNamed('shared'),
+];
+
+/** As `inLanguage`, with what has no translation. */
+export const translated = (text: string, language: Language, cause?: string): Translated =>
+  language === 'en' ? { text, unknown: [] } : new Translator(booksFor(cause), text.length).text(text);
+
+/**
+ * A text of ours in another language: sentence by sentence, by the texts of the cause first and then by those that all share.
+ * What is filled in stays as it is, unless it is a phrase of ours too; a sentence without a translation stays English. Pure but for
+ * reading the texts once.
+ */
+export const inLanguage = (text: string, language: Language, cause?: string): string =>
+  translated(text, language, cause).text;

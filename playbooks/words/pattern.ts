@@ -1,0 +1,77 @@
+/** A text with `{name}` where something is filled in: its literal pieces, and the names between them. */
+export interface Pattern {
+  /** One more than `names`; the pieces at either end may be empty. */
+  readonly literals: readonly string[];
+  readonly names: readonly string[];
+  /** For each piece, whether its first character stands inside a code span. */
+  readonly inCode: readonly boolean[];
+}
+
+const PLACEHOLDER = /\{([a-zA-Z][a-zA-Z0-9]*)\}/;
+
+/** Which characters of a text stand between backticks: 1 for these, the closing backtick among them. A lone backtick opens nothing. */
+export const codeMap = (text: string): Uint8Array => {
+  const map = new Uint8Array(text.length);
+  for (let open = text.indexOf('`'); open !== -1; ) {
+    const close = text.indexOf('`', open + 1);
+    if (close === -1) break;
+    map.fill(1, open + 1, close + 1);
+    open = text.indexOf('`', close + 1);
+  }
+  return map;
+};
+
+/** Reads a pattern. Braces that enclose no plain word are literal. */
+export const readPattern = (text: string): Pattern => {
+  const pieces = text.split(new RegExp(PLACEHOLDER, 'g'));
+  const literals = pieces.filter((_piece, index) => index % 2 === 0);
+  const names = pieces.filter((_piece, index) => index % 2 === 1);
+  const map = codeMap(text);
+  let at = 0;
+  const inCode = literals.map((literal, index) => {
+    const inside = map[at] === 1;
+    at += literal.length + (names[index]?.length ?? 0) + 2;
+    return inside;
+  });
+  return { literals, names, inCode };
+};
+
+/** Where `literal` next stands in the text, inside or outside of code as in the pattern; -1 for nowhere. */
+const find = (text: string, map: Uint8Array, literal: string, inside: boolean, from: number): number => {
+  for (let at = text.indexOf(literal, from); at !== -1; at = text.indexOf(literal, at + 1)) {
+    if ((map[at] === 1) === inside) return at;
+  }
+  return -1;
+};
+
+/**
+ * What fills the pattern in a text, by name; null when the text is not of this pattern. Pieces are taken where they first stand
+ * from left to right and the last at the end, never across the edge of a code span, so the time is that of a search for each piece.
+ * Nothing is filled in by nothing, and what stands twice has to be the same twice.
+ */
+export const fills = (pattern: Pattern, text: string, map = codeMap(text)): ReadonlyMap<string, string> | null => {
+  const { literals, names, inCode } = pattern;
+  const [first = '', ...rest] = literals;
+  if (rest.length === 0) return text === first ? new Map() : null;
+  if (!text.startsWith(first)) return null;
+  const last = rest.at(-1) ?? '';
+  const end = text.length - last.length;
+  if (end <= first.length || !text.endsWith(last)) return null;
+  if (last !== '' && (map[end] === 1) !== inCode.at(-1)) return null;
+  const values = new Map<string, string>();
+  let from = first.length;
+  for (const [index, literal] of rest.entries()) {
+    const at = index === rest.length - 1 ? end : find(text, map, literal, inCode[index + 1] ?? false, from + 1);
+    if (at === -1 || at > end || at <= from) return null;
+    const name = names[index] ?? '';
+    const value = text.slice(from, at);
+    if ((values.get(name) ?? value) !== value) return null;
+    values.set(name, value);
+    from = at + literal.length;
+  }
+  return values;
+};
+
+/** The pattern with its names replaced; the names and pieces may stand in another order than where the values came from. */
+export const fillIn = ({ literals, names }: Pattern, values: ReadonlyMap<string, string>): string =>
+  literals.map((literal, index) => `${literal}${values.get(names[index] ?? '') ?? ''}`).join('');
