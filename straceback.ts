@@ -7,6 +7,7 @@ import { openAudit } from './infra/audit.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
 import { openLog } from './infra/log.ts';
+import type { RedisAddress } from './infra/queue/place.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
@@ -125,7 +126,7 @@ const serve = async (
   if (faults.length > 0) throw new BadConfig(faults);
   const closers: (() => Promise<void>)[] = [];
   try {
-    let { redisUrl } = config;
+    let redisUrl: RedisAddress | undefined = config.redis;
     if (redisUrl === undefined) {
       if (!sides.ownRedis)
         throw new BadConfig(['REDIS_URL is not set: give the address of the Redis that bot and workers share']);

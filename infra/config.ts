@@ -10,6 +10,8 @@ import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-rout
 import { globMatch, HostPattern } from './globs.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
 import { PolicySettings } from './policy.ts';
+import type { RedisPlace } from './queue/place.ts';
+import { type RedisFault, RedisSettings, redisFrom } from './redis-settings.ts';
 
 /** The configuration cannot be used; `message` names every fault with file and line. */
 export class BadConfig extends Error {
@@ -95,6 +97,8 @@ const ConfigFile = z.strictObject({
   policy: PolicySettings.prefault({}),
   /** Folder of the audit log on this machine; `audit` in the data folder when left out. */
   audit: z.strictObject({ folder: z.string().min(1).optional() }).prefault({}),
+  /** Where the queue is, when REDIS_URL alone does not say it. */
+  redis: RedisSettings.prefault({}),
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
   /** Folder on this machine for Redis data when REDIS_URL is not set. */
   dataFolder: z.string().min(1).default('.straceback'),
@@ -117,7 +121,7 @@ export interface Config {
     readonly apiUrl: string | undefined;
   };
   /** Undefined: `up` starts its own. */
-  readonly redisUrl: string | undefined;
+  readonly redis: RedisPlace | undefined;
   readonly hosts: HostLookup;
   /** Names in the inventory, for people who mistype one. */
   readonly hostNames: readonly string[];
@@ -250,6 +254,11 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
   if (alertFaults.length > 0) {
     throw new BadConfig(alertFaults.map((fault) => say({ ...fault, path: ['alerts', ...fault.path] })));
   }
+  const redisFaults: RedisFault[] = [];
+  const redis = redisFrom(data.redis, env, base, redisFaults);
+  if (redisFaults.length > 0) {
+    throw new BadConfig(redisFaults.map((fault) => say({ ...fault, path: ['redis', ...fault.path] })));
+  }
   return {
     slack: {
       ...data.slack,
@@ -258,7 +267,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
       signingSecret: env.SLACK_SIGNING_SECRET,
       apiUrl: env.SLACK_API_URL,
     },
-    redisUrl: env.REDIS_URL,
+    redis,
     hosts: known,
     hostNames: ['local', ...hosts.data.map((host) => host.name)],
     hostPatterns: data.hostRules.map(({ match }) => match),

@@ -1,6 +1,7 @@
 import { openAudit } from '../infra/audit.ts';
 import type { Config } from '../infra/config.ts';
 import type { Log } from '../infra/log.ts';
+import type { RedisAddress } from '../infra/queue/place.ts';
 import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
 import { LookFailed, type Request } from '../playbooks/model/index.ts';
 import { lookAudit, outcomeWords } from './audit.ts';
@@ -18,7 +19,7 @@ export interface RunningWorker {
 
 export interface WorkerOptions {
   readonly config: Config;
-  readonly redisUrl: string;
+  readonly redisUrl: RedisAddress;
   readonly knowledge: Knowledge;
   readonly log: Log;
 }

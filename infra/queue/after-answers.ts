@@ -1,7 +1,6 @@
 import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Log } from '../log.ts';
-import { watchErrors } from './connection.ts';
+import { type RedisClient, watchErrors } from './connection.ts';
 import { storeFiles } from './evidence-store.ts';
 import type { Intake } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
@@ -26,8 +25,8 @@ export const afterAnswers = ({
   log,
   keep,
 }: {
-  redis: Redis;
-  journalRedis: Redis;
+  redis: RedisClient;
+  journalRedis: RedisClient;
   log: Log;
   keep: object;
 }): AfterAnswers => {

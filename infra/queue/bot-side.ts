@@ -31,6 +31,7 @@ import {
 import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
 import { type Notes, notesOn } from './notes.ts';
 import { type OpenLook, openLooks } from './open-looks.ts';
+import { placeOf, type RedisAddress } from './place.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
 export interface Delivery {
@@ -109,7 +110,7 @@ export interface BotQueue {
 }
 
 export interface BotQueueOptions {
-  readonly redisUrl: string;
+  readonly redisUrl: RedisAddress;
   readonly log: Log;
   /** How long a message of a dead bot stays unnoticed, ms. Default 30,000. Shorter in tests. */
   readonly leaseMs?: number;
@@ -118,6 +119,8 @@ export interface BotQueueOptions {
 }
 
 const READY_MS = 500;
+/** How long a replica is waited for before something is acknowledged all the same; a site may have none for a while. */
+const REPLICATED_MS = 300;
 const CLOSE_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
@@ -133,6 +136,7 @@ const KEEP = {
 /** Opens the bot's side. Redis may be away: what needs it fails clearly, and works again when it is back. */
 export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const { redisUrl, log, leaseMs = 30_000 } = options;
+  const replicated = placeOf(redisUrl).kind === 'sentinel';
   const hurried = openHurried(redisUrl, log);
   const patient = openPatient(redisUrl, log);
   const queueOn = <Data>(name: string) => {
@@ -210,8 +214,15 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   };
 
   return {
-    accept: (message, delayMs = 0) =>
-      add(intake, jobId('intake', message.id), Intake.parse(message), { ...KEEP, delay: delayMs }),
+    accept: async (message, delayMs = 0) => {
+      const accepted = await add(intake, jobId('intake', message.id), Intake.parse(message), {
+        ...KEEP,
+        delay: delayMs,
+      });
+      // What is acknowledged must outlive a fail-over. Everything that follows is made again from it.
+      if (replicated) await hurried.wait(1, REPLICATED_MS).catch(() => 0);
+      return accepted;
+    },
     enqueue: (request) => {
       const { removeOnComplete, removeOnFail } = KEEP;
       return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });

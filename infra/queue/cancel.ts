@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Failure, LookFailed, Request } from '../../playbooks/model/index.ts';
+import type { RedisClient } from './connection.ts';
 import type { AnswerMessage } from './messages.ts';
 import { jobId, key } from './names.ts';
 
@@ -29,7 +29,7 @@ const CHECK_MS = 250;
 
 const nameOf = (requestId: string): string => key('cancelled', requestId);
 
-const read = async (redis: Redis, requestId: string): Promise<Cancellation | null> => {
+const read = async (redis: RedisClient, requestId: string): Promise<Cancellation | null> => {
   const text = await redis.get(nameOf(requestId));
   return text === null ? null : (Cancellation.safeParse(JSON.parse(text)).data ?? null);
 };
@@ -44,13 +44,14 @@ const whileWaiting = (by: string): Failure => ({
 });
 
 /** Whether a look has been cancelled before it is begun. */
-export const wasCancelled = (redis: Redis, requestId: string): Promise<Cancellation | null> => read(redis, requestId);
+export const wasCancelled = (redis: RedisClient, requestId: string): Promise<Cancellation | null> =>
+  read(redis, requestId);
 
 /**
  * Aborts `abort` soon after somebody has cancelled the look, until the returned function is called. A key is looked at
  * instead of a message waited for: it is there whatever either side missed.
  */
-export const abortWhenCancelled = (redis: Redis, requestId: string, abort: AbortController): (() => void) => {
+export const abortWhenCancelled = (redis: RedisClient, requestId: string, abort: AbortController): (() => void) => {
   let timer: NodeJS.Timeout | null = null;
   let over = false;
   const check = async () => {
@@ -68,7 +69,7 @@ export const abortWhenCancelled = (redis: Redis, requestId: string, abort: Abort
 };
 
 export interface CancelTools {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly looks: Queue<Request>;
   readonly answers: Queue<AnswerMessage>;
   /** Puts the answer of a look that no worker will give one. The same answer twice is one. */

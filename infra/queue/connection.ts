@@ -1,6 +1,10 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
+import { placeOf, type RedisAddress, type RedisPlace } from './place.ts';
 import { endsWithin } from './within.ts';
+
+/** A connection to one server, or to a cluster: both take the same commands, and all keys of ours are in one slot. */
+export type RedisClient = Redis | Cluster;
 
 /** Redis cannot take the work now. `message` is a sentence for a person. */
 export class QueueUnavailable extends Error {
@@ -11,14 +15,68 @@ export class QueueUnavailable extends Error {
 }
 
 /**
- * Options for a connection whose user may wait: commands are kept while Redis is away and sent when it is back,
- * which BullMQ asks of the connections that block (`maxRetriesPerRequest: null`). Comes back within two seconds.
+ * Who we are, to a server of this place. A master that became a replica in a fail-over refuses writes; the connection
+ * is then made anew, and what was refused is sent again.
  */
-export const patientOptions = (redisUrl: string, ending?: AbortSignal) => ({
-  url: redisUrl,
-  maxRetriesPerRequest: null,
-  retryStrategy: (times: number) => (ending?.aborted ? null : Math.min(100 * times, LONGEST_PAUSE_MS)),
+const identity = ({ username, password, tls }: RedisPlace): RedisOptions => ({
+  ...(username === undefined ? {} : { username }),
+  ...(password === undefined ? {} : { password }),
+  ...(tls === undefined ? {} : { tls: { ...tls } }),
+  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
 });
+
+/** Where the server is: its address, or whom to ask for it. */
+const whereabouts = (place: RedisPlace, retry: (times: number) => number | null): RedisOptions => {
+  const { kind, nodes, master, db, sentinelUsername, sentinelPassword, tls } = place;
+  const [first] = nodes;
+  if (kind !== 'sentinel') return { host: first?.host ?? '127.0.0.1', port: first?.port ?? 6379, db };
+  return {
+    sentinels: nodes.map(({ host, port }) => ({ host, port })),
+    name: master ?? '',
+    db,
+    sentinelRetryStrategy: retry,
+    // Told by the sentinels of a new master, instead of finding out by a connection that says nothing any more.
+    failoverDetector: true,
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: { ...tls } }),
+  };
+};
+
+const clusterOn = (
+  place: RedisPlace,
+  redisOptions: RedisOptions,
+  retry: (times: number) => number | null,
+  more: ClusterOptions,
+): Cluster =>
+  new Cluster(
+    place.nodes.map(({ host, port }) => ({ host, port })),
+    {
+      // By name, so that a node's certificate can be held against it.
+      dnsLookup: (address, callback) => callback(null, address),
+      clusterRetryStrategy: retry,
+      slotsRefreshTimeout: 2_000,
+      redisOptions: { ...identity(place), ...redisOptions },
+      ...more,
+    },
+  );
+
+/**
+ * What BullMQ's consumers connect by, whose user may wait: commands are kept while Redis is away and sent when it is back,
+ * which BullMQ asks of the connections that block (`maxRetriesPerRequest: null`). Comes back within two seconds. Of a
+ * cluster it is a client that is not connected yet: BullMQ connects copies of it, or itself.
+ */
+export const patientOptions = (address: RedisAddress, ending?: AbortSignal) => {
+  const place = placeOf(address);
+  const retry = (times: number) => (ending?.aborted ? null : Math.min(100 * times, LONGEST_PAUSE_MS));
+  if (place.kind === 'cluster') return clusterOn(place, { maxRetriesPerRequest: null }, retry, { lazyConnect: true });
+  return {
+    ...whereabouts(place, retry),
+    ...identity(place),
+    maxRetriesPerRequest: null,
+    retryStrategy: retry,
+  };
+};
 
 const LONGEST_PAUSE_MS = 2_000;
 /** By then a connection that makes one more attempt has made it. */
@@ -31,7 +89,9 @@ interface Closable {
 }
 interface Client {
   readonly status: string;
+  readonly isCluster?: boolean;
   once(event: 'end' | 'close', listener: () => void): unknown;
+  disconnect(): unknown;
 }
 
 const clientsOf = async (closable: Closable): Promise<Client[]> => {
@@ -66,6 +126,8 @@ export const closeConsumer = async (consumer: Closable, ending: AbortController)
   const closed = consumer.close().catch(() => undefined);
   const left = Promise.race(clients.map(untilLost)).then(() => endsWithin(closed, COMES_BACK_MS));
   await Promise.race([closed, left]);
+  // BullMQ leaves the client of a cluster to who made it.
+  for (const client of clients) if (client.isCluster === true && client.status !== 'end') client.disconnect();
 };
 
 /** Options for a connection whose user waits for an answer now: fails instead of waiting, sends nothing twice. */
@@ -78,9 +140,22 @@ const HURRIED: RedisOptions = {
   retryStrategy: (times) => Math.min(100 * times, 1_000),
 };
 
+const HURRIED_CLUSTER: ClusterOptions = {
+  enableOfflineQueue: false,
+  // A node that has gone is found out by another one; as long as that takes at most a command is tried again.
+  retryDelayOnClusterDown: 100,
+  maxRedirections: 8,
+};
+
 /** Opens a connection that fails within about two seconds when Redis is away, and comes back by itself. */
-export const openHurried = (redisUrl: string, log: Log): Redis => {
-  const redis = new Redis(redisUrl, HURRIED);
+export const openHurried = (address: RedisAddress, log: Log): RedisClient => {
+  const place = placeOf(address);
+  const retry = (times: number) => Math.min(100 * times, 1_000);
+  const { enableOfflineQueue: _queue, retryStrategy: _retry, ...forNodes } = HURRIED;
+  const redis =
+    place.kind === 'cluster'
+      ? clusterOn(place, forNodes, retry, HURRIED_CLUSTER)
+      : new Redis({ ...whereabouts(place, retry), ...identity(place), ...HURRIED });
   // As many wait for it to be ready as ask while it is away, each for half a second.
   redis.setMaxListeners(10_000);
   watchErrors(redis, 'hurried', log);
@@ -88,9 +163,20 @@ export const openHurried = (redisUrl: string, log: Log): Redis => {
 };
 
 /** Opens a connection that keeps commands while Redis is away; each fails after `commandTimeout` ms if given. */
-export const openPatient = (redisUrl: string, log: Log, commandTimeout?: number): Redis => {
-  const { url, ...options } = patientOptions(redisUrl);
-  const redis = new Redis(url, { ...options, ...(commandTimeout === undefined ? {} : { commandTimeout }) });
+export const openPatient = (address: RedisAddress, log: Log, commandTimeout?: number): RedisClient => {
+  const place = placeOf(address);
+  const retry = (times: number) => Math.min(100 * times, LONGEST_PAUSE_MS);
+  const within = commandTimeout === undefined ? {} : { commandTimeout };
+  const redis =
+    place.kind === 'cluster'
+      ? clusterOn(place, { maxRetriesPerRequest: null, ...within }, retry, {})
+      : new Redis({
+          ...whereabouts(place, retry),
+          ...identity(place),
+          maxRetriesPerRequest: null,
+          retryStrategy: retry,
+          ...within,
+        });
   watchErrors(redis, 'patient', log);
   return redis;
 };
@@ -98,25 +184,47 @@ export const openPatient = (redisUrl: string, log: Log, commandTimeout?: number)
 /** What has an error event that ends the process when nobody listens: ioredis clients and BullMQ's classes. */
 interface ErrorSource {
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'ready', listener: () => void): unknown;
 }
 
-const REPEAT_AFTER_MS = 30_000;
+const REPEAT_AFTER_MS = 10 * 60_000;
+/** What was said of connections, by log: a program has a dozen of them, and they all meet the same trouble. */
+const saidIn = new WeakMap<Log, Map<string, number>>();
 
-/** Listens to errors (without a listener they would end the process) and logs each kind at most twice a minute. */
+/** Words of a connection that is refused, cut or not answered; the rest is something that a person should see. */
+const AWAY =
+  /ECONN|ETIMEDOUT|EHOST|ENET|EPIPE|ENOTFOUND|EAI_AGAIN|closed|timed? ?out|sentinels are unreachable|slots cache/i;
+
+/**
+ * Listens to errors (without a listener they would end the process) and logs each kind once, over all connections that have
+ * this log, until one of them works again; and every ten minutes while it lasts.
+ */
 export const watchErrors = (source: ErrorSource, name: string, log: Log): void => {
-  const logged = new Map<string, number>();
+  const said = saidIn.get(log) ?? new Map<string, number>();
+  saidIn.set(log, said);
+  const away = new Set<string>();
   source.on('error', (error) => {
     const text = withoutSecrets(error.message || ('code' in error ? String(error.code) : error.name));
+    const gone = AWAY.test(text);
+    // What is said of a server that is away differs from one connection to the next, and is one thing.
+    const kind = gone ? 'away' : text;
     const now = Date.now();
-    if (now - (logged.get(text) ?? 0) < REPEAT_AFTER_MS) return;
-    if (logged.size > 100) logged.clear();
-    logged.set(text, now);
-    log.warn({ connection: name, error: text }, 'queue connection trouble');
+    if (gone) away.add(kind);
+    if (now - (said.get(kind) ?? 0) < REPEAT_AFTER_MS) return;
+    if (said.size > 100) said.clear();
+    said.set(kind, now);
+    if (gone)
+      log.warn({ connection: name, error: text }, 'Redis cannot be reached; what needs it waits until it is back');
+    else log.warn({ connection: name, error: text }, 'queue connection trouble');
+  });
+  source.on('ready', () => {
+    if (!away.delete('away') || !said.delete('away')) return;
+    log.info({ connection: name }, 'Redis is back');
   });
 };
 
 /** Waits at most `ms` for a connection to be ready; throws QueueUnavailable when it is not. */
-export const untilReady = async (redis: Redis, ms: number): Promise<void> => {
+export const untilReady = async (redis: RedisClient, ms: number): Promise<void> => {
   if (redis.status === 'ready') return;
   await new Promise<void>((resolve, reject) => {
     const settle = (done: () => void) => {
@@ -134,7 +242,7 @@ export const untilReady = async (redis: Redis, ms: number): Promise<void> => {
 };
 
 /** Ends a connection at once when Redis is away, politely otherwise. */
-export const closeRedis = async (redis: Redis): Promise<void> => {
+export const closeRedis = async (redis: RedisClient): Promise<void> => {
   if (redis.status === 'ready') {
     try {
       await endsWithin(redis.quit(), 1_000);

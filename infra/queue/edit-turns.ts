@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { key } from './names.ts';
 
 /**
@@ -52,7 +52,7 @@ export interface EditTurns {
 }
 
 /** Makes the turns on a connection; `everyMs` is the least time between two edits of a message. */
-export const editTurns = (redis: Redis, everyMs = 1_000): EditTurns => {
+export const editTurns = (redis: RedisClient, everyMs = 1_000): EditTurns => {
   const run = async (message: EditedMessage, order: string, waitMs: number, edit: () => Promise<void>) => {
     const turn = key('turn', message.channel, message.ts);
     const newest = key('newest', message.channel, message.ts);

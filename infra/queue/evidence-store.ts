@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { deflate, inflate } from 'node:zlib';
-import type { Redis } from 'ioredis';
 import type { Log } from '../log.ts';
+import type { RedisClient } from './connection.ts';
 import type { StoredFile } from './messages.ts';
 import { key } from './names.ts';
 
@@ -29,7 +29,7 @@ export interface EvidenceFile {
  * Never throws.
  */
 export const storeFiles = async (
-  redis: Redis,
+  redis: RedisClient,
   requestId: string,
   files: readonly EvidenceFile[],
   log: Log,
@@ -61,7 +61,7 @@ export const storeFiles = async (
 };
 
 /** The bytes of a stored file; null when they have expired or were never kept. Throws when Redis does not answer. */
-export const readStored = async (redis: Redis, file: StoredFile): Promise<Uint8Array | null> => {
+export const readStored = async (redis: RedisClient, file: StoredFile): Promise<Uint8Array | null> => {
   if (file.stored === '') return null;
   const packed = await redis.getBuffer(file.stored);
   return packed === null ? null : await decompress(packed, { maxOutputLength: MAX_FILE_BYTES });

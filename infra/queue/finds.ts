@@ -1,18 +1,18 @@
 import { type Job, Queue, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { Found, LookFailed } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
-import { closeConsumer, patientOptions, watchErrors } from './connection.ts';
+import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './connection.ts';
 import { Find, type Intake, problems } from './messages.ts';
 import { FINDS, INTAKE, jobId, PREFIX } from './names.ts';
+import type { RedisAddress } from './place.ts';
 
 /** Says which processes a selector means. Trouble with the host is thrown as LookFailed. */
 export type FindHandler = (find: Find, signal: AbortSignal) => Promise<Found>;
 
 export interface FindsOptions {
-  readonly redisUrl: string;
+  readonly redisUrl: RedisAddress;
   /** For commands that do not block. */
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly log: Log;
   readonly leaseMs: number;
   readonly stalledCheckMs: number;

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { key } from './names.ts';
 import { endsWithin } from './within.ts';
 
@@ -15,7 +15,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${ALIVE_MS}) return 1`;
 const COUNT = `${NOW} return redis.call('ZCOUNT', KEYS[1], now - ${ALIVE_MS}, '+inf')`;
 
 /** Lets bots know that a worker is there, until `stop`. Trouble with Redis only makes it look absent. */
-export const announceWorker = (redis: Redis, who: { id: string; host: string; concurrency: number }) => {
+export const announceWorker = (redis: RedisClient, who: { id: string; host: string; concurrency: number }) => {
   const member = JSON.stringify(who);
   const beat = () => {
     // While Redis is away beats would only queue up.
@@ -38,4 +38,4 @@ export const announceWorker = (redis: Redis, who: { id: string; host: string; co
 };
 
 /** How many workers have been heard of lately. */
-export const countWorkers = async (redis: Redis): Promise<number> => Number(await redis.eval(COUNT, 1, WORKERS));
+export const countWorkers = async (redis: RedisClient): Promise<number> => Number(await redis.eval(COUNT, 1, WORKERS));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Impact } from '../../playbooks/model/index.ts';
+import type { RedisClient } from './connection.ts';
 import { JournalEntry } from './messages.ts';
 import { key } from './names.ts';
 
@@ -22,7 +22,7 @@ export interface OpenJournal extends Journal {
   readonly deliveries: number;
 }
 
-const readEntries = async (redis: Redis, name: string): Promise<JournalEntry[]> =>
+const readEntries = async (redis: RedisClient, name: string): Promise<JournalEntry[]> =>
   (await redis.lrange(name, 0, -1)).flatMap((line) => {
     const entry = JournalEntry.safeParse(parseJson(line));
     return entry.success ? [entry.data] : [];
@@ -40,10 +40,14 @@ const parseJson = (text: string): unknown => {
  * Opens the journal of a request for one more delivery, which is recorded first. `patient` waits for Redis when it is
  * away; `hurried` must not wait for ever, because a step waits for it.
  */
-export const openJournal = async (patient: Redis, hurried: Redis, requestId: string): Promise<OpenJournal> => {
+export const openJournal = async (
+  patient: RedisClient,
+  hurried: RedisClient,
+  requestId: string,
+): Promise<OpenJournal> => {
   const name = key('journal', requestId);
   const delivery = randomUUID();
-  const write = async (redis: Redis, entry: JournalEntry): Promise<void> => {
+  const write = async (redis: RedisClient, entry: JournalEntry): Promise<void> => {
     await redis.rpush(name, JSON.stringify(entry));
     await redis.expire(name, KEEP_SECONDS);
   };

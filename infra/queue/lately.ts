@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { RedisClient } from './connection.ts';
 import { key } from './names.ts';
 
 /** A look that has ended, as a list of such shows it. */
@@ -66,7 +66,7 @@ return redis.call('HMGET', KEYS[2], unpack(ids))`;
 
 type Way = <T>(work: () => Promise<T>) => Promise<T>;
 
-const lately = <T>(redis: Redis, way: Way, name: string, most: number, shape: z.ZodType<T>): Lately<T> => {
+const lately = <T>(redis: RedisClient, way: Way, name: string, most: number, shape: z.ZodType<T>): Lately<T> => {
   const keys = [key('lately', name), key('lately', name, 'values')];
   return {
     put: (id, at, value) =>
@@ -83,13 +83,15 @@ const lately = <T>(redis: Redis, way: Way, name: string, most: number, shape: z.
 };
 
 /** The looks that ended lately. `way` runs what is asked of Redis, and each throws what it throws. */
-export const recentLooks = (redis: Redis, way: Way): Lately<RecentLook> => lately(redis, way, 'looks', 100, RecentLook);
+export const recentLooks = (redis: RedisClient, way: Way): Lately<RecentLook> =>
+  lately(redis, way, 'looks', 100, RecentLook);
 
 /** The hosts that were reached, or not, lately. */
-export const hostStates = (redis: Redis, way: Way): Lately<HostState> => lately(redis, way, 'hosts', 500, HostState);
+export const hostStates = (redis: RedisClient, way: Way): Lately<HostState> =>
+  lately(redis, way, 'hosts', 500, HostState);
 
 /** The workers' side of what is known of hosts. */
-export const hostRecord = (redis: Redis): HostRecord => {
+export const hostRecord = (redis: RedisClient): HostRecord => {
   const states = hostStates(redis, (work) => work());
   return {
     tell: (state) => states.put(state.host, state.at, state),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { RedisClient } from './connection.ts';
 
 /**
  * Renews a lease that is still ours. One that is gone (Redis lost it in a restart) is taken again, unless somebody
@@ -51,7 +51,7 @@ const doingOf = (value: string | null): string => {
   }
 };
 
-const acquire = async (redis: Redis, options: LeaseOptions, value: string): Promise<void> => {
+const acquire = async (redis: RedisClient, options: LeaseOptions, value: string): Promise<void> => {
   const { name, leaseMs, waitMs, signal, onWait } = options;
   const until = Date.now() + waitMs;
   let told = false;
@@ -76,7 +76,7 @@ const acquire = async (redis: Redis, options: LeaseOptions, value: string): Prom
  * an AbortError when `signal` ends the waiting, Redis's error when Redis is away, else what `fn` throws.
  */
 export const withLease = async <T>(
-  redis: Redis,
+  redis: RedisClient,
   options: LeaseOptions,
   fn: (lost: AbortSignal) => Promise<T>,
 ): Promise<T> => {

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { key } from './names.ts';
 
 /**
@@ -23,7 +23,7 @@ return count`;
 const read = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
 
 /** The notes on a connection. All throw what the connection throws. */
-export const notesOn = (redis: Redis, quickly: <T>(work: () => Promise<T>) => Promise<T>): Notes => {
+export const notesOn = (redis: RedisClient, quickly: <T>(work: () => Promise<T>) => Promise<T>): Notes => {
   const name = (kind: string, id: string) => key('note', kind, id);
   return {
     get: (kind, id) => quickly(async () => read(await redis.get(name(kind, id)))),

@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { LookFailed } from '../../playbooks/model/index.ts';
+import type { RedisClient } from './connection.ts';
 import { LeaseTaken, withLease } from './lease.ts';
 import { key } from './names.ts';
 
@@ -29,7 +29,7 @@ export type WithTargetLock = <T>(options: TargetLockOptions, fn: (lost: AbortSig
  * `fn` throws.
  */
 export const targetLock =
-  (redis: Redis): WithTargetLock =>
+  (redis: RedisClient): WithTargetLock =>
   async (options, fn) => {
     const { host, pid, doing, leaseMs = 20_000, waitMs = 90_000, signal, onWait } = options;
     let started = false;

@@ -14,6 +14,7 @@ import { type HostRecord, hostRecord } from './lately.ts';
 import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
 import type { Notes } from './notes.ts';
+import type { RedisAddress } from './place.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
 import { throttle } from './throttle.ts';
 import { endsWithin } from './within.ts';
@@ -56,7 +57,7 @@ export interface Afterwards {
 export type LookHandler = (request: Request, tools: LookTools) => Promise<LookResult>;
 
 export interface WorkerQueueOptions {
-  readonly redisUrl: string;
+  readonly redisUrl: RedisAddress;
   /** Looks at once in this process. */
   readonly concurrency: number;
   readonly log: Log;

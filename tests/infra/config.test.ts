@@ -50,7 +50,7 @@ describe('the configuration', () => {
   it('takes secrets and addresses of services from the environment only', async () => {
     const read = await config('{}', { ...ENV, SLACK_BOT_TOKEN: 'xoxb-1', REDIS_URL: 'redis://r:6379' });
     expect(read.slack.botToken).toBe('xoxb-1');
-    expect(read.redisUrl).toBe('redis://r:6379');
+    expect(read.redis).toMatchObject({ kind: 'standalone', nodes: [{ host: 'r', port: 6379 }] });
     await expect(config('slack: {botToken: xoxb-1}\n')).rejects.toThrow(BadConfig);
   });
 
@@ -191,7 +191,7 @@ describe('the model', () => {
   });
 
   it('takes key and address from the environment, and says when there is neither', async () => {
-    const read = await config('model: {name: small, language: zh}\n', { ...ENV, OPENAI_API_KEY: 'sk-1' });
+    const read = await config('language: zh\nmodel: {name: small}\n', { ...ENV, OPENAI_API_KEY: 'sk-1' });
     expect(read.model).toMatchObject({ name: 'small', language: 'zh', apiKey: 'sk-1', timeoutSeconds: 45 });
     const own = await config('model: {name: small}\n', { ...ENV, OPENAI_BASE_URL: 'http://llm:8000/v1' });
     expect(own.model).toMatchObject({ baseUrl: 'http://llm:8000/v1', apiKey: 'none' });

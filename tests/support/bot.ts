@@ -2,6 +2,7 @@ import { expect, onTestFinished } from 'vitest';
 import { type BotOptions, type RunningBot, startBot } from '../../bot/bot.ts';
 import { silentLog } from '../../infra/log.ts';
 import { type BotQueue, openBotQueue } from '../../infra/queue/bot-side.ts';
+import type { RedisAddress } from '../../infra/queue/place.ts';
 import { type LookHandler, openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
 import { type LocalSlack, startLocalSlack } from '../../infra/sandbox/slack/server.ts';
@@ -37,7 +38,7 @@ export interface BotForTest {
 /** The real bot against a local Slack and a real Redis, ended after the test. */
 export const botForTest = async (
   slack: LocalSlack,
-  redisUrl: string,
+  redisUrl: RedisAddress,
   change: Partial<Omit<BotOptions, 'slack' | 'queue'>> & { http?: number; timeoutMs?: number } = {},
 ): Promise<BotForTest> => {
   const { http, timeoutMs, ...options } = change;
@@ -82,7 +83,7 @@ export const reportFor = (request: Request, report: Report = sickReport): Report
 });
 
 /** A worker whose looks are what the test says; without a handler each gives the sick report and one file. */
-export const workerForTest = (redisUrl: string, handler?: LookHandler) => {
+export const workerForTest = (redisUrl: RedisAddress, handler?: LookHandler) => {
   const worker = openWorkerQueue({
     redisUrl,
     concurrency: 8,

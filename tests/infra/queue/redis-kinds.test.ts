@@ -1,0 +1,183 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { silentLog } from '../../../infra/log.ts';
+import { type BotQueue, openBotQueue } from '../../../infra/queue/bot-side.ts';
+import { type RedisAddress, readRedisUrl } from '../../../infra/queue/place.ts';
+import { type RedisFault, redisFrom } from '../../../infra/redis-settings.ts';
+import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
+import { botForTest, quiet, reportFor, shown, slackForTest, threadsIn, workerForTest } from '../../support/bot.ts';
+import { arrival, requestForTest } from '../../support/queue.ts';
+import { certificatesForTest, folderForTest, freePorts, redisCli, serverForTest } from '../../support/redis-kinds.ts';
+import { until } from '../../support/until.ts';
+
+/** Messages in a look's thread beside the first one, by what they are. */
+const reportsIn = (slack: LocalSlack, ts: string): number =>
+  slack
+    .thread('ops', ts)
+    .slice(1)
+    .filter((message) => message.files === undefined && message.blocks?.[0]?.type !== 'actions').length;
+
+/** Each process that was asked for has one thread and one report in it. */
+const expectOneAnswerEach = (slack: LocalSlack, pids: readonly number[]): void => {
+  const threads = threadsIn(slack, 'ops');
+  const seen = pids.map((pid) => {
+    const own = threads.filter((first) => shown(first).includes(String(pid)));
+    return { pid, threads: own.length, reports: own.map(({ ts }) => reportsIn(slack, ts)) };
+  });
+  expect(seen).toEqual(pids.map((pid) => ({ pid, threads: 1, reports: [1] })));
+};
+
+/** Everything that touches Redis in a way of its own: scripts over several keys, blocking reads, streams, leases. */
+const useEverything = async (address: RedisAddress): Promise<void> => {
+  const slack = await slackForTest();
+  const worker = workerForTest(address, async (request, tools) =>
+    tools.withTargetLock({ host: request.host, pid: request.pid, doing: 'a look' }, async () => {
+      tools.progress({ requestId: request.id, doing: 'Looking', probes: ['sample'], percent: 50, seconds: 1 });
+      await tools.journal.started('strace', ['slows']);
+      return {
+        outcome: { kind: 'report', report: reportFor(request) },
+        files: [{ name: 'E1.txt', evidenceId: 'E1', content: Buffer.from('pid\n'), truncated: false }],
+      };
+    }),
+  );
+  worker.find(async () => ({ kind: 'failure', failure: { code: 'no-such-process', sentence: 'Nobody.' } }));
+  const { queue } = await botForTest(slack, address);
+  await worker.hosts.tell({ host: 'web-7', at: 1, reachable: true, words: 'well' });
+  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
+  await slack.user('bob').slash('/diagnose', 'web-7 6326', 'ops');
+  await slack.waitFor(
+    () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === 2 || undefined,
+    {
+      timeoutMs: 60_000,
+      what: 'two answers',
+    },
+  );
+  await quiet(queue);
+  expectOneAnswerEach(slack, [6325, 6326]);
+  expect(await queue.notes.claim('test', 'a', 1, 60)).toBe(true);
+  expect(await queue.notes.count('test', 'b', 60, 3)).toBe(3);
+  expect(await queue.hostStates.newest(5)).toEqual([expect.objectContaining({ host: 'web-7' })]);
+  expect((await queue.recentLooks.newest(5)).map(({ pid }) => pid).sort()).toEqual([6325, 6326]);
+  await expect.poll(async () => (await queue.status()).workers, { timeout: 30_000 }).toBe(1);
+  expect(await queue.alone('test', 'c', async () => 'done')).toBe('done');
+  expect(await queue.open(() => true)).toEqual([]);
+};
+
+test('Redis behind TLS that asks for a certificate, a user and a password', async () => {
+  const folder = await folderForTest();
+  await certificatesForTest(folder);
+  const [port = 0] = await freePorts(1);
+  await serverForTest(folder, 'tls', [
+    'port 0',
+    `tls-port ${port}`,
+    'tls-cert-file server.crt',
+    'tls-key-file server.key',
+    'tls-ca-cert-file ca.crt',
+    'tls-auth-clients yes',
+    'user default off',
+    'user straceback on >p@ss ~{straceback}:* &* +@all',
+  ]);
+  const faults: RedisFault[] = [];
+  const settings = {
+    url: `rediss://127.0.0.1:${port}`,
+    username: 'straceback',
+    tls: { ca: 'ca.crt', cert: 'client.crt', key: 'client.key' },
+  };
+  const place = redisFrom(settings, { REDIS_PASSWORD: 'p@ss' }, folder, faults);
+  expect(faults).toEqual([]);
+  if (place === undefined) throw new Error('no place');
+  await useEverything(place);
+  // Without the authority nobody is believed to be the server.
+  const stranger = openBotQueue({ redisUrl: { ...place, tls: {} }, log: silentLog });
+  onTestFinished(() => stranger.close());
+  expect(await stranger.healthy()).toBe(false);
+});
+
+test('settings that cannot work are all named', async () => {
+  const folder = await folderForTest();
+  await writeFile(join(folder, 'a.crt'), 'x');
+  const faults: { path: readonly PropertyKey[]; message: string }[] = [];
+  redisFrom({ url: 'redis://:pw@a', tls: { ca: 'none.crt', cert: 'a.crt' } }, {}, folder, faults);
+  expect(faults.map(({ path }) => path.join('.')).sort()).toEqual(['tls', 'tls.ca', 'url']);
+  expect(redisFrom({ username: 'x' }, {}, folder, faults)).toBeUndefined();
+  expect(faults.at(-1)?.message).toContain('REDIS_URL');
+});
+
+test('a Redis Cluster of three', async () => {
+  const folder = await folderForTest();
+  const ports = await freePorts(6);
+  const nodes = ports.slice(0, 3);
+  await Promise.all(
+    nodes.map((port, index) =>
+      serverForTest(folder, `node-${index}`, [
+        `port ${port}`,
+        `cluster-port ${ports[index + 3]}`,
+        'cluster-enabled yes',
+        `cluster-config-file nodes-${index}.conf`,
+        'cluster-node-timeout 5000',
+      ]),
+    ),
+  );
+  const addresses = nodes.map((port) => `127.0.0.1:${port}`);
+  await redisCli(nodes[0] ?? 0, '--cluster', 'create', ...addresses, '--cluster-yes');
+  for (const port of nodes)
+    await until('the cluster is whole', async () => (await redisCli(port, 'cluster', 'info')).includes('state:ok'));
+  await useEverything(`redis+cluster://${addresses.join(',')}`);
+  // All of it is in one slot, so on one node.
+  const sizes = await Promise.all(nodes.map(async (port) => Number(await redisCli(port, 'dbsize'))));
+  expect(sizes.filter((size) => size > 0)).toHaveLength(1);
+});
+
+/** Asks until the queue takes it: while nobody is master there is none. */
+const askedFor = async (slack: LocalSlack, queue: BotQueue, pid: number): Promise<void> => {
+  await until('the queue takes work', () => queue.healthy(), 60);
+  await slack.user('bob').slash('/diagnose', `web-7 ${pid}`, 'ops');
+};
+
+test('a fail-over by Sentinel in the middle of looks: each is answered once', async () => {
+  const folder = await folderForTest();
+  const [master = 0, replica = 0, watcher = 0] = await freePorts(3);
+  const first = await serverForTest(folder, 'master', [`port ${master}`]);
+  await serverForTest(folder, 'replica', [`port ${replica}`, `replicaof 127.0.0.1 ${master}`]);
+  await until('the replica follows', async () =>
+    (await redisCli(replica, 'info', 'replication')).includes('master_link_status:up'),
+  );
+  await serverForTest(
+    folder,
+    'sentinel',
+    [
+      `port ${watcher}`,
+      `sentinel monitor ours 127.0.0.1 ${master} 1`,
+      'sentinel down-after-milliseconds ours 500',
+      'sentinel failover-timeout ours 5000',
+    ],
+    { sentinel: true, ready: '+slave slave' },
+  );
+  const place = readRedisUrl(`redis+sentinel://127.0.0.1:${watcher}/ours`);
+  const slack = await slackForTest();
+  const goOn = arrival<void>();
+  let running = 0;
+  const begun = arrival<void>();
+  workerForTest(place, async (request) => {
+    running += 1;
+    if (running === 3) begun.arrive();
+    if (request.pid < 7010) await goOn.promise;
+    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+  });
+  const { queue } = await botForTest(slack, place);
+  for (const pid of [7001, 7002, 7003]) await askedFor(slack, queue, pid);
+  await begun.promise;
+  await first.kill();
+  goOn.arrive();
+  await until('the replica is master', async () => (await redisCli(replica, 'role')).startsWith('master'), 60);
+  for (const pid of [7011, 7012]) await askedFor(slack, queue, pid);
+  const pids = [7001, 7002, 7003, 7011, 7012];
+  await slack.waitFor(
+    () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === pids.length || undefined,
+    { timeoutMs: 60_000, what: 'an answer to each' },
+  );
+  await quiet(queue);
+  expectOneAnswerEach(slack, pids);
+  expect(await queue.enqueue(requestForTest())).toBe('queued');
+});
