@@ -2,13 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { RE2JS } from 're2js';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { HostName } from '../playbooks/model/index.ts';
+import { HostName, readYaml, type YamlText } from '../playbooks/model/index.ts';
 import { type AlertIntakeSettings, alertIntake, alertIntakeFaults, alertIntakeFrom } from './alert-intake.ts';
 import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { globMatch, HostPattern } from './globs.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
+import { LanguageSetting } from './language.ts';
 import { PolicySettings } from './policy.ts';
 import type { RedisPlace } from './queue/place.ts';
 import { type RedisFault, RedisSettings, redisFrom } from './redis-settings.ts';
@@ -72,8 +72,6 @@ const ModelFile = z.strictObject({
   /** The whole of one request. */
   timeoutSeconds: z.number().min(1).max(300).default(45),
   maxOutputTokens: z.number().int().min(200).max(16_000).default(2_000),
-  /** `reader`: the language of who asked, as far as there are words in it; else English. */
-  language: z.enum(['reader', 'en', 'zh']).default('reader'),
   /** Tokens, in and out together. */
   budget: z
     .strictObject({
@@ -105,12 +103,18 @@ const ConfigFile = z.strictObject({
   /** Where alerts come in and what is done with them. */
   alerts: z.strictObject({ ...alertIntake, ...alertRouting }).prefault({}),
   redaction: Redaction.prefault({}),
+  /** Of findings, reports and a model's words. */
+  language: LanguageSetting.default('reader'),
   model: ModelFile.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 
 /** The model with what the environment says of it. */
-export type ModelConfig = z.infer<typeof ModelFile> & { readonly apiKey: string; readonly baseUrl: string | undefined };
+export type ModelConfig = z.infer<typeof ModelFile> & {
+  readonly language: LanguageSetting;
+  readonly apiKey: string;
+  readonly baseUrl: string | undefined;
+};
 
 /** The whole configuration, file and environment together. */
 export interface Config {
@@ -136,6 +140,7 @@ export interface Config {
   readonly alertIntake: AlertIntakeSettings | undefined;
   readonly dataFolder: string;
   readonly redaction: z.infer<typeof Redaction>;
+  readonly language: LanguageSetting;
   /** Undefined: reports stand as the rules wrote them. */
   readonly model: ModelConfig | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -176,34 +181,22 @@ export const hostFromCommandLine = (
   return host;
 };
 
-const readYaml = (file: string): { value: unknown; lineOf: (at: readonly PropertyKey[]) => number } => {
+const readFile = (file: string): YamlText => {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new BadConfig([`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`]);
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0) {
-    throw new BadConfig(
-      document.errors.map((error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`),
-    );
-  }
-  const lineOf = (at: readonly PropertyKey[]): number => {
-    for (let length = at.length; length >= 0; length--) {
-      const node: unknown = document.getIn(at.slice(0, length), true);
-      const range = node !== null && typeof node === 'object' && 'range' in node ? node.range : undefined;
-      if (Array.isArray(range) && typeof range[0] === 'number') return lines.linePos(range[0]).line;
-    }
-    return 1;
-  };
-  return { value: document.toJS() ?? {}, lineOf };
+  const read = readYaml(text);
+  if ('faults' in read) throw new BadConfig(read.faults.map(({ line, reason }) => `${file}:${line}: ${reason}`));
+  return { ...read, value: read.value ?? {} };
 };
 
 /** A server that needs no key (one of the site's own) is given a word in its place. */
 const modelOf = (
   model: z.infer<typeof ModelFile> | undefined,
+  language: LanguageSetting,
   env: Environment,
   say: (issue: { path: readonly PropertyKey[]; message: string }) => string,
 ): ModelConfig | undefined => {
@@ -213,7 +206,7 @@ const modelOf = (
     throw new BadConfig([
       say({ path: ['model'], message: 'OPENAI_API_KEY is not set; set it, or take the model out' }),
     ]);
-  return { ...model, apiKey: key === undefined || key === '' ? 'none' : key, baseUrl };
+  return { ...model, language, apiKey: key === undefined || key === '' ? 'none' : key, baseUrl };
 };
 
 /**
@@ -223,7 +216,7 @@ const modelOf = (
 export const readConfig = (file?: string, env: Environment = process.env): Config => {
   const named = file ?? env.STRACEBACK_CONFIG;
   const from = named ?? (existsSync('straceback.yaml') ? 'straceback.yaml' : undefined);
-  const source = from === undefined ? { value: {}, lineOf: () => 1 } : readYaml(from);
+  const source = from === undefined ? { value: {}, lineOf: () => 1 } : readFile(from);
   const say = (issue: { path: readonly PropertyKey[]; message: string }) =>
     `${from ?? 'configuration'}:${source.lineOf(issue.path)}: ${issue.path.join('.') || 'file'}: ${issue.message}`;
   const parsed = ConfigFile.safeParse(source.value);
@@ -290,7 +283,8 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     ),
     dataFolder: path.resolve(base, data.dataFolder),
     redaction: data.redaction,
-    model: modelOf(data.model, env, say),
+    language: data.language,
+    model: modelOf(data.model, data.language, env, say),
     logLevel: data.log.level,
   };
 };

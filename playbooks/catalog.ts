@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
-import { Playbook, type Probe } from './model/index.ts';
+import { Playbook, type Probe, readYaml } from './model/index.ts';
 
 /** One fault in a playbook file, for a person who has to mend it. */
 export interface PlaybookFault {
@@ -29,26 +28,10 @@ export const readPlaybook = (
   text: string,
   probes: ReadonlyMap<string, Probe>,
 ): { playbook: Playbook } | { faults: PlaybookFault[] } => {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  if (document.errors.length > 0) {
-    return {
-      faults: document.errors.map((error) => ({
-        file,
-        line: lines.linePos(error.pos[0]).line,
-        reason: error.message.split('\n')[0] ?? 'not YAML',
-      })),
-    };
-  }
-  const lineOf = (at: readonly PropertyKey[]): number => {
-    for (let length = at.length; length >= 0; length--) {
-      const node: unknown = document.getIn(at.slice(0, length), true);
-      const range = node !== null && typeof node === 'object' && 'range' in node ? node.range : undefined;
-      if (Array.isArray(range) && typeof range[0] === 'number') return lines.linePos(range[0]).line;
-    }
-    return 1;
-  };
-  const parsed = Playbook.safeParse(document.toJS());
+  const read = readYaml(text);
+  if ('faults' in read) return { faults: read.faults.map((fault) => ({ file, ...fault })) };
+  const { lineOf } = read;
+  const parsed = Playbook.safeParse(read.value);
   if (!parsed.success) {
     return {
       faults: parsed.error.issues.map((issue) => ({

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|evals|screenshots [ARGUMENTS].
+# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|evals|fuzz|screenshots [ARGUMENTS].
 # Installs npm packages as the lock file says and, as root on Debian or a relative, the system's tools by apt-get.
 set -eu
 cd "$(dirname "$0")/../.."
 
-job=${1:?usage: run.sh sandbox|test|incidents|bench|evals|screenshots}
+job=${1:?usage: run.sh sandbox|test|incidents|bench|evals|fuzz|screenshots}
 shift
 
 say() { printf 'straceback: %s\n' "$*" >&2; }
@@ -82,6 +82,9 @@ case $job in
     ;;
   evals)
     exec node --import ./tests/support/typescript-loader.mjs tests/evals/run.ts "$@"
+    ;;
+  fuzz)
+    exec node --import ./tests/support/typescript-loader.mjs tests/fuzz/run.ts "$@"
     ;;
   screenshots)
     exec node --import ./tests/support/typescript-loader.mjs tests/screenshots/take.ts "$@"

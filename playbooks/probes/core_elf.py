@@ -19,6 +19,9 @@ ARGUMENTS_MOST = 4 << 20
 WITH_ADDRESS = (4, 5, 7, 8, 11)
 
 
+LARGEST_OFFSET = 1 << 62
+
+
 class NoCore(Exception):
     """It is no core file that can be read; the message says why."""
 
@@ -65,15 +68,16 @@ class Core(object):
         size, count = struct.unpack_from('<HH', head, 54)
         if size != 56 or count == 0xffff:
             raise NoCore('more segments than are read here')
-        table = os.pread(fd, size * count, offset)
+        table = piece(fd, size * count, offset)
         notes = []
         for at in range(0, len(table) - 55, 56):
             kind, flags, start, address, _, filed, length, _ = struct.unpack_from('<IIQQQQQQ', table, at)
             if kind == PT_LOAD:
                 self.segments.append((address, address + length, start, filed, flags))
             elif kind == PT_NOTE:
-                notes.append(os.pread(fd, min(filed, NOTES_MOST), start))
-                if len(notes[-1]) < min(filed, NOTES_MOST):
+                wanted = min(filed, NOTES_MOST - sum(map(len, notes)))
+                notes.append(piece(fd, wanted, start))
+                if len(notes[-1]) < wanted:
                     raise NoCore('it was cut before its notes were whole')
         for data in notes:
             for name, kind, text in notes_in(data):
@@ -153,7 +157,7 @@ class Core(object):
         """Bytes that the core holds of the memory; fewer where it holds no more."""
         for start, end, offset, filed, _ in self.segments:
             if start <= address < end:
-                return os.pread(self.fd, max(0, min(size, start + filed - address)), offset + address - start)
+                return piece(self.fd, max(0, min(size, start + filed - address)), offset + address - start)
         return b''
 
     def ran_as(self, command):
@@ -164,13 +168,18 @@ class Core(object):
         for start, end, offset, filed, _ in self.segments:
             if command and self.execfn is not None and start <= self.execfn < end:
                 begin = max(start, self.execfn - ARGUMENTS_MOST)
-                return command in os.pread(self.fd, self.execfn - begin, offset + begin - start)
+                return command in piece(self.fd, self.execfn - begin, offset + begin - start)
         return False
 
     def build_id(self, path):
         """Build id of a file as it was mapped, in hex; None where the core does not hold its first page."""
         first = self.first_of(path)
         return build_id_in(self.read(first.start, 4096)) if first else None
+
+
+def piece(fd, size, offset):
+    """At most `size` bytes of a file; none where it cannot have any: the offset may come out of the file itself."""
+    return os.pread(fd, size, offset) if 0 <= offset <= LARGEST_OFFSET else b''
 
 
 def notes_in(data):
@@ -194,7 +203,7 @@ def build_id_in(page):
     for index in range(min(count, 64)):
         try:
             kind, _, start, _, _, length = struct.unpack_from('<IIQQQQ', page, offset + index * size)
-        except struct.error:
+        except (struct.error, OverflowError):
             return None
         if kind == PT_NOTE:
             for name, note, text in notes_in(page[start:start + length]):

@@ -6,7 +6,7 @@ long as their build ids still are those of the files that were mapped.
 import errno
 import os
 
-from core_elf import build_id_of
+from core_elf import build_id_of, piece
 from py_read_memory import LARGEST_READ, Memory, Torn, Unreadable
 
 
@@ -101,7 +101,7 @@ class CoreMemory(Memory):
         fd = self._file(file.path) if file is not None else None
         if fd is None:
             return b''
-        return os.pread(fd, min(size, file.end - address), file.offset + address - file.start)
+        return piece(fd, min(size, file.end - address), file.offset + address - file.start)
 
     def check_alive(self, address):
         """Nothing can happen to it any more."""

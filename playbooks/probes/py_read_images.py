@@ -3,6 +3,9 @@ import os
 
 from py_read_memory import Torn
 
+LARGEST_PIECE = 256 << 20
+LARGEST_OFFSET = 1 << 62
+
 
 class FileImage(object):
     """An ELF file on disk, read by virtual address or by file offset."""
@@ -19,6 +22,9 @@ class FileImage(object):
         return status.st_ino, status.st_size
 
     def raw(self, offset, size):
+        # Both come out of the file itself, which may say anything.
+        if not 0 <= size <= LARGEST_PIECE or not 0 <= offset <= LARGEST_OFFSET:
+            raise Torn('not in the file')
         data = os.pread(self._fd, size, offset)
         if len(data) != size:
             raise Torn('file ends early')

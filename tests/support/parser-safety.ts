@@ -20,7 +20,7 @@ export const fixtureFolder = (probe: string): string =>
   join(fileURLToPath(new URL('../fixtures/', import.meta.url)), probe);
 
 /** A recorded output with a piece cut out, doubled or overwritten. */
-const damaged = (samples: readonly Buffer[]): fc.Arbitrary<Buffer> =>
+export const damaged = (samples: readonly Buffer[]): fc.Arbitrary<Buffer> =>
   fc
     .record({
       sample: fc.constantFrom(...samples),
@@ -34,7 +34,7 @@ const damaged = (samples: readonly Buffer[]): fc.Arbitrary<Buffer> =>
     });
 
 /** Lines of recorded outputs in another order, some of them more than once. */
-const shuffled = (samples: readonly Buffer[]): fc.Arbitrary<Buffer> =>
+export const shuffled = (samples: readonly Buffer[]): fc.Arbitrary<Buffer> =>
   fc
     .constantFrom(...samples)
     .chain((sample) => fc.array(fc.constantFrom(...sample.toString('latin1').split('\n')), { maxLength: 60 }))

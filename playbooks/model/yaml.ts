@@ -1,0 +1,42 @@
+import { LineCounter, parseDocument } from 'yaml';
+
+/** Why a text is no YAML, and the line where. */
+export interface YamlFault {
+  readonly line: number;
+  readonly reason: string;
+}
+
+/** A YAML document's value, and the line on which the thing at a path stands, or the nearest around it. */
+export interface YamlText {
+  readonly value: unknown;
+  readonly lineOf: (at: readonly PropertyKey[]) => number;
+}
+
+/** Reads YAML that a person wrote. Never throws: faults, with their lines, are an answer. */
+export const readYaml = (text: string): YamlText | { readonly faults: readonly YamlFault[] } => {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
+  if (document.errors.length > 0) {
+    return {
+      faults: document.errors.map((error) => ({
+        line: lines.linePos(error.pos[0]).line,
+        reason: error.message.split('\n')[0] ?? 'not YAML',
+      })),
+    };
+  }
+  const lineOf = (at: readonly PropertyKey[]): number => {
+    for (let length = at.length; length >= 0; length--) {
+      const node: unknown = document.getIn(at.slice(0, length), true);
+      const range = node !== null && typeof node === 'object' && 'range' in node ? node.range : undefined;
+      if (Array.isArray(range) && typeof range[0] === 'number') return lines.linePos(range[0]).line;
+    }
+    return 1;
+  };
+  try {
+    return { value: document.toJS(), lineOf };
+  } catch (error) {
+    // An alias without its anchor, or one that stands for more than a file has room for.
+    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    return { faults: [{ line: 1, reason: `an alias cannot be used: ${reason}` }] };
+  }
+};
