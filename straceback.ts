@@ -6,6 +6,7 @@ import { routeFaults } from './bot/alerts/route.ts';
 import { openAudit } from './infra/audit.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
+import { languageFor } from './infra/language.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
@@ -71,7 +72,7 @@ const diagnose = async (words: readonly string[]): Promise<number> => {
   try {
     const knowledge = await loadKnowledge(config.playbooksFolder, config.redaction);
     return await diagnoseOnTerminal(
-      asked,
+      { ...asked, language: asked.language ?? languageFor(config.language, null) },
       { knowledge, openShell: opener.openShell, keepFolder: keepFolderOf(hosts) },
       {
         out: (text) => void process.stdout.write(text),
@@ -162,6 +163,7 @@ const serve = async (
         policy: config.policy,
         audit: openAudit({ folder: config.audit.folder, side: 'bot' }),
         alerts: config.alerts,
+        language: config.language,
         log,
       });
       closers.unshift(bot.close);
@@ -171,7 +173,10 @@ const serve = async (
           import('./bot/registry.ts'),
         ]);
         const sources = await loadAlertSources();
-        closers.unshift((await startAlertServer({ settings: config.alertIntake, sources, queue, log })).close);
+        closers.unshift(
+          (await startAlertServer({ settings: config.alertIntake, sources, queue, log, redaction: config.redaction }))
+            .close,
+        );
       }
     }
     log.info({ bot: sides.bot, worker: sides.worker }, 'straceback is up');

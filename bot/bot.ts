@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { App } from '@slack/bolt';
 import { type AlertRouting, NO_ALERT_ROUTES } from '../infra/alert-routes.ts';
 import { type Audit, noAudit } from '../infra/audit.ts';
+import type { LanguageSetting } from '../infra/language.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
@@ -11,10 +12,10 @@ import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './co
 import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
 import { listenToInteractions } from './interactions.ts';
+import { openLanguages, queueForReaders } from './language.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
 import { openPolicy, type PolicyOptions } from './policy.ts';
 import { handlePress } from './press.ts';
-import { queueForReaders } from './reader-language.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
@@ -48,6 +49,8 @@ export interface BotOptions {
   readonly policy: PolicyOptions;
   /** What is done with alerts; without it all of them are logged and counted. */
   readonly alerts?: AlertRouting;
+  /** Of what is shown; default `reader`: that of who asked first in a thread. */
+  readonly language?: LanguageSetting;
   /** Where requests, approvals and refusals are written down; nowhere when absent. */
   readonly audit?: Audit;
   /** How often a watch looks, ms. Default 25,000. Shorter in tests. */
@@ -209,15 +212,17 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     loadErrands(),
   ]);
   const access = auditedAccess(openAccess(slack, me.teamId, log), audit, log);
+  const languages = openLanguages(options.language ?? 'reader', queue.notes, access);
   const bot: BotContext = {
     slack,
-    queue: auditedQueue(queueForReaders(queue, access), audit, log),
+    queue: auditedQueue(queueForReaders(queue, languages), audit, log),
     hosts,
     playbooks,
     causes,
     policy: openPolicy(policy, slack, log),
     alerts: options.alerts ?? NO_ALERT_ROUTES,
     access,
+    languages,
     log,
     audit,
     me,

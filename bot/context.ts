@@ -9,6 +9,7 @@ import type { Action } from './action.ts';
 import type { Command } from './command.ts';
 import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
+import type { Languages } from './language.ts';
 import type { Policy } from './policy.ts';
 import type { SlackApi } from './slack/api.ts';
 
@@ -48,6 +49,7 @@ export interface BotContext {
   readonly policy: Policy;
   readonly alerts: AlertRouting;
   readonly access: Access;
+  readonly languages: Languages;
   readonly log: Log;
   /** Where requests, approvals and refusals are written down. */
   readonly audit: Audit;

@@ -1,5 +1,6 @@
 import type { Delivery } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
+import { inLanguage } from '../playbooks/words/index.ts';
 import type { BotContext } from './context.ts';
 import type { Said } from './follow-up.ts';
 import { SlackRefused } from './slack/errors.ts';
@@ -63,7 +64,9 @@ export const handleMention = async (mention: Mention, { attempt }: Delivery, bot
     const answer = await answerTo(said, bot);
     if (answer === null) return;
     const place = { channel, threadTs, since: mention.at };
-    await postOnce(slack, me.botId, place, sentenceContent(answer), { request_id: mention.id, part: 'reply' }, attempt);
+    const language = await bot.languages.ofThread(channel, threadTs, user);
+    const content = sentenceContent(inLanguage(answer, language));
+    await postOnce(slack, me.botId, place, content, { request_id: mention.id, part: 'reply' }, attempt);
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
     log.warn({ channel, code: error.code, method: error.method }, 'mention could not be answered');

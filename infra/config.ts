@@ -10,6 +10,7 @@ import { globMatch, HostPattern } from './globs.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
 import { LanguageSetting } from './language.ts';
 import { PolicySettings } from './policy.ts';
+import { QuestionBudget } from './question-budget.ts';
 import type { RedisPlace } from './queue/place.ts';
 import { type RedisFault, RedisSettings, redisFrom } from './redis-settings.ts';
 
@@ -80,6 +81,8 @@ const ModelFile = z.strictObject({
       perChannelPerDay: z.number().int().min(0).default(500_000),
     })
     .prefault({}),
+  /** What one question in a thread may take. */
+  questions: QuestionBudget.prefault({}),
   /** What a million tokens cost, in US dollars; without it only tokens are told. */
   price: z.strictObject({ input: z.number().min(0), output: z.number().min(0) }).optional(),
 });

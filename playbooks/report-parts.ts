@@ -1,5 +1,6 @@
 import type { Finding, Report, ShownOutput, SourceExcerpt } from './model/index.ts';
 import { count, duration, percent } from './reading/text.ts';
+import { inLanguage, type Language } from './words/index.ts';
 
 /**
  * A report as a list of things to write, the same for every form of output. Text may hold `code` between backticks;
@@ -15,6 +16,14 @@ export type ReportPart =
   | { readonly kind: 'code'; readonly text: string }
   /** Small print. */
   | { readonly kind: 'note'; readonly text: string };
+
+/** A text of ours in the reader's language, by the texts of the cause that says it. */
+type Say = (text: string, cause?: string) => string;
+
+const sayIn =
+  (language: Language): Say =>
+  (text, cause) =>
+    inLanguage(text, language, cause);
 
 const HEADLINE = 0.5;
 const DECISIVE = 0.9;
@@ -43,33 +52,36 @@ const shownHeadline = ({ probe, evidenceId, lines, total }: ShownOutput): string
 };
 
 /** What the tool that was asked for said, with how much of it that is. */
-const shownParts = ({ probe, evidenceId, why, lines, summary, total }: ShownOutput): ReportPart[] => {
-  const missing: ReportPart[] = why === null ? [] : [{ kind: 'text', text: sentence(`${asCode(probe)}: ${why}`) }];
+const shownParts = ({ probe, evidenceId, why, lines, summary, total }: ShownOutput, say: Say): ReportPart[] => {
+  const missing: ReportPart[] = why === null ? [] : [{ kind: 'text', text: say(sentence(`${asCode(probe)}: ${why}`)) }];
   if (lines.length === 0) return missing;
   const how = summary
     ? `in short; its ${count(total, 'line')} are`
     : `${lines.length === total ? 'all' : `the first ${lines.length} of`} ${count(total, 'line')}; the whole is`;
   const text = `${asCode(probe)}, ${how} in the evidence ${evidenceId ?? ''}:`;
-  return [{ kind: 'text', text }, { kind: 'code', text: lines.join('\n') }, ...missing];
+  return [{ kind: 'text', text: say(text) }, { kind: 'code', text: lines.join('\n') }, ...missing];
 };
 
 /** One line that says what the report comes to. */
-export const headline = (report: Report): string => {
+export const headline = (report: Report, language: Language = 'en'): string => {
   const { first } = verdictOf(report);
-  if (first !== null) return first.title;
+  return first === null ? inLanguage(unclear(report), language) : inLanguage(first.title, language, first.cause);
+};
+
+const unclear = (report: Report): string => {
   if (report.shown !== undefined) return shownHeadline(report.shown);
   const hints = report.findings.length;
   if (hints > 0) return `No clear fault, ${hints === 1 ? 'one hint' : `${hints} hints`}`;
   return report.cannotTell.length > 0 ? 'No fault found, but not everything could be checked' : 'No fault found';
 };
 
-const sentence = (text: string): string => (/[.!?:]$/.test(text) ? text : `${text}.`);
+const sentence = (text: string): string => (/[.!?:。！？：]$/.test(text) ? text : `${text}.`);
 
 /** A name that was written by somebody else, as code; a backtick in it would end the code. */
 const asCode = (name: string): string => `\`${name.replaceAll('`', "'")}\``;
 
-const excerptParts = ({ file, line, function: name, lines }: SourceExcerpt): ReportPart[] => [
-  { kind: 'text', text: `${asCode(`${file}:${line}`)} in ${asCode(name)}:` },
+const excerptParts = ({ file, line, function: name, lines }: SourceExcerpt, say: Say): ReportPart[] => [
+  { kind: 'text', text: say(`${asCode(`${file}:${line}`)} in ${asCode(name)}:`) },
   {
     kind: 'code',
     text: lines
@@ -78,40 +90,47 @@ const excerptParts = ({ file, line, function: name, lines }: SourceExcerpt): Rep
   },
 ];
 
-const quoteParts = (finding: Finding): ReportPart[] =>
+const quoteParts = (finding: Finding, say: Say): ReportPart[] =>
   finding.evidence.length === 0
     ? []
     : [
-        { kind: 'text', text: 'Evidence:' },
+        { kind: 'text', text: say('Evidence:') },
         {
           kind: 'quotes',
           lines: finding.evidence.map((quote) => ({ at: `[${quote.evidenceId}:${quote.line}]`, text: quote.text })),
         },
       ];
 
-const fixesOf = (finding: Finding): ReportPart[] =>
+const fixesOf = (finding: Finding, say: Say): ReportPart[] =>
   finding.fixes.flatMap((fix, index): ReportPart[] => [
     {
       kind: 'text',
-      text: `${finding.fixes.length === 1 ? 'Fix' : `Fix ${index + 1}`}: ${sentence(fix.title)} ${fix.detail}`,
+      text: say(
+        `${finding.fixes.length === 1 ? 'Fix' : `Fix ${index + 1}`}: ${sentence(fix.title)} ${fix.detail}`,
+        finding.cause,
+      ),
     },
     ...(fix.code === undefined ? [] : [{ kind: 'code', text: fix.code } as const]),
   ]);
 
-const findingParts = (finding: Finding, lookedAt: ReadonlySet<number>): ReportPart[] => [
+const findingParts = (finding: Finding, lookedAt: ReadonlySet<number>, say: Say): ReportPart[] => [
   {
     kind: 'text',
-    text: `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`.${
-      finding.explainedBy === undefined ? '' : ` Explained by \`${finding.explainedBy}\` above.`
-    }`,
+    text: say(
+      `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`.${
+        finding.explainedBy === undefined ? '' : ` Explained by \`${finding.explainedBy}\` above.`
+      }`,
+    ),
   },
-  { kind: 'text', text: finding.summary },
-  ...quoteParts(finding),
-  ...(finding.source ?? []).flatMap(excerptParts),
-  ...fixesOf(finding),
+  { kind: 'text', text: say(finding.summary, finding.cause) },
+  ...quoteParts(finding, say),
+  ...(finding.source ?? []).flatMap((excerpt) => excerptParts(excerpt, say)),
+  ...fixesOf(finding, say),
   ...(finding.related ?? [])
     .filter((other) => !lookedAt.has(other.pid))
-    .map((other): ReportPart => ({ kind: 'item', text: `Look at process ${other.pid} too: ${other.why}.` })),
+    .map(({ pid, why }): ReportPart => {
+      return { kind: 'item', text: say(`Look at process ${pid} too: ${why}.`, finding.cause) };
+    }),
 ];
 
 const listParts = (title: string, lines: readonly string[]): ReportPart[] =>
@@ -120,97 +139,127 @@ const listParts = (title: string, lines: readonly string[]): ReportPart[] =>
     : [{ kind: 'heading', text: title }, ...lines.map((text) => ({ kind: 'item', text }) as const)];
 
 /** Reasons that are the same are said once: `a`, `b`: why. */
-const byReason = (causes: readonly { readonly cause: string; readonly why: string }[]): string[] => {
+const byReason = (causes: readonly { readonly cause: string; readonly why: string }[], say: Say): string[] => {
   const reasons = new Map<string, string[]>();
-  for (const { cause, why } of causes) reasons.set(why, [...(reasons.get(why) ?? []), `\`${cause}\``]);
+  for (const { cause, why } of causes) {
+    const said = say(why, cause);
+    reasons.set(said, [...(reasons.get(said) ?? []), `\`${cause}\``]);
+  }
   return [...reasons].map(([why, names]) => `${names.join(', ')}: ${why}`);
 };
 
 /** What a harmless look at the processes that findings point at found: the headline of each, and why it holds. */
-const relatedParts = (related: Report['related'] = []): ReportPart[] =>
-  related.flatMap((other): ReportPart[] => {
-    const who = `Process ${other.pid}${other.command === null ? '' : ` (${asCode(other.command.slice(0, 120))})`}, looked at because ${other.why}`;
+const relatedParts = (report: Report, say: Say): ReportPart[] =>
+  (report.related ?? []).flatMap((other): ReportPart[] => {
+    const finding = report.findings.find((each) =>
+      each.related?.some(({ pid, why }) => pid === other.pid && why === other.why),
+    );
+    const who = say(
+      `Process ${other.pid}${other.command === null ? '' : ` (${asCode(other.command.slice(0, 120))})`}, looked at because ${other.why}:`,
+      finding?.cause,
+    );
     const [first] = other.findings;
-    if (first === undefined) return [{ kind: 'item', text: `${who}: ${other.failure ?? 'no fault was found.'}` }];
-    if (first.cause === 'healthy') return [{ kind: 'item', text: `${who}: ${sentence(first.title)}` }];
-    const said = `${sentence(first.title)} ${first.summary} Confidence: ${confidenceWords(first.confidence)}.`;
-    return [{ kind: 'item', text: `${who}: ${said}` }];
+    if (first === undefined) return [{ kind: 'item', text: `${who} ${say(other.failure ?? 'no fault was found.')}` }];
+    const title = say(sentence(first.title), first.cause);
+    if (first.cause === 'healthy') return [{ kind: 'item', text: `${who} ${title}` }];
+    const said = say(`${first.summary} Confidence: ${confidenceWords(first.confidence)}.`, first.cause);
+    return [{ kind: 'item', text: `${who} ${title} ${said}` }];
   });
 
-const costParts = ({ impact }: Report): ReportPart[] => {
+const costParts = ({ impact }: Report, say: Say): ReportPart[] => {
   const felt = impact.steps.filter((step) => step.impact !== 'none' && step.impact !== '');
   const stall =
     impact.longestStallMs > 0
       ? `The longest time that a step kept it from running: ${duration(impact.longestStallMs / 1000)}.`
       : 'No step stopped it.';
   return [
-    { kind: 'heading', text: 'What the look cost the process' },
-    { kind: 'text', text: felt.length === 0 ? `${stall} Nothing slowed it.` : stall },
-    ...felt.map(
-      (step) => ({ kind: 'item', text: `\`${step.probe}\` (${step.impact}) for ${duration(step.seconds)}` }) as const,
-    ),
+    { kind: 'heading', text: say('What the look cost the process') },
+    { kind: 'text', text: say(felt.length === 0 ? `${stall} Nothing slowed it.` : stall) },
+    ...felt.map(({ probe, impact: what, seconds }) => {
+      return { kind: 'item', text: say(`\`${probe}\` (${what}) for ${duration(seconds)}`) } as const;
+    }),
   ];
 };
 
 /** The line that names the process: host, pid, runtime, and the command as code. */
-export const subject = ({ target }: Report): string =>
-  `Process ${target.pid} on ${target.host}${target.selector === undefined ? '' : ` (found by \`${target.selector.replaceAll('`', "'")}\`)`}, ${target.runtime}: \`${target.command.replaceAll('`', "'")}\``;
+export const subject = ({ target }: Report, language: Language = 'en'): string =>
+  inLanguage(
+    `Process ${target.pid} on ${target.host}${target.selector === undefined ? '' : ` (found by \`${target.selector.replaceAll('`', "'")}\`)`}, ${target.runtime}: \`${target.command.replaceAll('`', "'")}\``,
+    language,
+  );
 
 /** Each finding with its quotes, then what was ruled out and what could not be told. */
-export const whyParts = (report: Report): ReportPart[] => [
-  ...report.findings.flatMap((finding): ReportPart[] => [
-    { kind: 'heading', text: finding.title },
-    {
-      kind: 'text',
-      text: `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`. ${finding.summary}`,
-    },
-    ...quoteParts(finding),
-    ...(finding.source ?? []).flatMap(excerptParts),
-  ]),
-  ...listParts('Ruled out', byReason(report.ruledOut)),
-  ...listParts('Could not be checked', byReason(report.cannotTell)),
-];
+export const whyParts = (report: Report, language: Language = 'en'): ReportPart[] => {
+  const say = sayIn(language);
+  return [
+    ...report.findings.flatMap((finding): ReportPart[] => [
+      { kind: 'heading', text: say(finding.title, finding.cause) },
+      {
+        kind: 'text',
+        text: say(
+          `Confidence: ${confidenceWords(finding.confidence)}. Cause: \`${finding.cause}\`. ${finding.summary}`,
+          finding.cause,
+        ),
+      },
+      ...quoteParts(finding, say),
+      ...(finding.source ?? []).flatMap((excerpt) => excerptParts(excerpt, say)),
+    ]),
+    ...listParts(say('Ruled out'), byReason(report.ruledOut, say)),
+    ...listParts(say('Could not be checked'), byReason(report.cannotTell, say)),
+  ];
+};
 
 /** The fixes of all findings, each under what it is for. */
-export const fixParts = (report: Report): ReportPart[] =>
-  report.findings
+export const fixParts = (report: Report, language: Language = 'en'): ReportPart[] => {
+  const say = sayIn(language);
+  return report.findings
     .filter((finding) => finding.fixes.length > 0)
-    .flatMap((finding): ReportPart[] => [{ kind: 'heading', text: finding.title }, ...fixesOf(finding)]);
+    .flatMap((finding): ReportPart[] => [
+      { kind: 'heading', text: say(finding.title, finding.cause) },
+      ...fixesOf(finding, say),
+    ]);
+};
 
 /** What the rules said that did not fire. For a tool that found nothing nobody asked them: `why` tells it. */
-const checkedParts = (report: Report, verdict: Verdict): ReportPart[] => [
-  ...listParts(verdict === 'healthy' ? 'Checked and ruled out' : 'Ruled out', byReason(report.ruledOut)),
-  ...listParts('Could not be checked', byReason(report.cannotTell)),
+const checkedParts = (report: Report, verdict: Verdict, say: Say): ReportPart[] => [
+  ...listParts(say(verdict === 'healthy' ? 'Checked and ruled out' : 'Ruled out'), byReason(report.ruledOut, say)),
+  ...listParts(say('Could not be checked'), byReason(report.cannotTell, say)),
 ];
 
-/** All that a report says, in the order in which a person needs it. */
-export const reportParts = (report: Report): ReportPart[] => {
+/** All that a report says, in the order in which a person needs it, in their language. */
+export const reportParts = (report: Report, language: Language = 'en'): ReportPart[] => {
+  const say = sayIn(language);
   const { verdict, first } = verdictOf(report);
   const others = report.findings.filter((finding) => finding !== first);
   const also = others.filter((finding) => finding.confidence >= HEADLINE);
   const hints = others.filter((finding) => finding.confidence < HEADLINE);
   const lookedAt = new Set(report.related?.map((other) => other.pid));
   const titled = (finding: Finding): ReportPart[] => [
-    { kind: 'heading', text: finding.title },
-    ...findingParts(finding, lookedAt),
+    { kind: 'heading', text: say(finding.title, finding.cause) },
+    ...findingParts(finding, lookedAt, say),
   ];
   return [
-    { kind: 'heading', text: headline(report) },
-    { kind: 'text', text: subject(report) },
-    ...(report.shown === undefined ? [] : shownParts(report.shown)),
-    ...(first === null ? [] : findingParts(first, lookedAt)),
-    ...also.flatMap((finding) => [{ kind: 'note', text: 'Also found' } as const, ...titled(finding)]),
-    ...hints.flatMap((finding) => [{ kind: 'note', text: 'Hint, not a finding' } as const, ...titled(finding)]),
+    { kind: 'heading', text: headline(report, language) },
+    { kind: 'text', text: subject(report, language) },
+    ...(report.shown === undefined ? [] : shownParts(report.shown, say)),
+    ...(first === null ? [] : findingParts(first, lookedAt, say)),
+    ...also.flatMap((finding) => [{ kind: 'note', text: say('Also found') } as const, ...titled(finding)]),
+    ...hints.flatMap((finding) => [{ kind: 'note', text: say('Hint, not a finding') } as const, ...titled(finding)]),
     ...(report.related === undefined
       ? []
-      : [{ kind: 'heading', text: 'Other processes' } as const, ...relatedParts(report.related)]),
-    ...(report.shown !== undefined && verdict === 'unclear' ? [] : checkedParts(report, verdict)),
-    ...listParts('Keep in mind', report.caveats),
-    ...costParts(report),
-    ...(report.memory === undefined ? [] : [{ kind: 'note', text: `Memory: ${report.memory}` } as const]),
+      : [{ kind: 'heading', text: say('Other processes') } as const, ...relatedParts(report, say)]),
+    ...(report.shown !== undefined && verdict === 'unclear' ? [] : checkedParts(report, verdict, say)),
+    ...listParts(
+      say('Keep in mind'),
+      report.caveats.map((caveat) => say(caveat)),
+    ),
+    ...costParts(report, say),
+    ...(report.memory === undefined ? [] : [{ kind: 'note', text: say(`Memory: ${report.memory}`) } as const]),
     {
       kind: 'note',
-      text: `Playbook ${report.playbook}, ${duration(report.seconds)}, started ${report.startedAt}, look ${report.id}`,
+      text: say(
+        `Playbook ${report.playbook}, ${duration(report.seconds)}, started ${report.startedAt}, look ${report.id}`,
+      ),
     },
   ];
 };

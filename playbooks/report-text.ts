@@ -1,6 +1,7 @@
 import type { Report } from './model/index.ts';
 import { bytes, clip, duration, visible } from './reading/text.ts';
 import { type ReportPart, reportParts } from './report-parts.ts';
+import type { Language } from './words/index.ts';
 
 const WIDTH = 92;
 /** The literal text of a line of evidence beyond this is left to the evidence itself. */
@@ -84,10 +85,10 @@ export const partsText = (parts: readonly ReportPart[]): string => tidy(parts.fl
 
 /**
  * The whole report as plain text for a terminal of 80 to 100 columns or a file: no colours, no control characters but
- * newlines and the tabs of code. Pure.
+ * newlines and the tabs of code. The table of evidence stays English: it is commands. Pure.
  */
-export const reportText = (report: Report): string => {
-  const parts = reportParts(report);
+export const reportText = (report: Report, language: Language = 'en'): string => {
+  const parts = reportParts(report, language);
   const footer = parts.at(-1);
   const body = footer?.kind === 'note' ? parts.slice(0, -1) : parts;
   return tidy([

@@ -1,4 +1,5 @@
 import { headline, whyParts } from '../../playbooks/report-parts.ts';
+import { inLanguage } from '../../playbooks/words/index.ts';
 import { defineAction } from '../action.ts';
 import { postWhole } from '../followups/last-look.shared.ts';
 import { AboutLook } from '../thread/report-buttons.ts';
@@ -11,7 +12,10 @@ export const why = defineAction({
   run: async (data, pressed, bot) => {
     const report = await reportOf(data, bot);
     if (report === null) return GONE;
-    await postWhole(saidBy(pressed, data), bot, whyParts(report), `Why: ${headline(report)}`, 'why.txt');
+    const { channel, user } = pressed.press;
+    const language = await bot.languages.ofThread(channel, data.threadTs, user);
+    const title = `${inLanguage('Why', language)}: ${headline(report, language)}`;
+    await postWhole(saidBy(pressed, data), bot, whyParts(report, language), title, 'why.txt', language);
     return null;
   },
 });

@@ -1,6 +1,7 @@
 import type { Delivery } from '../../infra/queue/bot-side.ts';
 import type { Answer } from '../../infra/queue/messages.ts';
 import { confidenceWords, headline } from '../../playbooks/report-parts.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
 import { showAnswer, showHeadline } from '../thread/answer.ts';
 import { paragraph, plain } from '../thread/rich-text.ts';
@@ -14,14 +15,17 @@ import { linkTo, oneLine } from './thread.ts';
 const LOST = 'The look was made, but its answer is no longer kept.';
 
 /** What the first message says of a look that is done. */
-const outcomeOf = ({ outcome }: Answer): { state: 'done' | 'failed'; said: string; cause?: string } => {
-  if (outcome.kind === 'failure') return { state: 'failed', said: outcome.failure.sentence };
+const outcomeOf = (
+  { outcome }: Answer,
+  language: Language,
+): { state: 'done' | 'failed'; said: string; cause?: string } => {
+  if (outcome.kind === 'failure') return { state: 'failed', said: inLanguage(outcome.failure.sentence, language) };
   const { report } = outcome;
   const fault = faultIn(report);
-  const sure = fault === null ? '' : `; ${confidenceWords(fault.confidence)}`;
+  const sure = fault === null ? '' : `; ${inLanguage(confidenceWords(fault.confidence), language)}`;
   return {
     state: 'done',
-    said: oneLine(`${headline(report).replaceAll('`', '')}${sure}.`, 500),
+    said: oneLine(`${headline(report, language).replaceAll('`', '')}${sure}.`, 500),
     ...(fault === null ? {} : { cause: fault.cause }),
   };
 };
@@ -71,7 +75,7 @@ export const takeAnswer = async (
 ): Promise<void> => {
   await leaveRoom(bot, requestId);
   const [answer, group] = await Promise.all([bot.queue.answerTo(requestId), readGroup(bot, groupId)]);
-  const ended = answer === null ? { state: 'failed' as const, said: LOST } : outcomeOf(answer);
+  const ended = answer === null ? { state: 'failed' as const, said: LOST } : outcomeOf(answer, bot.languages.ofSite);
   const after = await changeAndShow(bot, groupId, (kept) => withLook(kept, requestId, ended));
   if (after !== null) await changeMember(bot, after);
   if (answer === null) {

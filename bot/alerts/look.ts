@@ -88,7 +88,7 @@ export const askLook = async (
   const about = group.storm === null ? '' : ` It is about “${group.title}”.`;
   let messageTs: string;
   try {
-    const content = openingContent(asked, null, `${why}${about}`);
+    const content = openingContent(asked, null, `${why}${about}`, bot.languages.ofSite);
     messageTs = await postOnce(slack, me.botId, { ...place, since: at }, content, showingMark(asked, 'look'), attempt);
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;

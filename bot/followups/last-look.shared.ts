@@ -2,6 +2,7 @@ import type { Answer } from '../../infra/queue/messages.ts';
 import type { Report } from '../../playbooks/model/index.ts';
 import type { ReportPart } from '../../playbooks/report-parts.ts';
 import { partsText } from '../../playbooks/report-text.ts';
+import type { Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
 import type { FollowUp, Said } from '../follow-up.ts';
 import type { Content, Mark } from '../slack/shapes.ts';
@@ -99,8 +100,9 @@ export const postWhole = async (
   parts: readonly ReportPart[],
   title: string,
   file: string,
+  language: Language = 'en',
 ): Promise<void> => {
-  const { content, cut } = renderParts(parts, title, file);
+  const { content, cut } = renderParts(parts, title, file, language);
   await postAbout(said, bot, content);
   if (cut) await attachAbout(said, bot, file, new TextEncoder().encode(partsText(parts)));
 };

@@ -138,7 +138,12 @@ export const askForLook = async (
     slack,
     me.botId,
     place,
-    openingContent(asked, user, how === undefined ? why : `${how} ${why}`),
+    openingContent(
+      asked,
+      user,
+      how === undefined ? why : `${how} ${why}`,
+      await bot.languages.ofThread(channel, threadTs, user),
+    ),
     mark,
     attempt,
   );

@@ -4,6 +4,7 @@ import type { RecentLook } from '../../infra/queue/lately.ts';
 import type { Answer, Refusal } from '../../infra/queue/messages.ts';
 import type { Failure, Origin, Report, Request } from '../../playbooks/model/index.ts';
 import { verdictOf } from '../../playbooks/report-parts.ts';
+import { inLanguage } from '../../playbooks/words/index.ts';
 import { buttonRow } from '../buttons.ts';
 import type { BotContext } from '../context.ts';
 import { isAboutContent, SlackRefused } from '../slack/errors.ts';
@@ -47,10 +48,10 @@ const postSentence = async (
   sentence: string,
   part: string,
   attempt: number,
-  { slack, me }: BotContext,
+  { slack, me, languages }: BotContext,
   buttons: readonly KnownBlock[] = [],
 ): Promise<void> => {
-  const said = sentenceContent(sentence, askerOf(origin));
+  const said = sentenceContent(inLanguage(sentence, languages.ofLook(origin)), askerOf(origin));
   const content = { ...said, blocks: [...said.blocks, ...buttons] };
   await postOnce(slack, me.botId, placeOf(origin, since), content, { request_id: id, part }, attempt);
 };
@@ -65,7 +66,7 @@ const postParts = async (
 ): Promise<void> => {
   const { request } = answer;
   const place = placeOf(origin, request.requestedAt);
-  for (const [index, content] of renderReport(report, askerOf(origin)).entries()) {
+  for (const [index, content] of renderReport(report, askerOf(origin), bot.languages.ofLook(origin)).entries()) {
     const mark = { request_id: request.id, part: `report-${index + 1}` };
     try {
       await postOnce(bot.slack, bot.me.botId, place, content, mark, tools.attempt);
@@ -118,7 +119,7 @@ const insteadOf = async (
   const { host, playbook, windowSeconds, options } = request;
   const look = showing(request, origin).mark;
   const data = { threadTs: origin.threadTs, look, host, ...instead, playbook, windowSeconds, options };
-  const label = `Look at pid ${instead.pid} instead`;
+  const label = inLanguage(`Look at pid ${instead.pid} instead`, bot.languages.ofLook(origin));
   return [await buttonRow(bot, [{ action: 'instead', label, data, style: 'primary' }])];
 };
 
@@ -132,7 +133,7 @@ const failLook = async (
   const buttons = await insteadOf(request, origin, failure, bot);
   // The edit may have to wait for its turn; the thread need not.
   await both(
-    finish(request, origin, failureContent(request, askerOf(origin), failure), bot),
+    finish(request, origin, failureContent(request, askerOf(origin), failure, bot.languages.ofLook(origin)), bot),
     postSentence(request.id, origin, request.requestedAt, failure.sentence, 'failure', attempt, bot, buttons),
   );
 };
@@ -173,7 +174,12 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
   await unlessRefused(request.id, origin, bot, () =>
     outcome.kind === 'report'
       ? both(
-          finish(request, origin, reportContent(request, askerOf(origin), outcome.report), bot),
+          finish(
+            request,
+            origin,
+            reportContent(request, askerOf(origin), outcome.report, undefined, bot.languages.ofLook(origin)),
+            bot,
+          ),
           postParts(outcome.report, answer, origin, tools, bot),
         )
       : failLook(request, origin, outcome.failure, tools.attempt, bot),
@@ -188,7 +194,7 @@ export const showHeadline = async (answer: Answer, more: KnownBlock, bot: BotCon
   const { request, outcome } = answer;
   const { origin } = request;
   if (origin.kind !== 'slack' || outcome.kind !== 'report') return;
-  const content = reportContent(request, askerOf(origin), outcome.report, '');
+  const content = reportContent(request, askerOf(origin), outcome.report, '', bot.languages.ofLook(origin));
   await finish(request, origin, { ...content, blocks: [...content.blocks, more] }, bot);
 };
 

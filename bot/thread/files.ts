@@ -2,6 +2,7 @@ import type { AnswerTools } from '../../infra/queue/bot-side.ts';
 import type { Answer } from '../../infra/queue/messages.ts';
 import type { Report } from '../../playbooks/model/index.ts';
 import { reportText } from '../../playbooks/report-text.ts';
+import type { Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
 import { findOurs, once } from './post-once.ts';
 import { escaped } from './rich-text.ts';
@@ -44,9 +45,10 @@ const collect = async (
   report: Report,
   answer: Answer,
   readFile: AnswerTools['readFile'],
+  language: Language,
 ): Promise<{ files: Attached[]; notes: string[] }> => {
   const reports: Attached[] = [
-    { name: 'report.txt', title: 'report.txt', content: encoder.encode(reportText(report)) },
+    { name: 'report.txt', title: 'report.txt', content: encoder.encode(reportText(report, language)) },
     { name: 'report.json', title: 'report.json', content: encoder.encode(`${JSON.stringify(report, null, 2)}\n`) },
   ];
   const quoted = quotedBy(report);
@@ -76,9 +78,10 @@ export const attachFiles = async (
   answer: Answer,
   place: { channel: string; threadTs: string; since: number },
   { attempt, readFile }: AnswerTools,
-  { slack, me }: BotContext,
+  { slack, me, languages }: BotContext,
 ): Promise<void> => {
-  const { files, notes } = await collect(report, answer, readFile);
+  const language = languages.ofLook(answer.request.origin);
+  const { files, notes } = await collect(report, answer, readFile, language);
   for (let from = 0, part = 1; from < files.length; from += FILES_PER_MESSAGE, part += 1) {
     const some = files.slice(from, from + FILES_PER_MESSAGE);
     const name = `look ${report.id}, part ${part}`;

@@ -2,6 +2,7 @@ import type { KnownBlock, RichTextElement } from '@slack/types';
 import type { Failure, Progress, Report, Request } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { confidenceWords, headline, subject, verdictOf } from '../../playbooks/report-parts.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { Content, Mark } from '../slack/shapes.ts';
 import {
   bold,
@@ -30,8 +31,8 @@ const target = (request: Asked): string => `process ${request.pid} on ${request.
 const window = (request: Asked): string =>
   request.windowSeconds === undefined ? '' : `, window ${duration(request.windowSeconds)}`;
 
-const footer = (request: Asked, more = ''): KnownBlock =>
-  note(`Playbook ${request.playbook}${window(request)}${more}, look ${request.id}`);
+const footer = (request: Asked, language: Language, more = ''): KnownBlock =>
+  note(inLanguage(`Playbook ${request.playbook}${window(request)}${more}, look ${request.id}`, language));
 
 const bar = (percent: number): string => {
   const full = Math.round((Math.min(100, Math.max(0, percent)) / 100) * BAR);
@@ -52,32 +53,49 @@ export const showingMark = (request: Asked, part: ShowingPart): Mark => ({
 });
 
 /** Who asked, mentioned in an edit, which notifies nobody; null for an alert. */
-const askedBy = (asker: string | null, more = ''): RichTextElement[] =>
-  asker === null ? [plain(`An alert asked.${more}`)] : [person(asker), plain(` asked.${more}`)];
+const askedBy = (asker: string | null, language: Language, more = ''): RichTextElement[] =>
+  asker === null
+    ? [plain(inLanguage(`An alert asked.${more}`, language))]
+    : [person(asker), plain(` ${inLanguage(`asked.${more}`, language)}`)];
 
 /** Before anything runs. `why` says what it waits for. */
-export const openingContent = (request: Asked, asker: string | null, why: string): Content => ({
-  text: `Looking at ${target(request)}`,
-  blocks: [
-    header(`Looking at ${target(request)}`),
-    paragraph([...askedBy(asker, ' '), ...spans(cutTo(shownLines(why), 600).text)]),
-    footer(request),
-  ],
-});
+export const openingContent = (
+  request: Asked,
+  asker: string | null,
+  why: string,
+  language: Language = 'en',
+): Content => {
+  const title = inLanguage(`Looking at ${target(request)}`, language);
+  return {
+    text: title,
+    blocks: [
+      header(title),
+      paragraph([...askedBy(asker, language, ' '), ...spans(cutTo(shownLines(inLanguage(why, language)), 600).text)]),
+      footer(request, language),
+    ],
+  };
+};
 
 /** While it runs: what, for how long, how far. */
-export const progressContent = (request: Asked, asker: string | null, progress: Progress): Content => {
+export const progressContent = (
+  request: Asked,
+  asker: string | null,
+  progress: Progress,
+  language: Language = 'en',
+): Content => {
   const percent = Math.floor(progress.percent);
   const probes = progress.probes.length === 0 ? '' : ` (${progress.probes.slice(0, 8).join(', ')})`;
-  const doing = cutTo(shownLines(`${progress.doing}${probes}`).replaceAll('\n', ' '), 400).text;
+  const said = inLanguage(progress.doing, language);
+  const doing = cutTo(shownLines(`${said}${probes}`).replaceAll('\n', ' '), 400).text;
+  const title = inLanguage(`Looking at ${target(request)}`, language);
   return {
-    text: `Looking at ${target(request)}: ${percent} %`,
+    text: `${title}: ${percent} %`,
     blocks: [
-      header(`Looking at ${target(request)}`),
+      header(title),
       paragraph([plain(`${bar(percent)}  ${percent} %, ${duration(Math.floor(progress.seconds))}`)]),
       paragraph(spans(doing)),
-      paragraph(askedBy(asker)),
-      footer(request),
+      paragraph(askedBy(asker, language)),
+      footer(request, language),
     ],
   };
 };
@@ -88,16 +106,17 @@ export const reportContent = (
   asker: string | null,
   report: Report,
   where = ' The report is in the thread.',
+  language: Language = 'en',
 ): Content => {
   const { verdict, first } = verdictOf(report);
-  const title = headline(report).replaceAll('`', '');
+  const title = headline(report, language).replaceAll('`', '');
   const tool = report.shown !== undefined && verdict === 'unclear';
   const sign = tool ? TOLD : SIGNS[verdict];
   // What a header cannot hold would be read twice, once cut and once whole.
   const top = fitsHeader(`${sign} ${title}`)
     ? [header(`${sign} ${title}`)]
     : [
-        header(`${sign} Process ${request.pid} on ${request.host}`),
+        header(`${sign} ${inLanguage(`Process ${request.pid} on ${request.host}`, language)}`),
         paragraph([bold(cutTo(shownLines(title), 1_000).text)]),
       ];
   const sure =
@@ -105,27 +124,34 @@ export const reportContent = (
       ? 'No cause could be shown.'
       : `Confidence: ${confidenceWords(first.confidence)}. Cause: \`${first.cause}\`.`;
   return {
-    text: fallback(`${title} (${target(request)})`),
+    text: fallback(`${title} (${inLanguage(target(request), language)})`),
     blocks: [
       ...top,
-      ...(tool ? [] : [paragraph(spans(sure))]),
-      paragraph(spans(cutTo(shownLines(subject(report)).replaceAll('\n', ' '), 600).text)),
-      paragraph(askedBy(asker, where)),
-      footer(request, `, ${duration(report.seconds)}`),
+      ...(tool ? [] : [paragraph(spans(inLanguage(sure, language)))]),
+      paragraph(spans(cutTo(shownLines(subject(report, language)).replaceAll('\n', ' '), 600).text)),
+      paragraph(askedBy(asker, language, where)),
+      footer(request, language, `, ${duration(report.seconds)}`),
     ],
   };
 };
 
 /** When there is nothing to report: one sentence that says why and what to do. */
-export const failureContent = (request: Asked, asker: string | null, failure: Failure): Content => {
-  const title = `${failure.code === 'cancelled' ? 'Cancelled: the look at' : 'Could not look at'} ${target(request)}`;
+export const failureContent = (
+  request: Asked,
+  asker: string | null,
+  failure: Failure,
+  language: Language = 'en',
+): Content => {
+  const what = failure.code === 'cancelled' ? 'Cancelled: the look at' : 'Could not look at';
+  const title = inLanguage(`${what} ${target(request)}`, language);
+  const sentence = inLanguage(failure.sentence, language);
   return {
-    text: fallback(`${title}: ${failure.sentence}`),
+    text: fallback(`${title}: ${sentence}`),
     blocks: [
       header(`⚪ ${title}`),
-      paragraph(spans(cutTo(shownLines(failure.sentence), 2_000).text)),
-      paragraph(askedBy(asker)),
-      footer(request, `, ${failure.code}`),
+      paragraph(spans(cutTo(shownLines(sentence), 2_000).text)),
+      paragraph(askedBy(asker, language)),
+      footer(request, language, `, ${failure.code}`),
     ],
   };
 };

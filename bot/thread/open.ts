@@ -52,7 +52,7 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     weighed.way === 'ask'
       ? `${found}It needs an approval, which is asked for in the thread.`
       : `${found}${await waitsFor(bot)}${leftOut(request.playbook, request.allow, bot)}${more(await couldAsk({ team, channel, user }, request, request.allow, bot))}`;
-  const content = openingContent(request, user, why);
+  const content = openingContent(request, user, why, bot.languages.ofUser(user));
   let threadTs: string;
   try {
     const place = { channel, since: request.requestedAt };

@@ -15,7 +15,7 @@ export interface ProgressShow {
 }
 
 /** Opens the show. Nothing it does can fail in a way that matters: what is lost is followed by something newer. */
-export const progressShow = ({ slack, queue, log }: BotContext): ProgressShow => {
+export const progressShow = ({ slack, queue, languages, log }: BotContext): ProgressShow => {
   const looks = new Map<string, Throttle<ProgressMessage>>();
   const edit = async ({ request, progress, order }: ProgressMessage): Promise<void> => {
     const { origin } = request;
@@ -24,7 +24,7 @@ export const progressShow = ({ slack, queue, log }: BotContext): ProgressShow =>
     const { at, mark, edited } = showing(request, origin);
     try {
       await queue.turns.progress(edited, order, () =>
-        slack.edit(at, progressContent(request, askerOf(origin), progress), mark, 'skip'),
+        slack.edit(at, progressContent(request, askerOf(origin), progress, languages.ofLook(origin)), mark, 'skip'),
       );
     } catch (error) {
       log.debug({ requestId: request.id, error: String(error) }, 'progress not shown');

@@ -2,6 +2,7 @@ import type { ContextBlock, HeaderBlock, KnownBlock, RichTextBlock } from '@slac
 import type { Report } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import { headline, type ReportPart, reportParts } from '../../playbooks/report-parts.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { Content } from '../slack/shapes.ts';
 import {
   bold,
@@ -174,11 +175,12 @@ export const renderParts = (
   parts: readonly ReportPart[],
   title: string,
   file: string,
+  language: Language = 'en',
 ): { readonly content: Content; readonly cut: boolean } => {
   const blocks = blocksOf(parts);
   const [first = [], ...more] = intoMessages(blocks);
   const cut = blocks.cut || more.length > 0;
-  const shortened = note(`Shortened here. The whole is in ${file} below.`);
+  const shortened = note(inLanguage(`Shortened here. The whole is in ${file} below.`, language));
   return { content: { text: fallback(title), blocks: cut ? [...first, shortened] : first }, cut };
 };
 
@@ -186,18 +188,19 @@ export const renderParts = (
  * A report as the messages that are posted in its thread, in order: at most five, each within Slack's limits whatever
  * the report holds. What was cut says so; the whole goes as files beside it. The first one mentions `asker`, if there is one. Pure.
  */
-export const renderReport = (report: Report, asker: string | null): Content[] => {
-  const blocks = blocksOf(reportParts(report));
+export const renderReport = (report: Report, asker: string | null, language: Language = 'en'): Content[] => {
+  const blocks = blocksOf(reportParts(report, language));
   const messages = intoMessages(blocks);
+  const done = inLanguage(`The look is done, it took ${duration(report.seconds)}.`, language);
   const greeting: KnownBlock = paragraph([
     ...(asker === null ? [] : [person(asker)]),
-    plain(`${asker === null ? 'The' : ' the'} look is done, it took ${duration(report.seconds)}.`),
+    plain(asker === null ? done : ` ${done.charAt(0).toLowerCase()}${done.slice(1)}`),
   ]);
   const last = messages.at(-1);
-  if (blocks.cut) last?.push(note(WHOLE));
-  const title = fallback(headline(report));
+  if (blocks.cut) last?.push(note(inLanguage(WHOLE, language)));
+  const title = fallback(headline(report, language));
   return messages.map((message, index) => ({
-    text: index === 0 ? title : `${title} (${index + 1} of ${messages.length})`,
+    text: index === 0 ? title : `${title} ${inLanguage(`(${index + 1} of ${messages.length})`, language)}`,
     blocks: index === 0 ? [greeting, ...message] : message,
   }));
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Origin, Request } from '../../playbooks/model/index.ts';
+import { inLanguage } from '../../playbooks/words/index.ts';
 import { buttonRow } from '../buttons.ts';
 import type { BotContext } from '../context.ts';
 import { Mark } from '../slack/shapes.ts';
@@ -36,11 +37,12 @@ export const offerButtons = async (
 ): Promise<void> => {
   const look = showingMark(request, origin.messageTs === undefined ? 'first' : 'look');
   const data: AboutLook = { threadTs: origin.threadTs, look };
+  const language = bot.languages.ofLook(origin);
   const row = await buttonRow(
     bot,
-    LABELS.map(([action, label]) => ({ action, label, data })),
+    LABELS.map(([action, label]) => ({ action, label: inLanguage(label, language), data })),
   );
-  const content = { text: 'What next?', blocks: [row] };
+  const content = { text: inLanguage('What next?', language), blocks: [row] };
   const place = { channel: origin.channel, threadTs: origin.threadTs, since: request.requestedAt };
   await postOnce(bot.slack, bot.me.botId, place, content, { request_id: request.id, part: 'buttons' }, attempt);
 };

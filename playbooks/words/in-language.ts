@@ -18,8 +18,8 @@ export interface Translated {
   readonly unknown: readonly string[];
 }
 
-/** Two plain words beside each other outside code are prose; a name, a number or a path is not. */
-const PROSE = /(?:^|[\s(,])[a-z]{2,}[ ,]+[a-z]{2,}(?=$|[\s),.:;])|^[a-z]{3,}$/i;
+/** Two plain words beside each other outside code are prose, and one in small letters; a name (`SIGTERM`), a number or a path is not. */
+const PROSE = /(?:^|[\s(,])[a-zA-Z]{2,}[ ,]+[a-zA-Z]{2,}(?=$|[\s),.:;])|^[a-zA-Z][a-z]{2,}$/;
 
 const withoutCode = (text: string): string => text.replace(/`[^`]*`/g, '0');
 

@@ -9,6 +9,10 @@ export interface Pattern {
 
 const PLACEHOLDER = /\{([a-zA-Z][a-zA-Z0-9]*)\}/;
 
+/** `{number}`, `{number2}` are filled by nothing but a number: `3`, `1,299`, `0.5`. */
+const NUMBERS = /^number\d*$/;
+const NUMBER = /^-?\d{1,20}(?:[.,]\d{1,20}){0,8}$/;
+
 /** Which characters of a text stand between backticks: 1 for these, the closing backtick among them. A lone backtick opens nothing. */
 export const codeMap = (text: string): Uint8Array => {
   const map = new Uint8Array(text.length);
@@ -65,6 +69,7 @@ export const fills = (pattern: Pattern, text: string, map = codeMap(text)): Read
     if (at === -1 || at > end || at <= from) return null;
     const name = names[index] ?? '';
     const value = text.slice(from, at);
+    if (NUMBERS.test(name) && !NUMBER.test(value)) return null;
     if ((values.get(name) ?? value) !== value) return null;
     values.set(name, value);
     from = at + literal.length;

@@ -1,8 +1,9 @@
 import type { ModelConfig } from '../../infra/config.ts';
+import { languageFor } from '../../infra/language.ts';
 import type { Afterwards, LookResult } from '../../infra/queue/worker-side.ts';
 import type { Report, Request } from '../../playbooks/model/index.ts';
 import { type AskModel, openModel, type Usage } from './client.ts';
-import { inputFor, instructionsFor, type Language } from './prompt.ts';
+import { inputFor, instructionsFor } from './prompt.ts';
 import { cacheOn, spendingOn } from './spending.ts';
 import { viewOf } from './view.ts';
 import { writeProse } from './write.ts';
@@ -11,20 +12,16 @@ import { writeProse } from './write.ts';
 const ERRAND = 'prose';
 
 /** What tokens cost, in US dollars; null when the site has not said. */
-const priceOf = ({ input, output }: Usage, price: ModelConfig['price']): number | null =>
+export const priceOf = ({ input, output }: Usage, price: ModelConfig['price']): number | null =>
   price === undefined ? null : (input * price.input + output * price.output) / 1e6;
 
 /** A report that says something of its own, and that somebody reads: not one tool's output, not a look of a watch. */
 const isWorthIt = (request: Request, report: Report): boolean =>
   request.origin.kind === 'slack' &&
   request.origin.quiet !== true &&
+  // A step for a question is put into words by its answer.
+  request.origin.handTo?.errand !== 'question-step' &&
   (report.findings.length > 0 || report.shown === undefined);
-
-/** Chinese for who reads it, English for everybody else. */
-const languageOf = (model: ModelConfig, locale: string | undefined): Language => {
-  if (model.language !== 'reader') return model.language;
-  return /^zh\b/i.test(locale ?? '') ? 'zh' : 'en';
-};
 
 /** About four characters a token; the longest that a request may come to. */
 const mostTokens = (report: Report, model: ModelConfig): number =>
@@ -58,7 +55,7 @@ export const proseAfterwards = (
             ? { ...spending, refusal: async () => 'it would take more tokens than one look may' }
             : spending,
         },
-        { channel: origin.channel, language: languageOf(model, origin.locale) },
+        { channel: origin.channel, language: languageFor(model.language, origin.locale) },
         signal,
       );
       const { prose, note, usage, cached, dropped, transcript } = written;

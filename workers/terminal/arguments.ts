@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { HostName, Impact, readSelector, Selector, UnitId } from '../../playbooks/model/index.ts';
+import { Language } from '../../playbooks/words/index.ts';
 
 /** Wrong usage of the command line; `message` is the one sentence for standard error. */
 export class UsageError extends Error {
@@ -33,6 +34,8 @@ export const DiagnoseArguments = z.object({
   json: z.boolean(),
   allow: z.array(Impact),
   out: z.string().min(1).optional(),
+  /** Of the report; the site's when absent. */
+  language: Language.optional(),
   config: z.string().optional(),
   reach: Reach,
 });
@@ -57,7 +60,7 @@ const REACH_OPTIONS = {
 } as const;
 
 const DIAGNOSE_USAGE =
-  'straceback diagnose HOST PID|SELECTOR [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
+  'straceback diagnose HOST PID|SELECTOR [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--lang en|zh] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 const DOCTOR_USAGE =
   'straceback doctor HOST [--json] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 
@@ -105,6 +108,7 @@ export const readDiagnoseArguments = (words: readonly string[]): DiagnoseArgumen
       window: { type: 'string' },
       allow: { type: 'string', default: '' },
       out: { type: 'string' },
+      lang: { type: 'string' },
     },
     DIAGNOSE_USAGE,
   );
@@ -140,6 +144,7 @@ export const readDiagnoseArguments = (words: readonly string[]): DiagnoseArgumen
       .filter((word) => word !== '')
       .map((word) => check(Impact, word, '--allow', DIAGNOSE_USAGE)),
     out: values.out,
+    language: check(Language.optional(), values.lang, '--lang', DIAGNOSE_USAGE),
     config: values.config,
     reach: readReach(values, DIAGNOSE_USAGE),
   };

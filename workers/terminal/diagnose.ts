@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Found, LookFailed, type Progress, type Request, selectorText } from '../../playbooks/model/index.ts';
 import { clip, duration, kib, visible } from '../../playbooks/reading/text.ts';
 import { reportText } from '../../playbooks/report-text.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import { findProcesses } from '../finding/find.ts';
 import { type Investigation, investigate } from '../investigate.ts';
 import type { Knowledge } from '../knowledge.ts';
@@ -32,10 +33,14 @@ const progressLine = (terminal: Terminal) => (progress: Progress) => {
 };
 
 /** Writes report and evidence into a folder that is made when needed: report.json, report.txt, E1-identify.txt, … */
-const writeFolder = async (folder: string, { report, files }: Investigation): Promise<void> => {
+const writeFolder = async (
+  folder: string,
+  { report, files }: Investigation,
+  language: Language | undefined,
+): Promise<void> => {
   await mkdir(folder, { recursive: true });
   await writeFile(path.join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(path.join(folder, 'report.txt'), reportText(report));
+  await writeFile(path.join(folder, 'report.txt'), reportText(report, language));
   for (const file of files) await writeFile(path.join(folder, `${file.id}-${file.probe}.txt`), file.text);
 };
 
@@ -114,8 +119,12 @@ export const diagnoseOnTerminal = async (
       now: Date.now,
     });
     if (terminal.interactive) terminal.err('\r\x1b[K');
-    if (asked.out !== undefined) await writeFolder(asked.out, investigation);
-    terminal.out(asked.json ? `${JSON.stringify(investigation.report, null, 2)}\n` : reportText(investigation.report));
+    if (asked.out !== undefined) await writeFolder(asked.out, investigation, asked.language);
+    terminal.out(
+      asked.json
+        ? `${JSON.stringify(investigation.report, null, 2)}\n`
+        : reportText(investigation.report, asked.language),
+    );
     return 0;
   } catch (error) {
     if (terminal.interactive) terminal.err('\r\x1b[K');
@@ -123,7 +132,7 @@ export const diagnoseOnTerminal = async (
     const { instead } = error;
     const next =
       instead === undefined ? '' : ` Look at that one with: straceback diagnose ${asked.host} ${instead.pid}`;
-    terminal.err(`straceback: ${error.message}${next}\n`);
+    terminal.err(`straceback: ${inLanguage(error.message, asked.language ?? 'en')}${next}\n`);
     return 3;
   }
 };
