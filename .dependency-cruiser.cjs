@@ -57,6 +57,7 @@ module.exports = {
     { name: 'product-never-imports-tests', severity: 'error', from: { pathNot: '^tests/' }, to: { path: '^tests/' } },
     only('only-bot-imports-bolt', '@slack/bolt', '^(bot|tests)/', 'Slack is known in one room.'),
     only('only-ssh-imports-node-ssh', 'node-ssh|ssh2', '^(workers/ssh|tests)/', 'SSH is known in one room.'),
+    only('only-redact-imports-secretlint', '@secretlint', '^(infra/redact|tests)/', 'Secrets are known in one place.'),
     only('only-prose-imports-openai', 'openai', '^(workers/prose|tests/)', 'The model is known in one room.'),
     only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
   ],

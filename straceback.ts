@@ -13,6 +13,7 @@ import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
 import { doctorText, examineHost } from './workers/doctor.ts';
+import { HOST_KIT_USAGE, writeHostKit } from './workers/host-kit/write.ts';
 import { loadKnowledge } from './workers/knowledge.ts';
 import { keepFolderOf, shellOpener } from './workers/reach.ts';
 import {
@@ -31,6 +32,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   straceback up [--config FILE]        both on one machine; starts its own Redis when REDIS_URL is not set
   ${USAGE.diagnose}
   ${USAGE.doctor}
+  ${HOST_KIT_USAGE}
   ${AUDIT_USAGE}
   ${ROUTE_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
@@ -235,6 +237,13 @@ const audit = async (words: readonly string[]): Promise<number> => {
   return 0;
 };
 
+/** Writes what is installed on hosts. */
+const hostKit = async ([folder, ...rest]: readonly string[]): Promise<number> => {
+  if (folder === undefined || rest.length > 0) throw new UsageError(HOST_KIT_USAGE);
+  process.stdout.write(`${await writeHostKit(folder)}\n`);
+  return 0;
+};
+
 const main = async ([command = 'help', ...words]: readonly string[]): Promise<number> => {
   switch (command) {
     case 'diagnose':
@@ -251,6 +260,8 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
       return route(words);
     case 'audit':
       return audit(words);
+    case 'host-kit':
+      return hostKit(words);
     case 'sandbox':
       return sandbox(words);
     case 'help':

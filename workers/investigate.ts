@@ -6,7 +6,7 @@ import { half, halfCaveat, nothingFound, openUnlessAborted, whyAborted, worthRep
 import { toldOfEnd } from './ending/tell.ts';
 import { type Followed, follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
-import type { SiteRules } from './redact/redactor.ts';
+import type { SiteRules } from '../infra/redact/redactor.ts';
 import type { HostShell } from './ssh/shell.ts';
 import { evidenceIds } from './stages/collect.ts';
 import type { Judgement } from './stages/judge.ts';

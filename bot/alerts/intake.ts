@@ -80,11 +80,12 @@ export const refusedByHeaders = ({ way, against }: ReadySource, call: Omit<Alert
   return wrong === null ? null : refusal(wrong.status, wrong.sentence);
 };
 
-/** A whole request: checked, read, queued. Throws QueueUnavailable, and nothing else whatever was sent. */
+/** A whole request: checked, read, put through `cleaned` (which takes secrets out), queued. Throws QueueUnavailable, and nothing else whatever was sent. */
 export const takeAlert = async (
   { unit, way, against }: ReadySource,
   call: AlertCall,
   queue: AlertQueue,
+  cleaned: (notice: Notice) => Promise<Notice>,
 ): Promise<IntakeAnswer> => {
   const wrong = way.check(call, against);
   if (wrong !== null) return refusal(wrong.status, wrong.sentence);
@@ -99,7 +100,8 @@ export const takeAlert = async (
   if (!notices.success) return refusal(422, `Not the payload of ${unit.source}: ${wrongFields(notices.error)}.`);
   if (notices.data.length === 0)
     return { status: 202, sentence: 'Nothing to do for an event of this kind.', groups: [] };
-  const done = await queueOnce(unit.source, unit.sameness(payload.data, call), notices.data, call.now, queue);
+  const clean = await Promise.all(notices.data.map(cleaned));
+  const done = await queueOnce(unit.source, unit.sameness(payload.data, call), clean, call.now, queue);
   if (done === 'duplicate') return { status: 202, sentence: 'Taken before.', groups: [] };
-  return { status: 202, sentence: 'Queued.', groups: notices.data.map(({ group }) => group) };
+  return { status: 202, sentence: 'Queued.', groups: clean.map(({ group }) => group) };
 };

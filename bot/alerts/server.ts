@@ -5,6 +5,8 @@ import { BadConfig } from '../../infra/config.ts';
 import type { Log } from '../../infra/log.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import { QueueUnavailable } from '../../infra/queue/connection.ts';
+import { NO_SITE_RULES, type SiteRules } from '../../infra/redact/redactor.ts';
+import { scanForSecrets } from '../../infra/redact/scan.ts';
 import { visible } from '../../playbooks/reading/text.ts';
 import { type BodyRoom, bodyRoom } from './body.ts';
 import {
@@ -20,15 +22,19 @@ import {
   WAITING,
 } from './http.ts';
 import { type ReadySource, refusedByHeaders, takeAlert } from './intake.ts';
+import type { Notice } from './notice.ts';
 import { readySources } from './ready.ts';
 import { seldom } from './seldom.ts';
 import type { AlertSource } from './source.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export interface AlertServerOptions {
   readonly settings: AlertIntakeSettings;
   readonly sources: ReadonlyMap<string, AlertSource>;
   readonly queue: Pick<BotQueue, 'accept' | 'notes' | 'pending'>;
   readonly log: Log;
+  /** What the site knows to be secret. */
+  readonly redaction?: SiteRules;
   /** The clock; another one in tests. */
   readonly now?: () => number;
   /** Smaller in tests. */
@@ -105,6 +111,15 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
   const backlog = backlogOf(queue);
   const say = seldom(log);
   let inFlight = 0;
+  const cleaned = (notice: Notice) =>
+    withoutSecrets(notice, options.redaction ?? NO_SITE_RULES, (why) =>
+      log.error(
+        { error: String(why), source: notice.source },
+        'an alert could not be checked for secrets: its words are withheld',
+      ),
+    );
+  // Loads the rules, so that the first alert need not wait for them; when that fails, each alert says so.
+  await scanForSecrets([]).catch(() => undefined);
   let closing = false;
 
   const read = async (request: IncomingMessage): Promise<Uint8Array | Answer | null> => {
@@ -117,7 +132,7 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
   /** Gives its place back when the work has ended, not when its sender is told that it takes too long. */
   const take = async (source: ReadySource, body: Uint8Array, headers: IncomingMessage['headers']): Promise<Answer> => {
     try {
-      const { groups, ...answer } = await takeAlert(source, { body, headers, now: now() }, queue);
+      const { groups, ...answer } = await takeAlert(source, { body, headers, now: now() }, queue, cleaned);
       for (const group of groups) log.debug({ source: source.unit.source, group: visible(group) }, 'alert taken');
       return answer;
     } finally {

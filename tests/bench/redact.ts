@@ -1,5 +1,5 @@
-import { redactor } from '../../workers/redact/redactor.ts';
-import { scanForSecrets } from '../../workers/redact/scan.ts';
+import { redactor } from '../../infra/redact/redactor.ts';
+import { scanForSecrets } from '../../infra/redact/scan.ts';
 import type { Print } from './run.ts';
 
 const MEGABYTES = 100;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Candidate, type Found, LookFailed, type Selector } from '../../playbooks/model/index.ts';
 import { clip } from '../../playbooks/reading/text.ts';
-import { redactor } from '../redact/redactor.ts';
+import { redactor } from '../../infra/redact/redactor.ts';
 import type { HostShell, StepResult } from '../ssh/shell.ts';
 import { type HostList, type HostProcess, parseList } from './list.parse.ts';
 import { nearTo } from './near.ts';

@@ -9,8 +9,8 @@ import { type Probe, Request } from '../../../playbooks/model/index.ts';
 import { gate } from '../../../workers/prose/gate.ts';
 import type { ModelProse } from '../../../workers/prose/schema.ts';
 import { viewOf } from '../../../workers/prose/view.ts';
-import { redactor } from '../../../workers/redact/redactor.ts';
-import { scanForSecrets } from '../../../workers/redact/scan.ts';
+import { redactor } from '../../../infra/redact/redactor.ts';
+import { scanForSecrets } from '../../../infra/redact/scan.ts';
 import { sickReport } from '../../support/reports.ts';
 import { damagedText, NASTY, sentences, type Target, textTarget } from '../target.ts';
 

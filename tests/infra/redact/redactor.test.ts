@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { redactor } from '../../../workers/redact/redactor.ts';
-import { keyLines, scanForSecrets } from '../../../workers/redact/scan.ts';
+import { redactor } from '../../../infra/redact/redactor.ts';
+import { keyLines, scanForSecrets } from '../../../infra/redact/scan.ts';
 
 const BODY = [
   'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj',
