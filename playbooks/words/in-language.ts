@@ -36,9 +36,11 @@ const variants = (text: string): { text: string; stop: string }[] => {
   ];
 };
 
+/** What joins the last of several, and what the others, in English and in Chinese. */
 const CONJUNCTIONS = [
-  [' and ', ' 和 '],
-  [' or ', ' 或 '],
+  ['; and ', '; ', '；', '；'],
+  [' and ', ', ', ' 和 ', '、'],
+  [' or ', ', ', ' 或 ', '、'],
 ] as const;
 
 /** Where `separator` stands outside of code, the text is cut. */
@@ -100,15 +102,15 @@ class Translator {
 
   /** `a`, `a and b`, `a, b and c`, where each of them is understood. */
   private list(text: string, depth: number): Translated | null {
-    for (const [english, chinese] of CONJUNCTIONS) {
+    for (const [english, comma, chinese, chineseComma] of CONJUNCTIONS) {
       const halves = cutAt(text, english);
       if (halves.length < 2) continue;
       const last = halves.at(-1) ?? '';
-      const before = cutAt(halves.slice(0, -1).join(english), ', ').map((each) => this.phrase(each, depth + 1));
+      const before = cutAt(halves.slice(0, -1).join(english), comma).map((each) => this.phrase(each, depth + 1));
       const said = [...before, this.phrase(last, depth + 1)];
       if (said.some(({ unknown }) => unknown.length > 0)) continue;
       const words = said.map((each) => each.text);
-      return { text: `${words.slice(0, -1).join('、')}${chinese}${words.at(-1) ?? ''}`, unknown: [] };
+      return { text: `${words.slice(0, -1).join(chineseComma)}${chinese}${words.at(-1) ?? ''}`, unknown: [] };
     }
     return null;
   }
