@@ -7,6 +7,7 @@ import type { RemoteStep } from '../../workers/ssh/remote-step.ts';
 import { SHELL_LIMITS } from '../../workers/ssh/resident-shell.ts';
 import { type HostShell, openShell, startShell } from '../../workers/ssh/shell.ts';
 import type { StreamEnd } from '../../workers/ssh/transports/stream.ts';
+import { opensshHost } from './openssh.ts';
 import { atEnd, testSshd } from './sshd.ts';
 
 /** A step with nothing special about it. */
@@ -28,6 +29,12 @@ export const folderOf = async (shell: HostShell): Promise<string> => {
   const { stdout } = await shell.run(step(['echo', '{script:where}'], { scripts: [script] }));
   return dirname(dirname(Buffer.from(stdout).toString().trim()));
 };
+
+/** What a host says on its standard output to a command. */
+export const textOf = async (shell: HostShell, ...argv: string[]): Promise<string> =>
+  Buffer.from((await shell.run(step(argv))).stdout)
+    .toString()
+    .trim();
 
 /** The runner in a given shell on this machine. */
 export const openIn = (command: string, args: readonly string[], path?: string): Promise<HostShell> => {
@@ -59,6 +66,7 @@ const openInBusybox = (): Promise<HostShell> => {
 export const waysToAShell: readonly (readonly [string, () => Promise<HostShell>])[] = [
   ['local', () => openShell(localHost(), hostLookup([]))],
   ['node-ssh', async () => openShell((await testSshd()).host('web-7'), hostLookup([]))],
+  ['openssh', async () => openShell(opensshHost(await testSshd(), 'web-7'), hostLookup([]))],
   ...(isHere('bash') ? ([['bash', () => openIn('bash', ['-s'])]] as const) : []),
   ...(isHere('busybox') ? ([['busybox', openInBusybox]] as const) : []),
 ];

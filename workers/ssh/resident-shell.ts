@@ -236,6 +236,10 @@ export class ResidentShell implements HostShell {
 
   private notReady(word: HostWord | StreamEnd | null): LookFailed {
     if (word !== null && 'kind' in word && word.kind === 'refused') return refusal(this.host, word.reason);
+    if (word !== null && !('kind' in word) && this.reader.heard() === '') {
+      const known = this.stream.explain?.(word, Buffer.from(this.stderr).toString('latin1'));
+      if (known !== undefined) return known;
+    }
     const heard = this.reader.heard() || plainText(this.stderr);
     if (word === null && heard === '') {
       const waited = `${Math.round(this.limits.readyMs / 1000)} seconds`;

@@ -4,11 +4,11 @@ import type { HostLookup, HostSettings } from '../../infra/hosts.ts';
 import type { HostShell } from './remote-step.ts';
 import { ResidentShell, SHELL_LIMITS, type ShellLimits } from './resident-shell.ts';
 import { openLocal } from './transports/local.ts';
-import { openNodeSsh } from './transports/node-ssh.ts';
+import { closeNodeSsh, openNodeSsh } from './transports/node-ssh.ts';
+import { closeOpenSsh, openOpenSsh } from './transports/openssh.ts';
 import type { HostStream } from './transports/stream.ts';
 
 export type { CarriedScript, HostShell, RemoteStep, StepResult } from './remote-step.ts';
-export { closeConnections } from './transports/node-ssh.ts';
 
 /** The runner without its comments and indentation: bash reads what comes through a pipe byte by byte. */
 const runner = readFileSync(new URL('./runner.sh', import.meta.url), 'utf8')
@@ -21,7 +21,14 @@ const openStream = (host: HostSettings, hosts: HostLookup, connectMs: number): P
       return openLocal(host);
     case 'node-ssh':
       return openNodeSsh(host, hosts, connectMs);
+    case 'openssh':
+      return openOpenSsh(host, hosts, connectMs);
   }
+};
+
+/** Ends the warm connections of this process, so that nothing keeps it from ending. Never rejects. */
+export const closeConnections = async (): Promise<void> => {
+  await Promise.all([closeNodeSsh(), closeOpenSsh()]);
 };
 
 /** Starts the runner in the shell at the other end of a stream. Rejects with LookFailed `host-garbage`, `not-linux`, `unreachable`. */

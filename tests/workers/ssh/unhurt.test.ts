@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { hostLookup } from '../../../infra/hosts.ts';
 import { closeConnections, openShell } from '../../../workers/ssh/shell.ts';
 import { endProcesses, startProcess, startPython, stateOf, untilState } from '../../support/live-process.ts';
+import { opensshHost } from '../../support/openssh.ts';
 import { folderOf, openIn, step, waysToAShell } from '../../support/shells.ts';
 import { endSshd, testSshd, testWire } from '../../support/sshd.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
@@ -115,13 +116,14 @@ describe.each(waysToAShell)('a target that is traced through %s', (_, open) => {
   });
 });
 
-describe('a connection that is cut', () => {
+describe.each(['node-ssh', 'openssh'] as const)('a connection of %s that is cut', (transport) => {
   const openThroughWire = async () => {
     const sshd = await testSshd();
     const wire = await testWire(sshd.port);
     const known = readFileSync(sshd.knownHostsFile, 'utf8').replaceAll(`:${sshd.port} `, `:${wire.port} `);
     writeFileSync(sshd.knownHostsFile, known);
-    const host = sshd.host('web-7', { port: wire.port });
+    const changes = { port: wire.port };
+    const host = transport === 'openssh' ? opensshHost(sshd, 'web-7', changes) : sshd.host('web-7', changes);
     return { wire, host, shell: await openShell(host, hostLookup([])) };
   };
 

@@ -35,7 +35,7 @@ const pool = createPool<Connection>(
 );
 
 /** Ends the warm connections of this process, so that nothing keeps it from ending. */
-export const closeConnections = (): Promise<void> => pool.closeAll();
+export const closeNodeSsh = (): Promise<void> => pool.closeAll();
 
 const within = <Value>(ms: number, work: Promise<Value>, late: () => Error): Promise<Value> =>
   new Promise((resolve, reject) => {

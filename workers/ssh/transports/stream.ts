@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { LookFailed } from '../../../playbooks/model/index.ts';
 
 /** How the far end of a stream went away. */
 export interface StreamEnd {
@@ -15,6 +16,8 @@ export interface HostStream {
   readonly closed: Promise<StreamEnd>;
   /** Gives up the stream without waiting for anything. */
   readonly destroy: () => void;
+  /** Why it ended before the far shell said a word, when the transport can tell that from its end and its error text. */
+  readonly explain?: (end: StreamEnd, said: string) => LookFailed | undefined;
 }
 
 /**
