@@ -1,5 +1,6 @@
 import { LookFailed } from '../playbooks/model/index.ts';
 import { identify } from '../playbooks/probes/identify.ts';
+import type { InstalledRunner } from './ssh/frames.ts';
 import type { HostShell } from './ssh/shell.ts';
 import { collectStep, evidenceIds } from './stages/collect.ts';
 import { observe } from './stages/observe.ts';
@@ -10,6 +11,8 @@ export interface Diagnosis {
   readonly kernel: string;
   readonly distribution: string;
   readonly root: boolean;
+  /** The runner that is installed there; null where it is sent. */
+  readonly runner: InstalledRunner | null;
   readonly ptraceScope: number | null;
   readonly python: string | null;
   readonly tools: Readonly<Record<string, string>>;
@@ -105,6 +108,7 @@ export const examineHost = async (host: string, shell: HostShell): Promise<Diagn
     kernel: data.host.kernel,
     distribution: /^PRETTY_NAME="?(.*?)"?$/m.exec(osRelease)?.[1] ?? 'unknown',
     root: shell.root,
+    runner: shell.installed ?? null,
     ptraceScope: data.host.ptraceScope,
     python: data.host.python,
     tools,
@@ -116,6 +120,19 @@ export const examineHost = async (host: string, shell: HostShell): Promise<Diagn
   };
 };
 
+const MAY: Readonly<Record<string, string>> = {
+  slows: 'slow a process',
+  stops: 'stop it for a moment',
+  'writes-disk': 'write a core',
+  'risks-death': 'risk its life',
+};
+
+const runnerLine = (runner: InstalledRunner | null): string => {
+  if (runner === null) return 'runner: none is installed, so it is sent for each look';
+  const may = runner.allows.flatMap((impact) => MAY[impact] ?? []);
+  return `runner: installed, version ${runner.version}; looks may ${may.length === 0 ? 'do nothing to a process' : may.join(', ')}`;
+};
+
 /** The diagnosis for a terminal. */
 export const doctorText = (found: Diagnosis): string => {
   const rights = found.root
@@ -124,6 +141,7 @@ export const doctorText = (found: Diagnosis): string => {
   const lines = [
     `${found.host}: reachable. ${found.distribution}, kernel ${found.kernel}`,
     `rights: ${rights}`,
+    runnerLine(found.runner),
     `python for stacks: ${found.python ?? 'none'}`,
     ...Object.entries(found.tools).map(([tool, path]) => `  found    ${tool.padEnd(12)} ${path}`),
     ...found.missing.map((each) => `  missing  ${each.tool.padEnd(12)} ${each.why}`),

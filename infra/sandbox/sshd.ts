@@ -16,6 +16,8 @@ export interface SshdOptions {
   readonly hostKeys?: readonly ('ed25519' | 'ecdsa' | 'rsa')[];
   /** Runs instead of whatever the client asks for (ForceCommand). */
   readonly forceCommand?: string;
+  /** Keys that may log in, in place of the one of `identityFile`. */
+  readonly authorizedKeysFile?: string;
   /** Further lines of sshd_config(5). */
   readonly config?: readonly string[];
 }
@@ -144,7 +146,7 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
         'ListenAddress 127.0.0.1',
         `Port ${port}`,
         ...types.map((type) => `HostKey ${file(`host_${type}`)}`),
-        `AuthorizedKeysFile ${file('authorized_keys')}`,
+        `AuthorizedKeysFile ${options.authorizedKeysFile ?? file('authorized_keys')}`,
         `AllowUsers ${user}`,
         // bash reads ~/.bashrc for a command under sshd unless it is told to be a nested shell; what somebody keeps there
         // may be slow or hang, and a cut connection would end it in the middle.

@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect } from 'vitest';
-import { hostLookup, localHost } from '../../infra/hosts.ts';
+import { type HostSettings, hostLookup, localHost } from '../../infra/hosts.ts';
 import { type Finding, type Impact, Report } from '../../playbooks/model/index.ts';
 import { type Investigation, investigate } from '../../workers/investigate.ts';
 import { loadKnowledge } from '../../workers/knowledge.ts';
@@ -97,6 +97,8 @@ export interface ExamineOptions {
   readonly allow?: readonly Impact[];
   /** False for a target that somebody else traces or stops on purpose; the test then checks it itself. */
   readonly unhurt?: boolean;
+  /** How this machine is reached, instead of directly. */
+  readonly through?: HostSettings;
 }
 
 /** Holds that all that a report quotes stands so in the evidence that goes with it. */
@@ -115,13 +117,14 @@ const expectLiteral = ({ report, files }: Investigation): void => {
 /** The whole pipeline on a process of this machine. Holds afterwards that the target lives on as before. */
 export const examineFully = async (pid: number, options: ExamineOptions = {}): Promise<Investigation> => {
   const keepFolder = await mkdtemp(path.join(tmpdir(), 'straceback-keep-'));
-  const opener = shellOpener(hostLookup([localHost({ keepFolder })]));
+  const through = options.through ?? localHost({ keepFolder });
+  const opener = shellOpener(hostLookup([through]));
   const before = await processState(pid);
   try {
     const investigation = await investigate(
       {
         id: randomUUID(),
-        host: 'local',
+        host: through.name,
         pid,
         playbook: options.playbook ?? 'triage',
         windowSeconds: options.windowSeconds,

@@ -9,9 +9,21 @@ export interface Frame {
   readonly dropped: number;
 }
 
+/** A runner that an administrator installed on the host, which runs only what it knows. */
+export interface InstalledRunner {
+  readonly version: string;
+  /** The impacts that its administrator allows, as the host says them. */
+  readonly allows: readonly string[];
+}
+
 /** What the far side says, in order. Nothing follows `garbage`. */
 export type HostWord =
-  | { readonly kind: 'ready'; readonly uid: number; readonly folder: string }
+  | {
+      readonly kind: 'ready';
+      readonly uid: number;
+      readonly folder: string;
+      readonly installed: InstalledRunner | null;
+    }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | { readonly kind: 'garbage'; readonly why: string };
@@ -44,7 +56,7 @@ interface Body {
 const LINE_LIMIT = 512;
 const HEARD_LIMIT = 300;
 const NEWLINE = 0x0a;
-const READY = /^ready 1 (\d{1,10}) (\/[A-Za-z0-9_./-]{1,200})$/;
+const READY = /^ready 1 (\d{1,10}) (\/[A-Za-z0-9_./-]{1,200})(?: installed ([0-9a-f]{12}) ([a-z,-]{1,100}))?$/;
 const REFUSED = /^refused ([ -~]{1,200})$/;
 const STEP = /^step (\d{1,9}) (exited|target-gone) (\d{1,3}) (\d{1,12}) (\d{1,12}) (\d{1,15}) (\d{1,12}) (\d{1,15})$/;
 
@@ -121,7 +133,11 @@ export const createFrameReader = (nonce: string, limits: FrameLimits): FrameRead
     const step = STEP.exec(words);
     if (step !== null) return startBody(step);
     const ready = READY.exec(words);
-    if (ready !== null) return { kind: 'ready', uid: Number(ready[1]), folder: ready[2] ?? '' };
+    if (ready !== null) {
+      const [, uid, folder = '', version, allows = ''] = ready;
+      const installed = version === undefined ? null : { version, allows: allows.split(',') };
+      return { kind: 'ready', uid: Number(uid), folder, installed };
+    }
     const refused = REFUSED.exec(words);
     if (refused !== null) return { kind: 'refused', reason: refused[1] ?? '' };
     return die('it answered with a line that makes no sense');

@@ -1,4 +1,5 @@
 import type { StepEnd } from '../../playbooks/model/index.ts';
+import type { InstalledRunner } from './frames.ts';
 
 /** A file that a step needs on the host. It is sent once per shell. */
 export interface CarriedScript {
@@ -45,6 +46,8 @@ export interface StepResult {
 export interface HostShell {
   /** Whether it runs as uid 0. */
   readonly root: boolean;
+  /** The runner that is installed on the host; null or absent where one was sent. */
+  readonly installed?: InstalledRunner | null;
   /**
    * Runs a step, side by side with the others. Never rejects for remote trouble; throws TypeError for what cannot be sent
    * (a NUL in argv, an empty argv, a malformed target or script name).

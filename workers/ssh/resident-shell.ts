@@ -1,7 +1,7 @@
 import { LookFailed } from '../../playbooks/model/index.ts';
-import { createFrameReader, type Frame, type HostWord, plainText } from './frames.ts';
-import { quoteLine, quoteWord } from './quote.ts';
-import { type CarriedScript, checkStep, type HostShell, type RemoteStep, type StepResult } from './remote-step.ts';
+import { type Dialect, STDERR_LIMIT, sentDialect } from './dialect.ts';
+import { createFrameReader, type Frame, type HostWord, type InstalledRunner, plainText } from './frames.ts';
+import { checkStep, type HostShell, type RemoteStep, type StepResult } from './remote-step.ts';
 import type { HostStream, StreamEnd } from './transports/stream.ts';
 
 export interface ShellLimits {
@@ -17,7 +17,6 @@ export interface ShellLimits {
 
 export const SHELL_LIMITS: ShellLimits = { connectMs: 15_000, readyMs: 20_000, graceMs: 6_000, closeMs: 8_000 };
 
-const STDERR_LIMIT = 256 * 1024;
 const GARBAGE_LIMIT = 256 * 1024;
 const KILL_AFTER_MS = 2_000;
 const NOTHING = new Uint8Array(0);
@@ -43,6 +42,16 @@ const refusal = (host: string, reason: string): LookFailed => {
       `${host} has no readable /proc, so it is not a Linux host that can be examined.`,
     );
   }
+  if (code === 'not-installed') {
+    const how = 'install it there (`straceback host-kit FOLDER` has it), or set runner: auto';
+    return new LookFailed('host-garbage', `${host} has no installed runner, and its settings ask for one; ${how}.`);
+  }
+  if (code === 'busy') {
+    return new LookFailed(
+      'busy',
+      `The runner on ${host} has all the sessions that it takes; ask again when some are done.`,
+    );
+  }
   if (code === 'missing') {
     const need = `The command \`${what}\` is missing on ${host}`;
     return new LookFailed('host-garbage', `${need}; install coreutils (or a current busybox) there and ask again.`);
@@ -60,6 +69,10 @@ const isTimeLimit = (frame: Frame, seconds: number): boolean =>
 /** Starts the runner on a stream and talks with it. */
 export class ResidentShell implements HostShell {
   root = false;
+  /** The runner that is installed on the host, once it is known; null where one was sent. */
+  installed: InstalledRunner | null = null;
+  /** How the host's runner is spoken to: as to one that was sent, unless told otherwise before the first step. */
+  dialect: Dialect = sentDialect('/');
   private readonly host: string;
   private readonly stream: HostStream;
   private readonly limits: ShellLimits;
@@ -67,9 +80,7 @@ export class ResidentShell implements HostShell {
   private readonly pending = new Map<number, Pending>();
   /** Output limits of every step that was ever sent: an answer may come after we stopped waiting for it. */
   private readonly asked = new Map<number, { readonly stdout: number; readonly stderr: number }>();
-  private readonly scripts = new Map<string, string>();
   private readonly tracing: number[] = [];
-  private folder = '';
   private lost = false;
   private stderr = NOTHING;
   private onReady: ((word: HostWord | StreamEnd | null) => void) | null = null;
@@ -106,7 +117,8 @@ export class ResidentShell implements HostShell {
     this.onReady = null;
     if (word !== null && 'kind' in word && word.kind === 'ready') {
       this.root = word.uid === 0;
-      this.folder = word.folder;
+      this.installed = word.installed;
+      this.dialect = sentDialect(word.folder);
       return;
     }
     this.lose();
@@ -119,11 +131,8 @@ export class ResidentShell implements HostShell {
     const seconds = Math.ceil(step.seconds);
     const stderrBytes = Math.min(step.bytes, STDERR_LIMIT);
     const number = this.asked.size + 1;
-    const carried = step.scripts.map((script) => this.carry(script)).join('');
-    const argv = step.argv.map((word) => this.fillIn(word, step.scripts));
-    const { pid, startTime } = step.target ?? { pid: 0, startTime: '0' };
-    const head = [number, seconds, step.endWith, step.bytes, stderrBytes, step.ptraces ? 1 : 0, pid, startTime];
-    const lines = `${carried}sb_run ${head.join(' ')} ${quoteLine(argv)}\n`;
+    const lines = this.dialect.lines(number, step, seconds);
+    if (lines === null) return Promise.resolve(this.unknownStep(step));
     this.asked.set(number, { stdout: step.bytes, stderr: stderrBytes });
     return new Promise((resolve) => {
       const now = Date.now();
@@ -216,22 +225,10 @@ export class ResidentShell implements HostShell {
     }
   }
 
-  /**
-   * The lines that bring a script to the host, none when it is there already. Scripts keep their names, side by side in one
-   * folder, so that one can load another; only a second text of the same name gets another folder.
-   */
-  private carry(script: CarriedScript): string {
-    const known = `${script.name}\0${script.content}`;
-    if (this.scripts.has(known)) return '';
-    const namesakes = [...this.scripts.keys()].filter((each) => each.startsWith(`${script.name}\0`)).length;
-    const file = `scripts${namesakes}/${script.name}`;
-    this.scripts.set(known, `${this.folder}/${file}`);
-    return `sb_put ${file} ${quoteWord(script.content)}\n`;
-  }
-
-  private fillIn(word: string, scripts: readonly CarriedScript[]): string {
-    const path = (script: CarriedScript) => this.scripts.get(`${script.name}\0${script.content}`) ?? '';
-    return scripts.reduce((text, script) => text.replaceAll(`{script:${script.name}}`, () => path(script)), word);
+  private unknownStep(step: RemoteStep): StepResult {
+    const said = `The runner that is installed on ${this.host} does not run this command of ${step.id}`;
+    const stderr = new TextEncoder().encode(`${said}, or not with what was asked for.\n`);
+    return { end: 'exited', exit: 126, startedAt: Date.now(), seconds: 0, stdout: NOTHING, stderr, dropped: 0 };
   }
 
   private notReady(word: HostWord | StreamEnd | null): LookFailed {

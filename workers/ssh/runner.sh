@@ -1,6 +1,7 @@
 # The runner: one resident POSIX shell on the diagnosed host (dash, bash, busybox ash). Its text arrives on standard
 # input, and so do the lines that follow it: sb_put, sb_run, sb_end. It answers in frames on standard output. Before this
-# text comes one line that sets N, the nonce that every answer begins with.
+# text comes one line that sets N, the nonce that every answer begins with. Where it is installed (infra/host), serve.sh
+# takes its place as the reader of lines, and sets B, the folder for what is written, and W, which follows `ready`.
 #
 # Nothing here may read standard input: the shell reads its script from it in blocks. When it ends, so does everything.
 #
@@ -304,7 +305,7 @@ sb_start() {
     G=setsid
   fi
 
-  for base in /dev/shm /tmp "${TMPDIR:-/var/tmp}"; do
+  for base in $B /dev/shm /tmp "${TMPDIR:-/var/tmp}"; do
     case $base in *[!A-Za-z0-9_./-]* | [!/]*) continue ;; esac
     D=$base/straceback.$N
     # mkdir fails on whatever is already there, so nobody can have prepared it.
@@ -326,7 +327,7 @@ sb_start() {
   exec 7<&-
   trap sb_exit 0
   sb_status $$
-  printf '\n%s ready 1 %s %s\n' "$N" "$uid" "$D"
+  printf '\n%s ready 1 %s %s%s\n' "$N" "$uid" "$D" "$W"
 }
 
 sb_start

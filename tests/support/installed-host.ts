@@ -1,0 +1,102 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { makeKey, type Sshd } from '../../infra/sandbox/sshd.ts';
+import { writeHostKit } from '../../workers/host-kit/write.ts';
+import { atEnd, testSshd } from './sshd.ts';
+
+/** What `install.sh` needs of a machine. */
+export const canInstall =
+  process.getuid?.() === 0 &&
+  ['/usr/bin/sudo', '/usr/sbin/visudo', '/usr/sbin/useradd', '/usr/bin/flock'].every((file) => existsSync(file));
+
+/** An account that install.sh made on this machine, and where it put what. All of it is gone after `endSshd`. */
+export interface InstalledHost {
+  readonly user: string;
+  readonly prefix: string;
+  readonly keep: string;
+  /** The folder that `straceback host-kit` wrote. */
+  readonly kit: string;
+  readonly identityFile: string;
+  /** Runs install.sh with more arguments than the account and its prefix. */
+  readonly install: (...words: readonly string[]) => { status: number | null; stdout: string; stderr: string };
+}
+
+/** Writes the kit and makes an account of a random name with it. Needs root. */
+export const installedHost = async (...words: readonly string[]): Promise<InstalledHost> => {
+  const name = `sbt-${randomBytes(4).toString('hex')}`;
+  const folder = mkdtempSync(path.join(tmpdir(), 'straceback-kit-'));
+  const prefix = `/usr/local/lib/${name}`;
+  const keep = `/var/lib/${name}`;
+  const kit = path.join(folder, 'kit');
+  const install: InstalledHost['install'] = (...more) => {
+    const args = [path.join(kit, 'install.sh'), '--user', name, '--prefix', prefix, ...more];
+    const { status, stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', cwd: '/' });
+    return { status, stdout, stderr };
+  };
+  atEnd(() => {
+    install('--remove');
+    rmSync(prefix, { recursive: true, force: true });
+    rmSync(keep, { recursive: true, force: true });
+    rmSync(`/etc/sudoers.d/${name}`, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await writeHostKit(kit);
+  await makeKey(path.join(folder, 'login'));
+  const { status, stderr } = install('--key', path.join(folder, 'login.pub'), '--keep', keep, ...words);
+  if (status !== 0) throw new Error(`install.sh ended with ${status}: ${stderr}`);
+  return { user: name, prefix, keep, kit, identityFile: path.join(folder, 'login'), install };
+};
+
+/** An sshd for the account of an installed host, with the keys that install.sh wrote for it. */
+export const sshdFor = (host: InstalledHost, config: readonly string[] = []): Promise<Sshd> =>
+  testSshd({
+    user: host.user,
+    authorizedKeysFile: path.join(host.prefix, 'home/.ssh/authorized_keys'),
+    config: ['AllowTcpForwarding yes', 'AllowAgentForwarding yes', 'PermitTTY yes', 'AcceptEnv *', ...config],
+  });
+
+/** Runs a command as the account, as root may; its own shell is not asked. */
+export const asAccount = (host: InstalledHost, argv: readonly string[], input: string | Buffer = '') =>
+  spawnSync('setpriv', ['--reuid', host.user, '--regid', host.user, '--clear-groups', '--', ...argv], {
+    input,
+    encoding: 'latin1',
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin' },
+    timeout: 60_000,
+  });
+
+/** Sends requests to the runner as the account may, by sudo; what it says, after it has ended. */
+export const ask = (host: InstalledHost, requests: string | Buffer, nonce = randomBytes(16).toString('hex')) => {
+  const text = Buffer.concat([Buffer.from(`N=${nonce} W= B=\nsb_start\n`), Buffer.from(requests)]);
+  const { status, stdout, stderr } = asAccount(host, ['/usr/bin/sudo', '-n', `${host.prefix}/runner`], text);
+  return { status, stdout, stderr, nonce };
+};
+
+/** Number of the template of a probe's first command, as install.sh put it there. */
+export const templateOf = (host: InstalledHost, name: string): number => {
+  const version = readFileSync(path.join(host.prefix, 'version'), 'utf8').trim();
+  const steps = readFileSync(path.join(host.prefix, `kit-${version}`, 'steps.sh'), 'utf8');
+  const line = steps.split('\n').find((each) => each.includes(`allow ${name} `));
+  return Number(/^\s*(\d+)\)/.exec(line ?? '')?.[1] ?? Number.NaN);
+};
+
+/** Whether the account exists. */
+export const accountExists = (name: string): boolean => {
+  try {
+    execFileSync('getent', ['passwd', name], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** A folder that anybody may use, gone after `endSshd`. */
+export const openFolder = (): string => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'straceback-open-'));
+  chmodSync(folder, 0o755);
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+};

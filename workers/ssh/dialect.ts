@@ -1,0 +1,61 @@
+import { hostKit } from '../host-kit/kit.ts';
+import { fillTemplate } from '../host-kit/template.ts';
+import { quoteLine, quoteWord } from './quote.ts';
+import type { CarriedScript, RemoteStep } from './remote-step.ts';
+
+/** Bytes of a step's error output that are kept, if it may have as many. */
+export const STDERR_LIMIT = 256 * 1024;
+
+/** How steps are written down for the runner of a host. */
+export interface Dialect {
+  /** The lines that start a step; null for one that this runner does not run. `seconds` is whole. */
+  readonly lines: (number: number, step: RemoteStep, seconds: number) => string | null;
+}
+
+/** For the runner that is sent: scripts are carried to `folder` once, and any command is quoted. */
+export const sentDialect = (folder: string): Dialect => {
+  const scripts = new Map<string, string>();
+  const keyOf = (script: CarriedScript): string => `${script.name}\0${script.content}`;
+
+  /**
+   * The lines that bring a script to the host, none when it is there already. Scripts keep their names, side by side in one
+   * folder, so that one can load another; only a second text of the same name gets another folder.
+   */
+  const carry = (script: CarriedScript): string => {
+    if (scripts.has(keyOf(script))) return '';
+    const namesakes = [...scripts.keys()].filter((each) => each.startsWith(`${script.name}\0`)).length;
+    const file = `scripts${namesakes}/${script.name}`;
+    scripts.set(keyOf(script), `${folder}/${file}`);
+    return `sb_put ${file} ${quoteWord(script.content)}\n`;
+  };
+
+  const fillIn = (word: string, carried: readonly CarriedScript[]): string =>
+    carried.reduce(
+      (text, script) => text.replaceAll(`{script:${script.name}}`, () => scripts.get(keyOf(script)) ?? ''),
+      word,
+    );
+
+  return {
+    lines: (number, step, seconds) => {
+      const carried = step.scripts.map(carry).join('');
+      const { pid, startTime } = step.target ?? { pid: 0, startTime: '0' };
+      const stderr = Math.min(step.bytes, STDERR_LIMIT);
+      const head = [number, seconds, step.endWith, step.bytes, stderr, step.ptraces ? 1 : 0, pid, startTime];
+      return `${carried}sb_run ${head.join(' ')} ${quoteLine(step.argv.map((word) => fillIn(word, step.scripts)))}\n`;
+    },
+  };
+};
+
+/** For a runner that is installed: a step is the number of one of its templates and what fills it (infra/host/serve.sh). */
+export const installedDialect = async (): Promise<Dialect> => {
+  const { templates } = await hostKit();
+  return {
+    lines: (number, step, seconds) => {
+      const filled = fillTemplate(templates, { ...step, seconds });
+      if (filled === null) return null;
+      const { index, pid, startTime, words } = filled;
+      const head = ['run', number, index, filled.seconds, step.bytes, pid, startTime, words.length];
+      return `${head.join(' ')}\n${words.map((word) => `=${word}\n`).join('')}`;
+    },
+  };
+};
