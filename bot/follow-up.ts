@@ -19,6 +19,8 @@ export interface FollowUp {
   readonly summary: string;
   /** The playbook that it runs, whose impacts decide who may ask for it. */
   readonly playbook?: string;
+  /** The one text that it takes, as the option of a probe: what a model may fill in where it may ask for this. */
+  readonly takes?: { readonly probe: string; readonly option: string };
   /**
    * Whether these words after the verb, in a reply that does not mention the bot, are meant for it: for verbs that people
    * also say to each other. Absent: any words, where `usage` has some.

@@ -3,6 +3,8 @@ import type { Mention } from '../infra/queue/messages.ts';
 import { inLanguage } from '../playbooks/words/index.ts';
 import type { BotContext } from './context.ts';
 import type { Said } from './follow-up.ts';
+import { askQuestion } from './questions/ask.ts';
+import { isQuestion } from './questions/understood.ts';
 import { SlackRefused } from './slack/errors.ts';
 import { sentenceContent } from './thread/first-message.ts';
 import { markOf, postOnce } from './thread/post-once.ts';
@@ -23,6 +25,7 @@ const threadOf = async (mention: Mention, { slack, me }: BotContext): Promise<Sa
 };
 
 const answerTo = async (said: Said, bot: BotContext): Promise<string | null> => {
+  if (said.thread !== null && isQuestion(said.words, bot.followUps)) return await askQuestion(said, bot);
   const verb = said.words[0]?.toLowerCase() ?? 'help';
   const followUp = bot.followUps.get(verb);
   if (followUp !== undefined) return await followUp.run({ ...said, words: said.words.slice(1) }, bot);

@@ -10,6 +10,7 @@ import { hostRounds } from './host-rounds.ts';
 import { investigate } from './investigate.ts';
 import type { Knowledge } from './knowledge.ts';
 import { proseAfterwards } from './prose/afterwards.ts';
+import { questionHandler } from './questions/take.ts';
 import { keepFolderOf, shellOpener } from './reach.ts';
 
 /** A worker that takes looks from the queue until it is closed. */
@@ -103,6 +104,7 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
 
   queue.work(handle);
   queue.find(({ host, selector }, signal) => findProcesses(host, selector, { openShell, signal }));
+  queue.question(questionHandler(config.model, knowledge));
   return {
     close: async () => {
       await rounds.close();

@@ -15,5 +15,6 @@ export const locals = toolFollowUp({
   playbook: 'locals',
   usage: '[thread] [on HOST PID]',
   summary: 'the local variables of a Python thread (by id or name) or of all, without stopping the process',
+  takes: { probe: 'py-locals', option: 'thread' },
   options: thread,
 });

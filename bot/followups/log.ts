@@ -8,5 +8,6 @@ export const log = toolFollowUp({
   summary: 'lines of its own logs that have this text in them (taken literally, in any case), or the last ones',
   // People talk of logs, too.
   fits: (words) => words.length < 2 || words.at(-3)?.toLowerCase() === 'on',
+  takes: { probe: 'log-lines', option: 'pattern' },
   options: asPattern('log-lines'),
 });

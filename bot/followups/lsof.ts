@@ -6,5 +6,6 @@ export const lsof = toolFollowUp({
   playbook: 'lsof',
   usage: '[pattern] [on HOST PID]',
   summary: 'all that the process has open, or what of it has this text in its name',
+  takes: { probe: 'lsof', option: 'pattern' },
   options: asPattern('lsof'),
 });

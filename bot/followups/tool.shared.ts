@@ -1,4 +1,4 @@
-import { type ProbeOptions, type Report, Request } from '../../playbooks/model/index.ts';
+import { type Impact, type ProbeOptions, type Report, Request } from '../../playbooks/model/index.ts';
 import { askForApproval, lastSeenOf } from '../approvals/ask.ts';
 import { gate } from '../approvals/gate.ts';
 import { readLook } from '../commands/look.ts';
@@ -19,6 +19,7 @@ export interface Tool {
   readonly usage: string;
   readonly summary: string;
   /** As in FollowUp. */
+  readonly takes?: FollowUp['takes'];
   readonly fits?: FollowUp['fits'];
   /** Takes those words that are options of a probe out of what was said; a sentence when they make no sense. */
   readonly options?: (words: readonly string[]) => Chosen | string;
@@ -76,6 +77,8 @@ export interface FoundBy {
   readonly why: string;
   /** The errand that its answer is handed to. */
   readonly handTo?: { readonly errand: string; readonly data: Record<string, unknown> };
+  /** Nothing beyond these impacts, whatever the asker may have; and nobody is asked for more. */
+  readonly atMost?: readonly Impact[];
 }
 
 /** Has the workers look for the process; the look goes on from there. */
@@ -112,14 +115,15 @@ export const askForLook = async (
   const id = requestIdOf(mention.team, mention.id);
   const { channel, team, user } = mention;
   const threadTs = mention.threadTs ?? mention.ts;
-  const { why: how, handTo, ...process } = found ?? {};
+  const { why: how, handTo, atMost, ...process } = found ?? {};
+  if (weighed.way === 'ask' && atMost !== undefined) return 'That needs an approval.';
   const asked = {
     id,
     ...understood,
     ...(await knownOf(said.thread, understood, bot)),
     ...process,
     ...(options && { options }),
-    allow: [...weighed.allow],
+    allow: weighed.allow.filter((impact) => atMost?.includes(impact) ?? true),
     requestedAt: mention.at,
   };
   if (weighed.way === 'ask') {
@@ -160,6 +164,7 @@ export const toolFollowUp = (tool: Tool): FollowUp => ({
   summary: tool.summary,
   playbook: tool.playbook,
   ...(tool.fits && { fits: tool.fits }),
+  ...(tool.takes && { takes: tool.takes }),
   run: async (said, bot) => {
     const chosen = lookWords(said, tool);
     return typeof chosen === 'string' ? chosen : await askForLook(said, bot, chosen.words, chosen.options);

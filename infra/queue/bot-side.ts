@@ -23,12 +23,13 @@ import {
   Find,
   Intake,
   ProgressMessage,
+  PutQuestion,
   problems,
   type Refusal,
   type StoredFile,
   whereFrom,
 } from './messages.ts';
-import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX } from './names.ts';
+import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX, QUESTIONS } from './names.ts';
 import { type Notes, notesOn } from './notes.ts';
 import { type OpenLook, openLooks } from './open-looks.ts';
 import { placeOf, type RedisAddress } from './place.ts';
@@ -70,6 +71,11 @@ export interface BotQueue {
    */
   readonly find: (find: Omit<Find, 'at'>) => Promise<'queued' | 'duplicate'>;
   /**
+   * Has a worker answer a question. What becomes of it comes once as the errand `handTo.errand`, with `reply` (a Reply) and
+   * `file` put into its data. Throws QueueUnavailable.
+   */
+  readonly ask: (question: Omit<PutQuestion, 'at'>) => Promise<'queued' | 'duplicate'>;
+  /**
    * Ends a look, whether it waits or runs, as `by` (a person's name) wants it; it gets an answer in either case. Safe to
    * repeat with the same `id`. Throws QueueUnavailable.
    */
@@ -102,7 +108,7 @@ export interface BotQueue {
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
-  /** How much is not done yet, being worked on or waiting to be tried again included (finds among the looks). Throws QueueUnavailable. */
+  /** How much is not done yet, being worked on or waiting to be tried again included (finds and questions among the looks). Throws QueueUnavailable. */
   readonly pending: () => Promise<{ intake: number; looks: number; answers: number }>;
   readonly healthy: () => Promise<boolean>;
   /** Lets running handlers end (bounded), then ends the connections. */
@@ -153,6 +159,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const intake = queueOn<Intake>(INTAKE);
   const looks = queueOn<Request>(LOOKS);
   const finds = queueOn<Find>(FINDS);
+  const questions = queueOn<PutQuestion>(QUESTIONS);
   const answers = queueOn<AnswerMessage>(ANSWERS);
   const ending = new AbortController();
   const workers: Worker[] = [];
@@ -232,6 +239,11 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const asked = Find.parse({ ...find, at: Date.now() });
       return add(finds, jobId('find', find.id), asked, { removeOnComplete, removeOnFail });
     },
+    ask: (question) => {
+      const { removeOnComplete, removeOnFail } = KEEP;
+      const put = PutQuestion.parse({ ...question, at: Date.now() });
+      return add(questions, jobId('question', question.id), put, { removeOnComplete, removeOnFail });
+    },
     cancel: (wish) =>
       quickly(() => {
         const answer = (requestId: string, message: AnswerMessage) =>
@@ -307,8 +319,9 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       quickly(async () => {
         const left = (queue: { getJobCountByTypes: typeof intake.getJobCountByTypes }) =>
           queue.getJobCountByTypes('waiting', 'active', 'delayed');
-        const [first, second, third, found] = await Promise.all([intake, looks, answers, finds].map(left));
-        return { intake: first ?? 0, looks: (second ?? 0) + (found ?? 0), answers: third ?? 0 };
+        const queues = [intake, looks, answers, finds, questions];
+        const [first, second, third, found, asked] = await Promise.all(queues.map(left));
+        return { intake: first ?? 0, looks: (second ?? 0) + (found ?? 0) + (asked ?? 0), answers: third ?? 0 };
       }),
     healthy: async () => {
       try {
@@ -322,7 +335,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const consumers = events === null ? workers : [...workers, events];
       const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, ending)));
       if ((await Promise.race([ended, late])) === 'late') log.warn({}, 'handlers did not end in time, cut off');
-      await Promise.all([intake.close(), looks.close(), finds.close(), answers.close()]);
+      await Promise.all([intake.close(), looks.close(), finds.close(), questions.close(), answers.close()]);
       await Promise.all([closeRedis(hurried), closeRedis(patient)]);
     },
   };

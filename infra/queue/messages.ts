@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { Failure, HostName, Origin, Progress, Report, Request, Selector, UnitId } from '../../playbooks/model/index.ts';
+import {
+  Failure,
+  HostName,
+  Origin,
+  Progress,
+  Question,
+  Report,
+  Request,
+  Selector,
+  UnitId,
+} from '../../playbooks/model/index.ts';
 
 /** A command that has been understood: its thread is opened next, then its look is queued. */
 export const Opening = z.object({
@@ -83,6 +93,15 @@ export const Find = z.object({
   at: z.number(),
 });
 export type Find = z.infer<typeof Find>;
+
+/** A question on its way to a worker; its Reply becomes an errand. */
+export const PutQuestion = Question.extend({
+  /** The errand that gets it: `data` with `reply`, and `file` with what the model saw and said. */
+  handTo: z.object({ errand: UnitId, data: z.record(z.string(), z.unknown()) }),
+  /** When it was put, milliseconds since 1970. */
+  at: z.number(),
+});
+export type PutQuestion = z.infer<typeof PutQuestion>;
 
 /** What a bot has acknowledged to Slack and not done yet; any bot does it. */
 export const Intake = z.discriminatedUnion('kind', [Opening, Mention, Press, Errand]);

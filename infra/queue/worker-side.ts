@@ -11,10 +11,11 @@ import { type FindHandler, takeFinds } from './finds.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { type HostRecord, hostRecord } from './lately.ts';
-import { type AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
+import { AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
 import type { Notes } from './notes.ts';
 import type { RedisAddress } from './place.ts';
+import { type QuestionHandler, takeQuestions } from './questions.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
 import { throttle } from './throttle.ts';
 import { endsWithin } from './within.ts';
@@ -74,6 +75,8 @@ export interface WorkerQueue {
   readonly work: (handler: LookHandler) => void;
   /** Starts to take finds. Called at most once. */
   readonly find: (handler: FindHandler) => void;
+  /** Starts to take questions. Called at most once. */
+  readonly question: (handler: QuestionHandler) => void;
   /** What is known of hosts, for people. */
   readonly hosts: HostRecord;
   readonly withTargetLock: WithTargetLock;
@@ -130,6 +133,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   let worker: Worker | null = null;
   let heartbeat: { stop: () => Promise<void> } | null = null;
   let finds: { close: () => Promise<void> } | null = null;
+  let questions: { close: () => Promise<void> } | null = null;
   const later = afterAnswers({ redis, journalRedis, log, keep: KEEP });
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
@@ -249,9 +253,19 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
       finds = takeFinds(handler, { redisUrl, redis, log, leaseMs, stalledCheckMs, keep: KEEP });
     },
+    question: (handler) => {
+      const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
+      const answerTo = async (requestId: string) => {
+        const job = await answers.getJob(jobId('answer', requestId));
+        const parsed = AnswerMessage.safeParse(job?.data);
+        return parsed.success && parsed.data.kind === 'answer' ? parsed.data.answer : null;
+      };
+      const connection = { redisUrl, redis, notesRedis: journalRedis };
+      questions = takeQuestions(handler, { ...connection, log, leaseMs, stalledCheckMs, keep: KEEP, answerTo });
+    },
     close: async () => {
       await heartbeat?.stop();
-      await finds?.close();
+      await Promise.all([finds?.close(), questions?.close()]);
       const closing = worker === null ? Promise.resolve() : closeConsumer(worker, ending);
       if (!(await endsWithin(closing, graceMs))) {
         for (const abort of running.values()) abort.abort(SHUTDOWN);

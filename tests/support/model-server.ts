@@ -7,8 +7,9 @@ import { z } from 'zod';
 import type { ModelProse } from '../../workers/prose/schema.ts';
 
 /**
- * A server that speaks OpenAI's protocol as far as a summary needs it: `POST /v1/responses` and `/v1/chat/completions`, with
- * strict JSON schemas, usage, refusals, incomplete answers and the API's errors. It checks requests as the service does.
+ * A server that speaks OpenAI's protocol as far as summaries and questions need it: `POST /v1/responses` and
+ * `/v1/chat/completions`, with strict JSON schemas, function tools, usage, refusals, incomplete answers and the API's errors. It
+ * checks requests as the service does.
  */
 
 /** What was asked, whichever way. */
@@ -18,6 +19,8 @@ export interface ModelRequest {
   readonly instructions: string;
   readonly input: string;
   readonly maxTokens: number | undefined;
+  /** The names of the functions that it may call. */
+  readonly tools: readonly string[];
 }
 
 /** How a request ends. */
@@ -25,6 +28,8 @@ export type ModelReply =
   | { readonly kind: 'prose'; readonly prose: ModelProse }
   /** Any text as the model's words. */
   | { readonly kind: 'text'; readonly text: string }
+  /** Calls a function, which need not be one that was offered, with any text as its arguments. */
+  | { readonly kind: 'call'; readonly name: string; readonly args: string }
   | { readonly kind: 'refusal'; readonly text: string }
   /** Cut off at the limit of tokens. */
   | { readonly kind: 'incomplete'; readonly text: string }
@@ -52,7 +57,23 @@ const Schema = z.object({
   required: z.array(z.string()).min(1),
   properties: z.record(z.string(), z.unknown()),
 });
+/** Of a function's arguments: strict mode wants all properties required and no others. */
+const Parameters = z
+  .object({
+    type: z.literal('object'),
+    additionalProperties: z.literal(false),
+    required: z.array(z.string()),
+    properties: z.record(z.string(), z.unknown()),
+  })
+  .refine(({ required, properties }) => Object.keys(properties).every((name) => required.includes(name)));
+const ToolFunction = {
+  name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/),
+  description: z.string(),
+  parameters: Parameters,
+  strict: z.literal(true),
+};
 const ResponsesBody = z.object({
+  tools: z.array(z.object({ type: z.literal('function'), ...ToolFunction })).default([]),
   model: z.string(),
   instructions: z.string(),
   input: z.string(),
@@ -63,6 +84,7 @@ const ResponsesBody = z.object({
   }),
 });
 const ChatBody = z.object({
+  tools: z.array(z.object({ type: z.literal('function'), function: z.object(ToolFunction) })).default([]),
   model: z.string(),
   messages: z.tuple([
     z.object({ role: z.literal('system'), content: z.string() }),
@@ -80,7 +102,7 @@ const readRequest = (api: ModelRequest['api'], json: unknown): ModelRequest | st
     const body = ResponsesBody.safeParse(json);
     if (!body.success) return z.prettifyError(body.error);
     const { model, instructions, input, max_output_tokens: maxTokens } = body.data;
-    return { api, model, instructions, input, maxTokens };
+    return { api, model, instructions, input, maxTokens, tools: body.data.tools.map(({ name }) => name) };
   }
   const body = ChatBody.safeParse(json);
   if (!body.success) return z.prettifyError(body.error);
@@ -91,6 +113,7 @@ const readRequest = (api: ModelRequest['api'], json: unknown): ModelRequest | st
     instructions: system.content,
     input: user.content,
     maxTokens: body.data.max_completion_tokens,
+    tools: body.data.tools.map((tool) => tool.function.name),
   };
 };
 
@@ -148,6 +171,16 @@ const answerOf = (request: ModelRequest, said: string, how: 'whole' | 'incomplet
   return chatAnswer(request, message, how === 'incomplete' ? 'length' : 'stop', said);
 };
 
+const callOf = (request: ModelRequest, name: string, args: string): object => {
+  if (request.api === 'chat') {
+    const call = { id: 'call_1', type: 'function', function: { name, arguments: args } };
+    return chatAnswer(request, { content: null, refusal: null, tool_calls: [call] }, 'tool_calls', args);
+  }
+  const answer = responsesAnswer(request, {}, false, args);
+  const call = { id: 'fc_1', type: 'function_call', call_id: 'call_1', name, arguments: args, status: 'completed' };
+  return { ...answer, output: [call] };
+};
+
 const sendJson = (response: ServerResponse, status: number, body: object): void => {
   response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req_1' });
   response.end(JSON.stringify(body));
@@ -164,6 +197,9 @@ const reply = (response: ServerResponse, request: ModelRequest, chosen: ModelRep
       break;
     case 'text':
       sendJson(response, 200, answerOf(request, chosen.text, 'whole'));
+      break;
+    case 'call':
+      sendJson(response, 200, callOf(request, chosen.name, chosen.args));
       break;
     case 'incomplete':
     case 'refusal':

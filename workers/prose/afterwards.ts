@@ -11,6 +11,9 @@ import { writeProse } from './write.ts';
 /** The errand that shows prose in a thread. */
 const ERRAND = 'prose';
 
+/** What the model is for reports; questions have a budget of their own. */
+type ProseModel = Omit<ModelConfig, 'questions'>;
+
 /** What tokens cost, in US dollars; null when the site has not said. */
 export const priceOf = ({ input, output }: Usage, price: ModelConfig['price']): number | null =>
   price === undefined ? null : (input * price.input + output * price.output) / 1e6;
@@ -24,12 +27,12 @@ const isWorthIt = (request: Request, report: Report): boolean =>
   (report.findings.length > 0 || report.shown === undefined);
 
 /** About four characters a token; the longest that a request may come to. */
-const mostTokens = (report: Report, model: ModelConfig): number =>
+const mostTokens = (report: Report, model: ProseModel): number =>
   Math.ceil((instructionsFor('en').length + inputFor(viewOf(report)).length) / 3) + model.maxOutputTokens;
 
 /** The work that has a report put into words after it was posted; undefined where there is none to do. */
 export const proseAfterwards = (
-  model: ModelConfig | undefined,
+  model: ProseModel | undefined,
 ): ((request: Request, report: Report) => LookResult['afterwards']) => {
   if (model === undefined) return () => undefined;
   const ask: AskModel = openModel({

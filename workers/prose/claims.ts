@@ -9,6 +9,8 @@ import {
   HEALTHY_WORDS,
   HEDGE_WORDS,
   NUMBER_WORDS,
+  OBSERVING_WORDS,
+  SAFE_WORDS,
   STOP_WORDS,
 } from './words.ts';
 
@@ -82,8 +84,10 @@ const properIn = (text: string): string[] =>
 
 const stem = (word: string): string => word.toLowerCase().slice(0, 5);
 
-const weighty = (text: string): string[] =>
-  (text.toLowerCase().match(/[a-z]{4,}/g) ?? []).filter((word) => !STOP_WORDS.has(word)).map(stem);
+const weightyWords = (text: string): string[] =>
+  (text.toLowerCase().match(/[a-z]{4,}/g) ?? []).filter((word) => !STOP_WORDS.has(word));
+
+const weighty = (text: string): string[] => weightyWords(text).map(stem);
 
 const isChinese = (text: string): boolean => /\p{Script=Han}/u.test(text);
 
@@ -95,7 +99,7 @@ const SPAN = /`[^`]*`/g;
  */
 const rulesOf = (cited: readonly Item[]): string =>
   cited
-    .filter(({ kind }) => kind !== 'quote' && kind !== 'source' && kind !== 'target')
+    .filter(({ kind }) => kind !== 'quote' && kind !== 'source' && kind !== 'target' && kind !== 'probe')
     .map(({ text, cause }) => `${text.replace(SPAN, ' ')} ${(cause ?? '').replaceAll('-', ' ')}`)
     .join('\n');
 
@@ -131,6 +135,9 @@ const wordsProblem = (text: string, { cited, verdict }: Ground): string | null =
   const certain = CERTAIN_WORDS.exec(plain)?.[0];
   if (certain !== undefined && sure < 0.9 && !hasWord(rules.toLowerCase(), certain.toLowerCase()))
     return `it is more certain (“${certain}”) than the rules`;
+  const safe = SAFE_WORDS.exec(plain)?.[0];
+  if (safe !== undefined && !hasWord(rules.toLowerCase(), safe.toLowerCase()))
+    return `it says what is safe or risky (“${safe}”), as no rule does`;
   const onlyHints = sure > 0 && sure < 0.5;
   if (onlyHints && !HEDGE_WORDS.test(text)) return 'it states what is only a hint';
   for (const [action] of plain.matchAll(ACTION_WORDS)) {
@@ -170,6 +177,15 @@ const factsProblem = (text: string, { cited }: Ground): string | null => {
   return null;
 };
 
+/** Lines of evidence that were looked up for a question, whose own words a few plain words may tell again. */
+const linesOf = (cited: readonly Item[]): string => {
+  const probes = new Set(cited.filter(({ kind }) => kind === 'probe').map(({ id }) => id));
+  return cited
+    .filter(({ of }) => of !== undefined && probes.has(of))
+    .map(({ text }) => text.toLowerCase())
+    .join('\n');
+};
+
 const HAN_RUN = 6;
 
 /** Whether a sentence in Chinese has a run of characters from a text that somebody else wrote. */
@@ -187,10 +203,13 @@ const repeatsChinese = (text: string, untrusted: string): boolean =>
 const borrowedProblem = (text: string, { cited, untrusted }: Ground): string | null => {
   if (isChinese(text))
     return repeatsChinese(text.replace(SPAN, ' '), untrusted) ? 'it says again what evidence says' : null;
-  const said = weighty(text.replace(SPAN, ' '));
-  const there = new Set(weighty(rulesOf(cited)));
+  const said = weightyWords(text.replace(SPAN, ' '));
+  const lines = linesOf(cited);
+  const titles = cited.filter(({ kind }) => kind === 'probe').map(({ text }) => text);
+  const there = new Set(weighty([rulesOf(cited), ...titles].join('\n')));
   const names = /`[^`]+`/.test(text) ? 1 : 0;
-  const shared = said.filter((word) => there.has(word)).length + names;
+  const observed = (word: string) => lines.includes(OBSERVING_WORDS.get(word) ?? '\n\n');
+  const shared = said.filter((word) => there.has(stem(word)) || observed(word)).length + names;
   const all = said.length + names;
   return all === 0 || shared / all < LEAST_SHARED ? 'little of it is in the cited items' : null;
 };

@@ -1,5 +1,6 @@
 import OpenAI, { APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
+import type { z } from 'zod';
 import { ModelProse } from './schema.ts';
 
 /** How the model is reached. */
@@ -34,6 +35,37 @@ export class NoAnswer extends Error {
   }
 }
 
+/** Something that the model may ask for instead of answering: a function, in the protocol's words. */
+export interface ModelTool {
+  readonly name: string;
+  readonly description: string;
+  /** A strict JSON schema: all properties required, no others. */
+  readonly parameters: Record<string, unknown>;
+}
+
+/** What is asked for, once; nothing is kept on either side. */
+export interface Wanted<T> {
+  readonly instructions: string;
+  readonly input: string;
+  /** The form of the answer. */
+  readonly form: { readonly name: string; readonly schema: z.ZodType<T> };
+  readonly tools?: readonly ModelTool[];
+}
+
+/** What came: an answer in its form, or a call, whose name and arguments are the model's own and have not been checked. */
+export type Answered<T> =
+  | { readonly kind: 'said'; readonly value: T; readonly said: string; readonly usage: Usage }
+  | {
+      readonly kind: 'call';
+      readonly name: string;
+      readonly args: string;
+      readonly said: string;
+      readonly usage: Usage;
+    };
+
+/** Throws NoAnswer, always within the time limit. */
+export type AskFor = <T>(wanted: Wanted<T>, signal: AbortSignal) => Promise<Answered<T>>;
+
 export interface ModelAnswer {
   readonly prose: ModelProse;
   /** The text as it came. */
@@ -41,7 +73,7 @@ export interface ModelAnswer {
   readonly usage: Usage;
 }
 
-/** One question, one answer; nothing is kept on either side. */
+/** Has a report put into words. Throws NoAnswer, always within the time limit. */
 export type AskModel = (instructions: string, input: string, signal: AbortSignal) => Promise<ModelAnswer>;
 
 /** Nothing that a server sends is larger than this; what is, is not read to its end. */
@@ -82,22 +114,25 @@ const whyOf = (error: unknown, { timeoutMs }: ModelSettings, signal: AbortSignal
 const lacksResponses = (error: unknown): boolean =>
   error instanceof APIError && (error.status === 404 || error.status === 405 || error.status === 501);
 
-const parsed = (said: string, usage: Usage): ModelAnswer => {
+const parsed = <T>({ form }: Wanted<T>, said: string, usage: Usage): Answered<T> => {
   let json: unknown;
   try {
     json = JSON.parse(said);
   } catch (cause) {
     throw new NoAnswer('the model’s answer is no JSON', { cause, usage, said });
   }
-  const prose = ModelProse.safeParse(json);
-  if (!prose.success) throw new NoAnswer('the model’s answer has not the form that was asked for', { usage, said });
-  return { prose: prose.data, said, usage };
+  const value = form.schema.safeParse(json);
+  if (!value.success) throw new NoAnswer('the model’s answer has not the form that was asked for', { usage, said });
+  return { kind: 'said', value: value.data, said, usage };
 };
 
-const FORMAT = zodTextFormat(ModelProse, 'summary');
+const called = <T>(call: { name: string; arguments: string }, usage: Usage): Answered<T> => {
+  const [name, args] = [call.name.slice(0, 100), call.arguments.slice(0, MOST_SAID)];
+  return { kind: 'call', name, args, said: `${name}(${args})`, usage };
+};
 
-/** Opens the client. Nothing is sent yet. `ask` throws NoAnswer, always within the time limit. */
-export const openModel = (settings: ModelSettings): AskModel => {
+/** Opens the client. Nothing is sent yet. */
+export const openClient = (settings: ModelSettings): AskFor => {
   const client = new OpenAI({
     apiKey: settings.apiKey,
     ...(settings.baseUrl === undefined ? {} : { baseURL: settings.baseUrl }),
@@ -109,15 +144,17 @@ export const openModel = (settings: ModelSettings): AskModel => {
   });
   let responses = true;
 
-  const byResponses = async (instructions: string, input: string, signal: AbortSignal): Promise<ModelAnswer> => {
+  const byResponses = async <T>(wanted: Wanted<T>, signal: AbortSignal): Promise<Answered<T>> => {
+    const tools = (wanted.tools ?? []).map((tool) => ({ type: 'function' as const, strict: true, ...tool }));
     const answer = await client.responses.create(
       {
         model: settings.model,
-        instructions,
-        input,
-        text: { format: FORMAT },
+        instructions: wanted.instructions,
+        input: wanted.input,
+        text: { format: zodTextFormat(wanted.form.schema, wanted.form.name) },
         max_output_tokens: settings.maxOutputTokens,
         store: false,
+        ...(tools.length === 0 ? {} : { tools, parallel_tool_calls: false }),
       },
       { signal },
     );
@@ -131,22 +168,26 @@ export const openModel = (settings: ModelSettings): AskModel => {
     if (refusal !== undefined)
       throw new NoAnswer('the model refused', { usage, said: refusal.refusal.slice(0, MOST_SAID) });
     if (answer.status === 'incomplete') throw new NoAnswer('the model’s answer was cut off', { usage, said });
-    return parsed(said, usage);
+    const call = answer.output.find((item) => item.type === 'function_call');
+    return call === undefined ? parsed(wanted, said, usage) : called(call, usage);
   };
 
-  const byChat = async (instructions: string, input: string, signal: AbortSignal): Promise<ModelAnswer> => {
+  const byChat = async <T>(wanted: Wanted<T>, signal: AbortSignal): Promise<Answered<T>> => {
+    const { name, schema } = zodTextFormat(wanted.form.schema, wanted.form.name);
+    const tools = (wanted.tools ?? []).map((tool) => ({
+      type: 'function' as const,
+      function: { ...tool, strict: true },
+    }));
     const answer = await client.chat.completions.create(
       {
         model: settings.model,
         messages: [
-          { role: 'system', content: instructions },
-          { role: 'user', content: input },
+          { role: 'system', content: wanted.instructions },
+          { role: 'user', content: wanted.input },
         ],
-        response_format: {
-          type: 'json_schema',
-          json_schema: { name: FORMAT.name, schema: FORMAT.schema, strict: true },
-        },
+        response_format: { type: 'json_schema', json_schema: { name, schema, strict: true } },
         max_completion_tokens: settings.maxOutputTokens,
+        ...(tools.length === 0 ? {} : { tools, parallel_tool_calls: false }),
       },
       { signal },
     );
@@ -158,23 +199,36 @@ export const openModel = (settings: ModelSettings): AskModel => {
     if (choice?.finish_reason === 'length') throw new NoAnswer('the model’s answer was cut off', { usage, said });
     if (choice?.finish_reason === 'content_filter')
       throw new NoAnswer('the model’s server withheld the answer', { usage, said });
-    return parsed(said, usage);
+    const call = choice?.message.tool_calls?.find((each) => each.type === 'function');
+    return call === undefined ? parsed(wanted, said, usage) : called(call.function, usage);
   };
 
-  return async (instructions, input, outer) => {
+  return async (wanted, outer) => {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(settings.timeoutMs)]);
     try {
       if (responses) {
         try {
-          return await byResponses(instructions, input, signal);
+          return await byResponses(wanted, signal);
         } catch (error) {
           if (!lacksResponses(error)) throw error;
           responses = false;
         }
       }
-      return await byChat(instructions, input, signal);
+      return await byChat(wanted, signal);
     } catch (error) {
       throw error instanceof NoAnswer ? error : new NoAnswer(whyOf(error, settings, signal), { cause: error });
     }
+  };
+};
+
+/** The client that has reports put into words. */
+export const openModel = (settings: ModelSettings): AskModel => {
+  const ask = openClient(settings);
+  return async (instructions, input, signal) => {
+    const form = { name: 'summary', schema: ModelProse };
+    const answer = await ask({ instructions, input, form }, signal);
+    const { said, usage } = answer;
+    if (answer.kind === 'call') throw new NoAnswer('the model asked for what it was not offered', { usage, said });
+    return { prose: answer.value, said, usage };
   };
 };

@@ -31,11 +31,16 @@ const groundOf = (ids: readonly string[], view: View): { cited: Item[] } | { why
   return { cited: [...cited, ...view.items.filter(({ id }) => owners.has(id) && !ids.includes(id))] };
 };
 
-const problemOf = ({ text, rests_on }: Claim, view: View): string | null => {
+/** Why a sentence may not be shown, as a clause, or null when what it cites covers it. Pure. */
+export const problemOf = ({ text, rests_on }: Claim, view: View): string | null => {
   const ground = groundOf(rests_on, view);
   return 'why' in ground
     ? ground.why
-    : claimProblem(text, { cited: ground.cited, verdict: view.verdict, untrusted: untrustedOf(view.items) });
+    : claimProblem(text, {
+        cited: ground.cited,
+        verdict: view.verdict,
+        untrusted: `${untrustedOf(view.items)}\n${view.asked ?? ''}`,
+      });
 };
 
 const words = (code: string): string[] => code.match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? [];

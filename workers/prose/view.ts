@@ -4,8 +4,9 @@ import { headline, verdictOf } from '../../playbooks/report-parts.ts';
 /**
  * What kind of thing an item is. `target`: facts of the process. `verdict`: what the rules come to. `finding`, `quote`,
  * `source`, `fix`: as in the report. `caveat`: what was missing. `excluded`: what was ruled out or could not be told.
+ * `probe`: what lines of evidence come from; only beside lines that were looked up for a question.
  */
-export type ItemKind = 'target' | 'verdict' | 'finding' | 'quote' | 'source' | 'fix' | 'caveat' | 'excluded';
+export type ItemKind = 'target' | 'verdict' | 'finding' | 'quote' | 'source' | 'fix' | 'caveat' | 'excluded' | 'probe';
 
 /** One thing that a sentence can rest on. */
 export interface Item {
@@ -25,6 +26,8 @@ export interface Item {
 export interface View {
   readonly items: readonly Item[];
   readonly verdict: 'fault' | 'healthy' | 'unclear';
+  /** What a person asked, in their own words: data like the rest. */
+  readonly asked?: string;
 }
 
 /** Limits that keep a request under some 3,000 tokens; findings come best first. */

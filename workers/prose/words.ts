@@ -52,6 +52,10 @@ export const HEALTHY_WORDS =
 export const CERTAIN_WORDS =
   /\b(?:certain(?:ly)?|definite(?:ly)?|undoubtedly|beyond (?:any )?doubt|without (?:a )?doubt|proves?|proven|guaranteed?|obviously|clearly|always|never|absolutely|must be|100 ?%)\b|一定是|肯定|毫无疑问|必然|绝对|显然|百分之百/i;
 
+/** What is safe to do, or not. Whoever restarts a process on such a word trusts it: only the rules' own words can say so. */
+export const SAFE_WORDS =
+  /\b(?:safe(?:ly|r|st)?|unsafe|harmless(?:ly)?|risk(?:s|y|less|-free)?|danger(?:ous(?:ly)?)?|without (?:any )?(?:loss|harm)|lose(?:s)? (?:nothing|data)|no (?:harm|data loss)|go ahead|can be (?:re)?started)\b|安全|无害|风险|危险|放心|不会丢/i;
+
 /** As unsure as a hint is. */
 export const HEDGE_WORDS =
   /\b(?:may|might|could|possibl[ye]|perhaps|hints?|suggests?|not (?:certain|sure|shown)|cannot (?:be )?(?:tell|told))\b|可能|也许|或许|疑似|不确定|不能(?:确定|判断)/i;
@@ -76,6 +80,37 @@ export const STOP_WORDS: ReadonlySet<string> = new Set(
   `about above after again against almost along already also although among another around because become becomes been before being below between both cannot could does doing done down during each either else enough even ever every first from have having here however into itself just keep keeps kept later least less like likely long made make makes many might more most much must need needs never next none nothing often once only other others over same several shall should show shows shown since some still such take takes than that their them then there therefore these they this those though through thus time times under until upon used uses using very want wants well were what when where whether which while whole whose will with within without would your process processes thread threads program rest rests seen look looks looked said says every whose means meaning happens happen reason result results instead rather since currently right rule rules sure confidence cause causes evidence`.split(
     ' ',
   ),
+);
+
+/**
+ * Words that tell what lines of evidence show, and what has to stand in these lines for it. No base forms of verbs: nobody is told
+ * to do anything with them.
+ */
+export const OBSERVING_WORDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    wait: 'waits waiting waited',
+    block: 'blocks blocked blocking',
+    sleep: 'sleeps sleeping slept',
+    hold: 'holds holding',
+    held: 'held',
+    lock: 'lock locks locked',
+    acquire: 'acquires acquired acquiring',
+    listen: 'listens listening',
+    connect: 'connected connects connection connections',
+    estab: 'established',
+    read: 'reads reading',
+    writ: 'writes writing written',
+    open: 'opened opens',
+    run: 'runs running',
+    call: 'called calls calling',
+    line: 'line lines',
+    file: 'file files',
+    socket: 'socket sockets',
+    stack: 'stack stacks',
+    frame: 'frame frames',
+    queue: 'queue queues',
+    handler: 'handler handlers',
+  }).flatMap(([root, words]) => words.split(' ').map((word): [string, string] => [word, root])),
 );
 
 /** Number words and what they are; "one" is an article as often as a number. */

@@ -15,7 +15,7 @@ export interface Spending {
 /** Answers of before, by what was asked. What it returns is checked again. */
 export interface AnswerCache {
   readonly get: (key: string) => Promise<unknown>;
-  readonly set: (key: string, answer: ModelProse) => Promise<void>;
+  readonly set: (key: string, answer: unknown) => Promise<void>;
 }
 
 export interface WriterOptions {
@@ -37,7 +37,8 @@ export interface Written {
   readonly transcript: string;
 }
 
-const keyOf = (model: string, instructions: string, input: string): string =>
+/** What an answer is kept under: all that was asked. */
+export const keyOf = (model: string, instructions: string, input: string): string =>
   createHash('sha256')
     .update(JSON.stringify([model, instructions, input]))
     .digest('hex');
