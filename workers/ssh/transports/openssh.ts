@@ -15,6 +15,9 @@ const IDLE_MS = 60_000;
 const PERSIST_SECONDS = 90;
 const ASK_MS = 5_000;
 const SSH_FAILED = 255;
+/** All that the far ssh can say when the one in front of it has failed. */
+const CLOSED_ONLY =
+  /^(?:(?:kex_exchange_identification: |ssh_exchange_identification: )?(?:read: )?Connection (?:closed|reset) by .*\s*)+$/;
 
 /** A connection that ssh keeps in the background (ControlMaster), reached through its socket. */
 interface Master {
@@ -103,7 +106,7 @@ const connect = async (host: OpenSshHost, through: Shared<Master> | undefined, c
       const sentence = `${host.name} (${effective.hostname}:${effective.port}) cannot be reached: no SSH login within ${connectMs / 1000} s; check that the host is up and that sshd answers there${effective.usesProxy ? ', and the jump host in front of it' : ''}.`;
       throw new LookFailed('unreachable', sentence);
     }
-    const silent = ran.stderr.trim() === '' || (effective.usesProxy && /UNKNOWN port 65535/.test(ran.stderr));
+    const silent = ran.stderr.trim() === '' || (effective.usesProxy && CLOSED_ONLY.test(ran.stderr));
     if (!silent || again === 0) throw await failureOf(login, ran.stderr);
     // A connection that is to stay hides what its proxy says; one that is not to stay lets it be heard.
     const alone = commonArguments(host, { ...way, socket: 'none' });

@@ -23,7 +23,7 @@ const option = (name: string, value: string | undefined): string[] =>
 export const commonArguments = (host: OpenSshHost, way: Way): string[] => {
   // Only the address and port of the far end are ssh's to fill in.
   const through =
-    way.through === undefined ? undefined : `exec ssh -W '[%h]:%p' ${quoteLine(way.through).replaceAll('%', '%%')}`;
+    way.through === undefined ? undefined : `ssh -W '[%h]:%p' ${quoteLine(way.through).replaceAll('%', '%%')}`;
   return [
     ...['-F', way.config, '-T', '-a', '-x', '-S', way.socket],
     ...(host.user === undefined ? [] : ['-l', host.user]),

@@ -40,10 +40,15 @@ const CONNECT: Readonly<Record<string, string>> = {
   'Connection timed out': 'it does not answer; check that the host is up and that the firewall lets the worker in',
 };
 
-const learnKey = ({ host, effective }: FailedLogin): string => {
-  const port = effective.port === '22' ? '' : ` -p ${effective.port}`;
+/** How to learn the key that ssh did not know: of the host, or of one on the way that it names as known_hosts does. */
+const learnKey = ({ host, effective }: FailedLogin, named: string | undefined): string => {
+  const inBrackets = /^\[([^\]\s]+)\]:(\d+)$/.exec(named ?? '');
+  const [address, port] = inBrackets?.slice(1) ?? [
+    named ?? (effective.hostname || host.address),
+    named === undefined ? effective.port : '22',
+  ];
   const file = effective.knownHostsFiles[0] ?? 'known_hosts';
-  return `run \`ssh-keyscan${port} ${effective.hostname || host.address}\`, compare its fingerprint with the one on the host's console (\`ssh-keygen -lf\`), and add the line to ${file}, or have its key signed by an authority that is there`;
+  return `run \`ssh-keyscan${port === '22' ? '' : ` -p ${port}`} ${address}\`, compare its fingerprint with the one on the host's console (\`ssh-keygen -lf\`), and add the line to ${file}, or have its key signed by an authority that is there`;
 };
 
 const keysOf = ({ effective, host }: FailedLogin): string => {
@@ -93,7 +98,7 @@ const RULES: readonly Rule[] = [
     /No \S+ host key is known for (\S+)|Host key verification failed/,
     'host-key-unknown',
     (match, login) =>
-      `The host key of ${match[1] ?? whereOf(login)} is not known, so ${whereOf(login)} is not logged in to: ${learnKey(login)}`,
+      `The host key of ${match[1] ?? whereOf(login)} is not known, so ${whereOf(login)} is not logged in to: ${learnKey(login, match[1])}`,
   ],
   [
     /Could not resolve hostname (\S+): ([^\n\r]+)/,
