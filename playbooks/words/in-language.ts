@@ -5,7 +5,7 @@ import { sentencesOf } from './sentences.ts';
 /** A longer sentence stays as it is; nobody wrote it. */
 const MAX_SENTENCE = 20_000;
 /** Phrases in phrases in phrases. */
-const MAX_DEPTH = 5;
+const MAX_DEPTH = 8;
 /** With fewer letters of its own a pair is trusted only where all that fills it is understood. */
 const TRUSTED_LETTERS = 5;
 /** Characters that are searched for a text, and more for each of its own: then the rest stays English, whoever wrote it. */
@@ -19,11 +19,12 @@ export interface Translated {
 }
 
 /** Two plain words beside each other outside code are prose, and one in small letters; a name (`SIGTERM`), a number or a path is not. */
-const PROSE = /(?:^|[\s(,])[a-zA-Z]{2,}[ ,]+[a-zA-Z]{2,}(?=$|[\s),.:;])|^[a-zA-Z][a-z]{2,}$/;
+const PROSE = /(?:^|[\s(,])[a-zA-Z]{2,}[ ,]+[a-zA-Z]{2,}(?=$|[\s),.:;])/;
 
-const withoutCode = (text: string): string => text.replace(/`[^`]*`/g, '0');
+/** What stands in code or in quotation marks is somebody else's. */
+const withoutQuoted = (text: string): string => text.replace(/`[^`]*`|"[^"]*"|“[^”]*”/g, '0');
 
-const isProse = (text: string): boolean => PROSE.test(withoutCode(text));
+const isProse = (text: string): boolean => PROSE.test(withoutQuoted(text));
 
 /** All ways in which a piece of text may be meant: with and without a full stop, with a small letter at its beginning. */
 const variants = (text: string): { text: string; stop: string }[] => {
@@ -41,6 +42,12 @@ const CONJUNCTIONS = [
   ['; and ', '; ', '；', '；'],
   [' and ', ', ', ' 和 ', '、'],
   [' or ', ', ', ' 或 ', '、'],
+] as const;
+
+/** What stands between several without a last one. */
+const SEPARATORS = [
+  ['; ', '；'],
+  [', ', '、'],
 ] as const;
 
 /** Where `separator` stands outside of code, the text is cut. */
@@ -67,14 +74,18 @@ class Translator {
   }
 
   private filled({ en, translated, letters }: Pair, text: string, map: Uint8Array, depth: number): Translated | null {
-    if (this.budget <= 0 || !text.startsWith(en.literals[0] ?? '')) return null;
+    // What does not even begin and end so costs nothing.
+    if (this.budget <= 0 || !text.startsWith(en.literals[0] ?? '') || !text.endsWith(en.literals.at(-1) ?? ''))
+      return null;
     this.budget -= text.length;
     const values = fills(en, text, map);
     if (values === null) return null;
     const said = new Map<string, string>();
     const unknown: string[] = [];
+    const coded = new Set(en.names.filter((_name, index) => en.inCode[index + 1] === true));
     for (const [name, value] of values) {
-      const each = this.phrase(value, depth + 1);
+      // A name in code is no text of ours, whatever it says.
+      const each = coded.has(name) ? { text: value, unknown: [] } : this.phrase(value, depth + 1);
       said.set(name, each.text);
       unknown.push(...each.unknown);
     }
@@ -111,6 +122,13 @@ class Translator {
       if (said.some(({ unknown }) => unknown.length > 0)) continue;
       const words = said.map((each) => each.text);
       return { text: `${words.slice(0, -1).join(chineseComma)}${chinese}${words.at(-1) ?? ''}`, unknown: [] };
+    }
+    for (const [english, chinese] of SEPARATORS) {
+      const pieces = cutAt(text, english);
+      if (pieces.length < 2) continue;
+      const said = pieces.map((each) => this.phrase(each, depth + 1));
+      if (said.every(({ unknown }) => unknown.length === 0))
+        return { text: said.map((each) => each.text).join(chinese), unknown: [] };
     }
     return null;
   }
