@@ -140,9 +140,13 @@ const serve = async (
       closers.unshift(redis.close);
       redisUrl = redis.url;
     }
+    const { openSurroundings } = await import('./infra/attend.ts');
+    const around = await openSurroundings(config, redisUrl, log);
+    closers.unshift(around.close);
+    const { counts, trace, telemetry } = around;
     if (sides.worker) {
       const { startWorker } = await import('./workers/worker.ts');
-      const worker = startWorker({ config, redisUrl, knowledge, log });
+      const worker = startWorker({ config, redisUrl, knowledge, log, counts, trace, telemetry });
       closers.unshift(worker.close);
     }
     if (sides.bot) {
@@ -150,8 +154,9 @@ const serve = async (
         import('./infra/queue/bot-side.ts'),
         import('./bot/bot.ts'),
       ]);
-      const queue = await openBotQueue({ redisUrl, log });
+      const queue = await openBotQueue({ redisUrl, log, telemetry });
       closers.unshift(queue.close);
+      around.parts.tell('slack', { ok: false, why: 'There is no connection to Slack yet.' });
       const bot = await startBot({
         slack: config.slack,
         queue,
@@ -167,6 +172,9 @@ const serve = async (
         alerts: config.alerts,
         language: config.language,
         log,
+        counts,
+        trace,
+        tell: (state) => around.parts.tell('slack', state),
       });
       closers.unshift(bot.close);
       if (config.alertIntake !== undefined) {
@@ -176,8 +184,16 @@ const serve = async (
         ]);
         const sources = await loadAlertSources();
         closers.unshift(
-          (await startAlertServer({ settings: config.alertIntake, sources, queue, log, redaction: config.redaction }))
-            .close,
+          (
+            await startAlertServer({
+              settings: config.alertIntake,
+              sources,
+              queue,
+              log,
+              counts,
+              redaction: config.redaction,
+            })
+          ).close,
         );
       }
     }

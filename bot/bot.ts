@@ -4,8 +4,10 @@ import { type AlertRouting, NO_ALERT_ROUTES } from '../infra/alert-routes.ts';
 import { type Audit, noAudit } from '../infra/audit.ts';
 import type { LanguageSetting } from '../infra/language.ts';
 import type { Log } from '../infra/log.ts';
+import { type Counts, noCounts } from '../infra/metrics/counts.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
+import { noTrace, type Trace } from '../infra/tracing/trace.ts';
 import { openAccess } from './access.ts';
 import { auditedAccess, auditedQueue } from './audited.ts';
 import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
@@ -19,10 +21,12 @@ import { handlePress } from './press.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
-import { type Entrance, httpEntrance, socketEntrance } from './slack/receivers.ts';
+import { type Entrance, httpEntrance, socketEntrance, type TellState } from './slack/receivers.ts';
+import { watchedCalls } from './slack/watched.ts';
 import { showAnswer, showRefusal } from './thread/answer.ts';
 import { openThread } from './thread/open.ts';
 import { progressShow } from './thread/progress.ts';
+import { countedAudit, watchedQueue } from './watched.ts';
 
 /** How the bot reaches Slack and Slack the bot. */
 export interface SlackSettings {
@@ -56,6 +60,11 @@ export interface BotOptions {
   /** How often a watch looks, ms. Default 25,000. Shorter in tests. */
   readonly watchEveryMs?: number;
   readonly log: Log;
+  /** What is counted, and where work shows in traces; nowhere when absent. */
+  readonly counts?: Counts;
+  readonly trace?: Trace;
+  /** Told how the connection to Slack is, whenever that changes. */
+  readonly tell?: TellState;
 }
 
 /** The bot cannot start. `message` is a sentence that says what to set right. */
@@ -78,7 +87,8 @@ const wanted = (value: string | undefined, name: string, what: string): string =
 };
 
 /** Who the bot is. Waits for a Slack that does not answer; gives up on one that refuses the token. */
-const whoAmI = async (slack: SlackApi, log: Log) => {
+const whoAmI = async (slack: SlackApi, log: Log, tell: TellState) => {
+  let said = false;
   for (let pause = 1_000; ; pause = Math.min(pause * 2, 30_000)) {
     try {
       return await slack.whoAmI();
@@ -86,13 +96,15 @@ const whoAmI = async (slack: SlackApi, log: Log) => {
       if (error instanceof SlackRefused) {
         throw new BotNotStarted(`Slack refuses the bot token (${error.code}). Check SLACK_BOT_TOKEN.`, error);
       }
-      log.warn({ error: String(error), pause }, 'Slack does not answer, will try again');
+      tell({ ok: false, why: 'Slack does not answer; it is asked again and again.' });
+      if (!said) log.warn({ error: String(error) }, 'Slack does not answer; it is asked until it does');
+      said = true;
       await sleep(pause);
     }
   }
 };
 
-const entranceOf = (slack: SlackSettings, log: Log): Entrance =>
+const entranceOf = (slack: SlackSettings, log: Log, tell: TellState): Entrance =>
   slack.mode === 'http'
     ? httpEntrance({
         signingSecret: wanted(slack.signingSecret, 'SLACK_SIGNING_SECRET', 'it is on the app’s Basic Information page'),
@@ -107,6 +119,7 @@ const entranceOf = (slack: SlackSettings, log: Log): Entrance =>
         ),
         apiUrl: slack.apiUrl,
         log,
+        tell,
       });
 
 const openEntrance = async (entrance: Entrance, { mode, port }: SlackSettings): Promise<void> => {
@@ -145,7 +158,7 @@ const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly
 });
 
 /** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
-const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => {
+const listen = (entrance: Entrance, botToken: string, bot: BotContext, trace: Trace): void => {
   const { me, log, queue } = bot;
   const app = new App({
     receiver: entrance.receiver,
@@ -158,7 +171,7 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext): void => 
     throw error;
   });
   app.command('/diagnose', async ({ command, ack }) => {
-    const answer = await dispatch(command, bot);
+    const answer = await trace.span('slack command', {}, () => dispatch(command, bot));
     await (answer === null ? ack() : ack({ response_type: 'ephemeral', text: answer }));
   });
   app.event('app_mention', async ({ event, body }) => {
@@ -200,11 +213,15 @@ const consume = (bot: BotContext): { stop: () => void } => {
  * Nothing that matters is kept in memory: any number of bots may run on one queue, and any of them may end at any time.
  */
 export const startBot = async (options: BotOptions): Promise<RunningBot> => {
-  const { slack: settings, queue, hosts, playbooks, causes = [], policy, audit = noAudit, log } = options;
+  const { slack: settings, hosts, playbooks, causes = [], policy, log } = options;
+  const queue = watchedQueue(options.queue, options.trace ?? noTrace);
+  const audit = countedAudit(options.audit ?? noAudit, options.counts ?? noCounts);
   const botToken = wanted(settings.botToken, 'SLACK_BOT_TOKEN', 'the bot user’s token (xoxb-…) of the installed app');
-  const entrance = entranceOf(settings, log);
-  const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log });
-  const me = await whoAmI(slack, log);
+  const { trace = noTrace, counts = noCounts, tell = () => undefined } = options;
+  const entrance = entranceOf(settings, log, tell);
+  const calling = watchedCalls(counts, trace);
+  const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log, calling });
+  const me = await whoAmI(slack, log, tell);
   const [commands, followUps, actions, errands] = await Promise.all([
     loadCommands(),
     loadFollowUps(),
@@ -232,8 +249,9 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     errands,
     watchEveryMs: options.watchEveryMs,
   };
-  listen(entrance, botToken, bot);
+  listen(entrance, botToken, bot, trace);
   await openEntrance(entrance, settings);
+  if (settings.mode === 'http') tell({ ok: true, why: `Slack is listened for on port ${settings.port}.` });
   const { stop } = consume(bot);
   log.info({ mode: settings.mode, team: me.teamId }, 'bot is connected to Slack');
   return {

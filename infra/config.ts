@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
 import path from 'node:path';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
@@ -7,12 +6,17 @@ import { HostName, readYaml, type YamlText } from '../playbooks/model/index.ts';
 import { type AlertIntakeSettings, alertIntake, alertIntakeFaults, alertIntakeFrom } from './alert-intake.ts';
 import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { globMatch, HostPattern } from './globs.ts';
+import { type BoardConfig, BoardSettings, boardFrom, HealthSettings } from './health/settings.ts';
+import { completeHost, personalDefaults, withoutUndefined } from './hosts/complete.ts';
+import { HostDefaults } from './hosts/fields.ts';
+import { type Inventory, InventorySettings, inSiteFolder, openInventory } from './hosts/inventory.ts';
 import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
 import { LanguageSetting } from './language.ts';
 import { PolicySettings } from './policy.ts';
 import { QuestionBudget } from './question-budget.ts';
 import type { RedisPlace } from './queue/place.ts';
 import { type RedisFault, RedisSettings, redisFrom } from './redis-settings.ts';
+import { type TracingConfig, TracingSettings, tracingFrom } from './tracing/settings.ts';
 
 /** The configuration cannot be used; `message` names every fault with file and line. */
 export class BadConfig extends Error {
@@ -27,17 +31,6 @@ const Slack = z.strictObject({
   mode: z.enum(['socket', 'http']).default('socket'),
   /** Where HTTP mode listens. */
   port: z.number().int().min(1).max(65_535).default(3000),
-});
-
-const HostDefaults = z.strictObject({
-  user: z.string().min(1).optional(),
-  port: z.number().int().min(1).max(65_535).optional(),
-  identityFile: z.string().min(1).optional(),
-  agent: z.string().min(1).optional(),
-  knownHostsFile: z.string().min(1).optional(),
-  jump: HostName.optional(),
-  sudo: z.enum(['auto', 'never']).optional(),
-  keepFolder: z.string().min(1).optional(),
 });
 
 /** A pattern of host names (`web-*`) that are reached by their DNS name with these settings. */
@@ -93,11 +86,15 @@ const ConfigFile = z.strictObject({
   hosts: z.array(z.record(z.string(), z.unknown())).default([]),
   hostRules: z.array(HostRule).default([]),
   hostDefaults: HostDefaults.prefault({}),
+  inventory: InventorySettings.prefault({}),
   /** Folder with the site's own playbooks. */
   playbooks: z.string().min(1).optional(),
   policy: PolicySettings.prefault({}),
   /** Folder of the audit log on this machine; `audit` in the data folder when left out. */
   audit: z.strictObject({ folder: z.string().min(1).optional() }).prefault({}),
+  health: HealthSettings.optional(),
+  board: BoardSettings.optional(),
+  tracing: TracingSettings.optional(),
   /** Where the queue is, when REDIS_URL alone does not say it. */
   redis: RedisSettings.prefault({}),
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
@@ -129,8 +126,16 @@ export interface Config {
   };
   /** Undefined: `up` starts its own. */
   readonly redis: RedisPlace | undefined;
+  /** Undefined: nobody can ask how the program is. */
+  readonly health: HealthSettings | undefined;
+  /** Undefined: the queues are not shown. */
+  readonly board: BoardConfig | undefined;
+  /** Undefined: no traces. */
+  readonly tracing: TracingConfig | undefined;
   readonly hosts: HostLookup;
-  /** Names in the inventory, for people who mistype one. */
+  /** Hosts from elsewhere; `hosts` and `hostNames` have them once they have been read. */
+  readonly inventory: Inventory;
+  /** Names of hosts as they are known now, for people who mistype one. */
   readonly hostNames: readonly string[];
   /** Rules by which further names are reached: `web-*`. */
   readonly hostPatterns: readonly string[];
@@ -151,33 +156,15 @@ export interface Config {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Keys that ssh(1) tries by itself, in its order. */
-const DEFAULT_KEYS = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
-
-/** What applies to every host when nothing else is said: this user, this agent or key, this user's known_hosts. */
-const personalDefaults = (env: Environment): z.infer<typeof HostDefaults> => {
-  const folder = path.join(env.HOME ?? homedir(), '.ssh');
-  const identityFile = DEFAULT_KEYS.map((name) => path.join(folder, name)).find((file) => existsSync(file));
-  return {
-    user: env.USER ?? userInfo().username,
-    knownHostsFile: path.join(folder, 'known_hosts'),
-    ...(identityFile === undefined ? {} : { identityFile }),
-    ...(env.SSH_AUTH_SOCK === undefined || env.SSH_AUTH_SOCK === '' ? {} : { agent: env.SSH_AUTH_SOCK }),
-  };
-};
-
-const withoutUndefined = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
-
 /** How to reach a host that no inventory has, as a terminal user asks for it: `--user`, `--port` and so on. */
 export const hostFromCommandLine = (
   name: string,
   reach: z.infer<typeof HostDefaults>,
   env: Environment = process.env,
 ): HostSettings => {
-  const settings = { ...personalDefaults(env), ...withoutUndefined(reach) };
-  if (reach.identityFile !== undefined) delete settings.agent;
-  const parsed = HostList.safeParse([{ name, ...settings }]);
+  const personal = personalDefaults(env);
+  if (reach.identityFile !== undefined) delete personal.agent;
+  const parsed = HostList.safeParse([completeHost({ name, ...withoutUndefined(reach) }, {}, personal)]);
   if (!parsed.success) throw new BadConfig(parsed.error.issues.map((issue) => `${name}: ${issue.message}`));
   const [host] = parsed.data;
   if (host === undefined) throw new BadConfig([`${name}: no settings`]);
@@ -227,8 +214,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
   const { data } = parsed;
   const base = from === undefined ? '.' : path.dirname(from);
   const personal = personalDefaults(env);
-  const complete = (own: Record<string, unknown>): Record<string, unknown> =>
-    own.transport === 'local' ? own : { ...personal, ...withoutUndefined(data.hostDefaults), ...own };
+  const complete = (own: Record<string, unknown>) => completeHost(own, data.hostDefaults, personal);
   const hosts = HostList.safeParse(data.hosts.map(complete));
   if (!hosts.success) {
     throw new BadConfig(
@@ -236,20 +222,39 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     );
   }
   const listed = hostLookup(hosts.data);
-  const byRule: HostLookup = (name) => {
+  const ruleFor = (name: string): HostDefaults | undefined => {
     const rule = data.hostRules.find((each) => globMatch(each.match, name));
     if (rule === undefined) return undefined;
     const { match: _match, ...settings } = rule;
-    return hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...withoutUndefined(settings) }, env);
+    return withoutUndefined(settings);
   };
-  const known: HostLookup = (name) => listed(name) ?? byRule(name);
+  const byRule: HostLookup = (name) => {
+    const rule = ruleFor(name);
+    return rule && hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...rule }, env);
+  };
+  const inventory = openInventory(inSiteFolder(data.inventory, base), (entry, isSshConfig) => {
+    const site = { ...data.hostDefaults, ...(typeof entry.name === 'string' ? ruleFor(entry.name) : {}) };
+    // How a host of an ssh_config is reached is said there.
+    const said = isSshConfig ? { sudo: site.sudo, keepFolder: site.keepFolder, runner: site.runner } : site;
+    return completeHost(entry, said, personal);
+  });
+  const known: HostLookup = (name) => {
+    if (hosts.data.every((host) => host.name !== name)) return inventory.lookup(name) ?? byRule(name) ?? listed(name);
+    return listed(name);
+  };
   const alertFaults = [
     ...alertIntakeFaults(data.alerts),
-    ...unknownAlertHosts(data.alerts, (name) => known(name) !== undefined),
+    // Hosts of an inventory are not read yet.
+    ...unknownAlertHosts(data.alerts, (name) => inventory.any || known(name) !== undefined),
   ];
   if (alertFaults.length > 0) {
     throw new BadConfig(alertFaults.map((fault) => say({ ...fault, path: ['alerts', ...fault.path] })));
   }
+  const boardFaults: string[] = [];
+  const board = boardFrom(data.board, env.STRACEBACK_BOARD_PASSWORD, (message) =>
+    boardFaults.push(say({ path: ['board'], message })),
+  );
+  if (boardFaults.length > 0) throw new BadConfig(boardFaults);
   const redisFaults: RedisFault[] = [];
   const redis = redisFrom(data.redis, env, base, redisFaults);
   if (redisFaults.length > 0) {
@@ -264,8 +269,14 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
       apiUrl: env.SLACK_API_URL,
     },
     redis,
+    health: data.health,
+    board,
+    tracing: tracingFrom(data.tracing, env),
     hosts: known,
-    hostNames: ['local', ...hosts.data.map((host) => host.name)],
+    inventory,
+    get hostNames() {
+      return [...new Set(['local', ...hosts.data.map((host) => host.name), ...inventory.names()])];
+    },
     hostPatterns: data.hostRules.map(({ match }) => match),
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,

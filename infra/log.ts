@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { pino } from 'pino';
 
 /** What the rooms need of a logger; pino's own shape, so that a test can pass its own. */
@@ -8,11 +9,34 @@ export interface Log {
   readonly error: (fields: object, message: string) => void;
 }
 
-/** Slack tokens (`xoxb-…`, `xapp-…`) and passwords inside URLs, wherever they stand in a text. */
-const SECRETS = /\bx(?:ox[a-z]|app)-[A-Za-z0-9-]+|(?<=:\/\/[^\s/@]*:)[^\s/@]+(?=@)/g;
+const WORDS = '(?:password|passwd|passphrase|secret|token|api[-_]?key|private[-_]?key|credentials?)';
+
+/**
+ * Slack tokens (`xoxb-…`, `xapp-…`), keys of OpenAI's form, and passwords inside URLs, wherever they stand in a text; what
+ * follows a word for a secret, as command lines, headers, environments and JSON have it.
+ */
+const SECRETS = new RegExp(
+  [
+    /\bx(?:ox[a-z]|app)-[A-Za-z0-9-]+/,
+    /\bsk-[A-Za-z0-9_-]{16,}/,
+    /(?<=:\/\/[^\s/@:]{0,200}:)[^\s/@]+(?=@)/,
+    /(?<=\b(?:Bearer|Basic) )[\w.~+/=-]{8,}/,
+    new RegExp(`(?<=\\b(?:\\w{0,40}[-_])?${WORDS}\\\\?["']? ?[=:] ?\\\\?["']?)(?![=: ])[^\\s"'\\\\,;&]{4,}`),
+    new RegExp(`(?<=(?:^|[\\s"'])--?(?:[\\w-]{0,40}-)?${WORDS} ["']?)[^\\s"'\\\\-][^\\s"'\\\\]{3,}`),
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gi',
+);
 
 /** `text` with everything that looks like a credential replaced, for logs and error sentences. */
 export const withoutSecrets = (text: string): string => text.replace(SECRETS, '[secret]');
+
+const active = new AsyncLocalStorage<object>();
+
+/** Runs `work`, and everything that it begins, with these fields in each line of the log. */
+export const withLogFields = <T>(fields: object, work: () => T): T =>
+  active.run({ ...active.getStore(), ...fields }, work);
 
 /**
  * Opens the program's log: one JSON object a line on standard error, so that standard output stays for reports.
@@ -20,7 +44,7 @@ export const withoutSecrets = (text: string): string => text.replace(SECRETS, '[
  */
 export const openLog = (level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log =>
   pino(
-    { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime, mixin: () => ({ ...active.getStore() }) },
     { write: (line: string) => void process.stderr.write(withoutSecrets(line)) },
   );
 

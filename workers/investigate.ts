@@ -1,3 +1,6 @@
+import type { Counts } from '../infra/metrics/counts.ts';
+import type { SiteRules } from '../infra/redact/redactor.ts';
+import type { Trace } from '../infra/tracing/trace.ts';
 import type { Cause, Impact, Playbook, Probe, Progress, Report, Request } from '../playbooks/model/index.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
 import { checkApproval } from './approval.ts';
@@ -6,7 +9,6 @@ import { half, halfCaveat, nothingFound, openUnlessAborted, whyAborted, worthRep
 import { toldOfEnd } from './ending/tell.ts';
 import { type Followed, follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
-import type { SiteRules } from '../infra/redact/redactor.ts';
 import type { HostShell } from './ssh/shell.ts';
 import { evidenceIds } from './stages/collect.ts';
 import type { Judgement } from './stages/judge.ts';
@@ -31,6 +33,9 @@ export interface Tools {
   };
   /** Where steps with an impact are written down for people, before they start and after. Absent: nowhere. */
   readonly audit?: StepAudit;
+  /** Where steps show in traces, and how long phases took; nowhere when absent. */
+  readonly trace?: Trace;
+  readonly counts?: Pick<Counts, 'phase'>;
   /** The site's own rules of what is secret. */
   readonly redaction?: SiteRules;
   /** Ends the look early. With a LookFailed `cancelled` as its reason, what was learnt so far is still told. */

@@ -1,3 +1,4 @@
+import { noTrace } from '../infra/tracing/trace.ts';
 import {
   type Evidence,
   type KnownHost,
@@ -71,7 +72,12 @@ export const beginLook = (
       await tools.journal.started(step.probe.id, step.probe.impacts);
     }
     const context = contextOf(step);
-    const collected = await collectStep(shell, step, context, ids, guarded);
+    const attributes = { 'straceback.request': request.id, 'straceback.probe': step.probe.id };
+    const collected = await (tools.trace ?? noTrace).span('step', attributes, async (note) => {
+      const got = await collectStep(shell, step, context, ids, guarded);
+      note({ 'straceback.end': got.end, 'straceback.bytes': got.stdout.length, 'straceback.dropped': got.dropped });
+      return got;
+    });
     if (noticed) await tools.audit?.ended(step.probe, target, collected);
     evidence.push(collected);
     const { id } = step.probe;
@@ -103,7 +109,9 @@ export const beginLook = (
     identify: async (): Promise<Judgement> => {
       const step = { probe: identify as Probe, options: {}, always: true };
       tell(1, [step]);
+      const began = tools.now();
       await runStep(step, false);
+      tools.counts?.phase(1, (tools.now() - began) / 1000);
       const seen = lookAt({ target, evidence, observations }).see(identify);
       if (!seen.seen) throw failureOf(request, seen, evidence.at(-1));
       process = seen.data;
@@ -156,6 +164,7 @@ export const beginLook = (
       await Promise.all(running.map((step) => runStep(step, true).finally(() => unfinished.delete(step)))).finally(() =>
         clearInterval(telling),
       );
+      tools.counts?.phase(phase, (tools.now() - began) / 1000);
       if (evidence.some((each) => each.end === 'connection-lost')) connectionLostIn = phase;
     },
     /** The phase in which the connection to the host was lost, if it was. */

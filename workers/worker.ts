@@ -1,8 +1,11 @@
 import { openAudit } from '../infra/audit.ts';
 import type { Config } from '../infra/config.ts';
 import type { Log } from '../infra/log.ts';
+import { type Counts, noCounts } from '../infra/metrics/counts.ts';
 import type { RedisAddress } from '../infra/queue/place.ts';
+import type { QueueTelemetry } from '../infra/queue/telemetry.ts';
 import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
+import { noTrace, type Trace } from '../infra/tracing/trace.ts';
 import { LookFailed, type Request } from '../playbooks/model/index.ts';
 import { lookAudit, outcomeWords } from './audit.ts';
 import { findProcesses } from './finding/find.ts';
@@ -12,6 +15,8 @@ import type { Knowledge } from './knowledge.ts';
 import { proseAfterwards } from './prose/afterwards.ts';
 import { questionHandler } from './questions/take.ts';
 import { keepFolderOf, shellOpener } from './reach.ts';
+import { openConnections } from './ssh/transports/pool.ts';
+import { lookCount } from './watched.ts';
 
 /** A worker that takes looks from the queue until it is closed. */
 export interface RunningWorker {
@@ -23,11 +28,19 @@ export interface WorkerOptions {
   readonly redisUrl: RedisAddress;
   readonly knowledge: Knowledge;
   readonly log: Log;
+  /** What is counted, and where work shows in traces; nowhere when absent. */
+  readonly counts?: Counts;
+  readonly trace?: Trace;
+  readonly telemetry?: QueueTelemetry | undefined;
 }
 
+const about = ({ id, playbook }: Request) => ({ 'straceback.request': id, 'straceback.playbook': playbook });
+
 /** Starts to consume requests, `concurrency` at once, one at a time for each process. */
-export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions): RunningWorker => {
-  const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log });
+export const startWorker = (options: WorkerOptions): RunningWorker => {
+  const { config, redisUrl, knowledge, log, counts = noCounts, trace = noTrace, telemetry } = options;
+  const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log, telemetry });
+  counts.hostConnections(openConnections);
   const { openShell, close: closeConnections } = shellOpener(config.hosts);
   const keepFolder = keepFolderOf(config.hosts);
   const audit = lookAudit(openAudit({ folder: config.audit.folder, side: 'worker' }), log);
@@ -46,6 +59,8 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
       audit: audit.steps(request),
       signal: AbortSignal.any([tools.signal, lost]),
       now: Date.now,
+      trace,
+      counts,
     });
     const encoder = new TextEncoder();
     const afterwards = prose(request, report);
@@ -80,25 +95,29 @@ export const startWorker = ({ config, redisUrl, knowledge, log }: WorkerOptions)
               seconds: (Date.now() - began) / 1000,
             }),
         },
-        (lost) => look(request, tools, lost),
+        (lost) => trace.span('look', about(request), () => look(request, tools, lost)),
       );
-      log.info({ request: request.id, host: request.host, pid: request.pid, ms: Date.now() - began }, 'look done');
+      counts.look(lookCount(result, (Date.now() - began) / 1000));
+      log.info({ requestId: request.id, host: request.host, pid: request.pid, ms: Date.now() - began }, 'look done');
       rounds.after(request.host, null);
       await audit.ended(request, outcomeWords(result.outcome));
       return result;
     } catch (error) {
       if (!(error instanceof LookFailed)) {
         log.error(
-          { request: request.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+          { requestId: request.id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
           'look broke',
         );
+        counts.look({ outcome: 'internal', cause: 'none', stallMs: null, seconds: (Date.now() - began) / 1000 });
         await audit.ended(request, 'failed through an error of Straceback’s own');
         throw error;
       }
-      log.info({ request: request.id, host: request.host, pid: request.pid, code: error.code }, 'look failed');
+      log.info({ requestId: request.id, host: request.host, pid: request.pid, code: error.code }, 'look failed');
       rounds.after(request.host, error);
       await audit.ended(request, `${error.code}: ${error.message}`);
-      return { outcome: { kind: 'failure', failure: error.toFailure() }, files: [] };
+      const failed: LookResult = { outcome: { kind: 'failure', failure: error.toFailure() }, files: [] };
+      counts.look(lookCount(failed, (Date.now() - began) / 1000));
+      return failed;
     }
   };
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlertIntakeSettings } from '../../infra/alert-intake.ts';
 import { BadConfig } from '../../infra/config.ts';
 import type { Log } from '../../infra/log.ts';
+import { type Counts, noCounts } from '../../infra/metrics/counts.ts';
 import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import { QueueUnavailable } from '../../infra/queue/connection.ts';
 import { NO_SITE_RULES, type SiteRules } from '../../infra/redact/redactor.ts';
@@ -33,6 +34,8 @@ export interface AlertServerOptions {
   readonly sources: ReadonlyMap<string, AlertSource>;
   readonly queue: Pick<BotQueue, 'accept' | 'notes' | 'pending'>;
   readonly log: Log;
+  /** What is counted; nothing when absent. */
+  readonly counts?: Pick<Counts, 'alert'>;
   /** What the site knows to be secret. */
   readonly redaction?: SiteRules;
   /** The clock; another one in tests. */
@@ -77,6 +80,14 @@ const within = async <T>(work: Promise<T>, ms: number): Promise<T> => {
   }
 };
 
+/** What a request of a source counts as. */
+const endOf = (status: number): string => {
+  if (status < 300) return 'taken';
+  if (status === 401 || status === 403) return 'not-proven';
+  if (status === 429 || status >= 500) return 'put-off';
+  return 'refused';
+};
+
 /**
  * How much waited in the queue when it was last asked, which is at most once a second however many want to know; nobody waits
  * for it.
@@ -104,7 +115,7 @@ const backlogOf = (queue: AlertServerOptions['queue']): (() => number) => {
  * BadConfig for settings that cannot work and for an address that is taken.
  */
 export const startAlertServer = async (options: AlertServerOptions): Promise<AlertServer> => {
-  const { settings, queue, log, now = Date.now } = options;
+  const { settings, queue, log, counts = noCounts, now = Date.now } = options;
   const limits = { ...LIMITS, ...options.limits };
   const ready = readySources(settings, options.sources);
   const room: BodyRoom = bodyRoom(limits.bytes);
@@ -166,6 +177,7 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
     response.on('error', () => undefined);
     const source = ready.get(ADDRESS.exec(request.url ?? '')?.[1] ?? '');
     const answer = await answerTo(request, source);
+    counts.alert(source?.unit.source ?? 'unknown', answer === null ? 'cut-off' : endOf(answer.status));
     if (answer === null) return void request.socket.destroy();
     if (answer.status >= 400) say(`${source?.unit.source ?? 'nobody'} ${answer.status}`);
     send(request, response, closing ? { ...answer, headers: { ...answer.headers, connection: 'close' } } : answer);

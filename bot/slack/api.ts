@@ -4,6 +4,7 @@ import type { Log } from '../../infra/log.ts';
 import { SlackAway, sortingEnds } from './errors.ts';
 import { pacing } from './pacing.ts';
 import { type Content, MARK_EVENT, type Mark, type Message, Page, Person } from './shapes.ts';
+import type { Calling } from './watched.ts';
 
 /** As much of Slack's Web API as the bot uses. Every call ends, in an answer, SlackRefused or SlackAway. */
 export interface SlackApi {
@@ -58,6 +59,8 @@ export interface SlackApiOptions {
   readonly log: Log;
   /** How long one request may take, ms. Default 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** Runs each request, and sorts its end. */
+  readonly calling?: Calling | undefined;
 }
 
 const PAGE = 200;
@@ -73,13 +76,13 @@ export const clientOptions = (options: { apiUrl?: string | undefined; timeoutMs?
 
 /** Opens the client. Nothing is sent yet. */
 export const slackApi = (options: SlackApiOptions): SlackApi => {
-  const { log, timeoutMs = 10_000 } = options;
+  const { log, timeoutMs = 10_000, calling = sortingEnds } = options;
   const web = new WebClient(options.botToken, { ...clientOptions(options), logger: quietLogger });
   const pace = pacing(log);
 
   /** One request, its end sorted into the three kinds. A 429 is waited out in `lane`, which others do not share. */
   const ask = <T>(method: string, lane: string, request: () => Promise<T>): Promise<T> =>
-    pace.inLane(lane, () => sortingEnds(method, request));
+    pace.inLane(lane, () => calling(method, request));
 
   /** For requests that may be done twice: tried three times. */
   const askAgain = async <T>(method: string, lane: string, request: () => Promise<T>): Promise<T> => {
@@ -120,7 +123,7 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
       const edit = () =>
         web.chat.update({ channel, ts, text: content.text, blocks: [...content.blocks], metadata: metadata(mark) });
       if (busy === 'wait') await askAgain('chat.update', 'chat.update', edit);
-      else await pace.orSkip('chat.update', () => sortingEnds('chat.update', edit));
+      else await pace.orSkip('chat.update', () => calling('chat.update', edit));
     },
     ephemeral: async ({ channel, threadTs, user }, said) => {
       const place = { channel, user, ...(threadTs === undefined ? {} : { thread_ts: threadTs }) };

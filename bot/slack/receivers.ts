@@ -3,6 +3,9 @@ import { type App, HTTPReceiver, LogLevel, type Receiver, type ReceiverEvent, So
 import type { Log } from '../../infra/log.ts';
 import { clientOptions } from './api.ts';
 
+/** Says how the connection to Slack is: one sentence for those who look after the program. */
+export type TellState = (state: { readonly ok: boolean; readonly why: string }) => void;
+
 /** Where Slack's commands and events come in. */
 export interface Entrance {
   readonly receiver: Receiver;
@@ -64,8 +67,13 @@ const isRefusal = (error: unknown): boolean =>
  * Socket Mode. The connection is kept by a loop of our own: Bolt's waits five seconds after every planned reconnect, in
  * which commands would be lost, and ends the process when Slack's API fails while it reconnects.
  */
-export const socketEntrance = (options: { appToken: string; apiUrl?: string | undefined; log: Log }): Entrance => {
-  const { appToken, apiUrl, log } = options;
+export const socketEntrance = (options: {
+  appToken: string;
+  apiUrl?: string | undefined;
+  log: Log;
+  tell?: TellState;
+}): Entrance => {
+  const { appToken, apiUrl, log, tell = () => undefined } = options;
   const receiver = new SocketModeReceiver({
     appToken,
     logger: boltLogger(log),
@@ -99,12 +107,17 @@ export const socketEntrance = (options: { appToken: string; apiUrl?: string | un
 
   /** Connects, as often as it takes. Throws only what no waiting mends. Resolves with the end of the connection. */
   const connect = async (): Promise<{ ended: Promise<void> }> => {
+    let said = false;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
       try {
-        return await connectOnce();
+        const connection = await connectOnce();
+        tell({ ok: true, why: 'Slack’s events come in over its socket.' });
+        return connection;
       } catch (error) {
         if (isRefusal(error) || stop.signal.aborted) throw error;
-        log.warn({ error: String(error), pause }, 'no connection to Slack, will try again');
+        tell({ ok: false, why: 'There is no connection to Slack; commands do not arrive until there is one.' });
+        if (!said) log.warn({ error: String(error) }, 'no connection to Slack; it is tried until there is one');
+        said = true;
         await sleep(pause, undefined, { signal: stop.signal });
       }
     }
@@ -115,11 +128,13 @@ export const socketEntrance = (options: { appToken: string; apiUrl?: string | un
     while (!stop.signal.aborted) {
       await ended;
       if (stop.signal.aborted) return;
+      tell({ ok: false, why: 'The connection to Slack has ended and is made again.' });
       log.info({}, 'connection to Slack ended, connecting again');
       try {
         ({ ended } = await connect());
       } catch (error) {
         if (stop.signal.aborted) return;
+        tell({ ok: false, why: 'Slack refuses the app token; check SLACK_APP_TOKEN.' });
         log.error({ error: String(error) }, 'Slack refuses the connection; commands do not arrive any more');
         await sleep(60_000, undefined, { signal: stop.signal }).catch(() => undefined);
         ended = Promise.resolve();

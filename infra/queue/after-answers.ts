@@ -5,6 +5,7 @@ import { storeFiles } from './evidence-store.ts';
 import type { Intake } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
 import { notesOn } from './notes.ts';
+import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
 import { endsWithin } from './within.ts';
 import type { LookResult } from './worker-side.ts';
 
@@ -24,13 +25,19 @@ export const afterAnswers = ({
   journalRedis,
   log,
   keep,
+  telemetry,
 }: {
   redis: RedisClient;
   journalRedis: RedisClient;
   log: Log;
   keep: object;
+  telemetry?: QueueTelemetry | undefined;
 }): AfterAnswers => {
-  const intake = new Queue<Intake>(INTAKE, { connection: redis, prefix: PREFIX });
+  const intake = new Queue<Intake>(INTAKE, {
+    connection: redis,
+    prefix: PREFIX,
+    ...withTelemetry(telemetry),
+  });
   watchErrors(intake, 'afterwards', log);
   const notes = notesOn(journalRedis, (work) => work());
   const ending = new AbortController();

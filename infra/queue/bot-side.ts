@@ -33,6 +33,7 @@ import { ANSWERS, FINDS, INTAKE, jobId, key, LOOKS, PREFIX, QUESTIONS } from './
 import { type Notes, notesOn } from './notes.ts';
 import { type OpenLook, openLooks } from './open-looks.ts';
 import { placeOf, type RedisAddress } from './place.ts';
+import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
 
 /** Which delivery of the same message this is, from 1: after the first, some of its work may have been done. */
 export interface Delivery {
@@ -118,6 +119,8 @@ export interface BotQueue {
 export interface BotQueueOptions {
   readonly redisUrl: RedisAddress;
   readonly log: Log;
+  /** How messages carry their traces. */
+  readonly telemetry?: QueueTelemetry | undefined;
   /** How long a message of a dead bot stays unnoticed, ms. Default 30,000. Shorter in tests. */
   readonly leaseMs?: number;
   /** How often messages of dead bots are looked for, ms. Default 5,000. */
@@ -152,6 +155,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       prefix: PREFIX,
       skipVersionCheck: true,
       skipWaitingForReady: true,
+      ...withTelemetry(options.telemetry),
     });
     watchErrors(queue, name, log);
     return queue;
@@ -192,6 +196,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       connection: patientOptions(redisUrl, ending.signal),
       prefix: PREFIX,
       concurrency: 20,
+      ...withTelemetry(options.telemetry),
       lockDuration: leaseMs,
       stalledInterval: options.stalledCheckMs ?? 5_000,
       runRetryDelay: 1_000,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
-import type { Log } from '../log.ts';
+import { type Log, withLogFields } from '../log.ts';
 import { afterAnswers } from './after-answers.ts';
 import { abortWhenCancelled, cancelledBy, wasCancelled } from './cancel.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
@@ -17,6 +17,7 @@ import type { Notes } from './notes.ts';
 import type { RedisAddress } from './place.ts';
 import { type QuestionHandler, takeQuestions } from './questions.ts';
 import { targetLock, type WithTargetLock } from './target-lock.ts';
+import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
 import { throttle } from './throttle.ts';
 import { endsWithin } from './within.ts';
 
@@ -62,6 +63,8 @@ export interface WorkerQueueOptions {
   /** Looks at once in this process. */
   readonly concurrency: number;
   readonly log: Log;
+  /** How messages carry their traces. */
+  readonly telemetry?: QueueTelemetry | undefined;
   /** How long a dead worker's request stays unnoticed, ms. Default 30,000. Shorter in tests. */
   readonly leaseMs?: number;
   /** How often requests of dead workers are looked for, ms. Default 5,000. */
@@ -125,7 +128,11 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   const { redisUrl, log, graceMs = 25_000 } = options;
   const redis = openPatient(redisUrl, log);
   const journalRedis = openPatient(redisUrl, log, 10_000);
-  const answers = new Queue<AnswerMessage>(ANSWERS, { connection: redis, prefix: PREFIX });
+  const answers = new Queue<AnswerMessage>(ANSWERS, {
+    connection: redis,
+    prefix: PREFIX,
+    ...withTelemetry(options.telemetry),
+  });
   watchErrors(answers, 'answers', log);
   const withTargetLock = targetLock(journalRedis);
   const running = new Map<string, AbortController>();
@@ -134,7 +141,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   let heartbeat: { stop: () => Promise<void> } | null = null;
   let finds: { close: () => Promise<void> } | null = null;
   let questions: { close: () => Promise<void> } | null = null;
-  const later = afterAnswers({ redis, journalRedis, log, keep: KEEP });
+  const later = afterAnswers({ redis, journalRedis, log, keep: KEEP, telemetry: options.telemetry });
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
     await answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) });
@@ -230,10 +237,13 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     withTargetLock,
     work: (handler) => {
       const leaseMs = options.leaseMs ?? 30_000;
-      worker = new Worker(LOOKS, (job: Job) => deliver(job, handler), {
+      const deliverNamed = (job: Job) =>
+        withLogFields({ requestId: whereFrom(job.data)?.id ?? job.id }, () => deliver(job, handler));
+      worker = new Worker(LOOKS, deliverNamed, {
         connection: patientOptions(redisUrl, ending.signal),
         prefix: PREFIX,
         concurrency: options.concurrency,
+        ...withTelemetry(options.telemetry),
         lockDuration: leaseMs,
         stalledInterval: options.stalledCheckMs ?? 5_000,
         // How long after a failed fetch the next one comes; BullMQ's 15 s would delay looks after a Redis restart.

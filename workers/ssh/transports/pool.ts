@@ -27,6 +27,11 @@ export interface Pool<Value> {
   readonly closeAll: () => Promise<void>;
 }
 
+let opened = 0;
+
+/** How many are open now, over all pools of this process. */
+export const openConnections = (): number => opened;
+
 /** Keeps one of each kind, counted by users, and closes it when nobody has used it for `idleMs` milliseconds. */
 export const createPool = <Value>(hooks: PoolHooks<Value>, idleMs: number): Pool<Value> => {
   const warm = new Map<string, Entry<Value>>();
@@ -39,9 +44,11 @@ export const createPool = <Value>(hooks: PoolHooks<Value>, idleMs: number): Pool
   const end = async (key: string, entry: Entry<Value>): Promise<void> => {
     clearTimeout(entry.idle);
     forget(key, entry);
-    all.delete(entry);
+    const had = all.delete(entry);
     const value = await entry.opening.catch(() => undefined);
-    if (value !== undefined) hooks.close(value);
+    if (value === undefined) return;
+    if (had) opened -= 1;
+    hooks.close(value);
   };
 
   const leave = (key: string, entry: Entry<Value>): void => {
@@ -61,7 +68,10 @@ export const createPool = <Value>(hooks: PoolHooks<Value>, idleMs: number): Pool
     warm.set(key, entry);
     all.add(entry);
     entry.opening.then(
-      (value) => hooks.onDeath(value, () => void end(key, entry)),
+      (value) => {
+        opened += 1;
+        hooks.onDeath(value, () => void end(key, entry));
+      },
       () => {
         forget(key, entry);
         all.delete(entry);

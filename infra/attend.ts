@@ -1,0 +1,55 @@
+import type { Config } from './config.ts';
+import { type Attendance, attend } from './health/attend.ts';
+import type { Log } from './log.ts';
+import type { RedisAddress } from './queue/place.ts';
+import type { QueueTelemetry } from './queue/telemetry.ts';
+import { noTrace, type Trace } from './tracing/trace.ts';
+
+/** What looks after the program while it runs: health, metrics, traces, the board. */
+export interface Surroundings extends Pick<Attendance, 'counts' | 'parts'> {
+  readonly trace: Trace;
+  /** How messages carry their traces; undefined without traces. */
+  readonly telemetry: QueueTelemetry | undefined;
+  readonly close: () => Promise<void>;
+}
+
+const closeAll = async (closers: readonly (() => Promise<void>)[]): Promise<void> => {
+  for (const close of closers) await close();
+};
+
+const VERSION = '0.1.0';
+
+/**
+ * Starts what the configuration asks for, and loads nothing that it does not. It has to be the first of what knows the queue and
+ * the last to end. Throws BadConfig for an address that is taken.
+ */
+export const openSurroundings = async (config: Config, redis: RedisAddress, log: Log): Promise<Surroundings> => {
+  const closers: (() => Promise<void>)[] = [];
+  try {
+    let trace: Trace = noTrace;
+    let telemetry: QueueTelemetry | undefined;
+    if (config.tracing !== undefined) {
+      const [{ openTracing, QUEUE_TRACER }, { openTelemetry }] = await Promise.all([
+        import('./tracing/open.ts'),
+        import('./queue/telemetry.ts'),
+      ]);
+      const tracing = openTracing(config.tracing, VERSION);
+      closers.unshift(tracing.close);
+      trace = tracing.trace;
+      telemetry = await openTelemetry(QUEUE_TRACER);
+    }
+    const attendance = await attend({ health: config.health, redis, version: VERSION, log });
+    closers.unshift(attendance.close);
+    const { counts, parts } = attendance;
+    const [hosts, rules] = [config.hostNames.length, config.hostPatterns.length];
+    parts.tell('hosts', { ok: true, why: `${hosts} hosts and ${rules} patterns of hosts are known.` });
+    if (config.board !== undefined) {
+      const { startBoard } = await import('./queue/board.ts');
+      closers.unshift((await startBoard(config.board, redis, log)).close);
+    }
+    return { counts, parts, trace, telemetry, close: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+};

@@ -1,0 +1,114 @@
+import { Queue } from 'bullmq';
+import type { Log } from '../log.ts';
+import { closeRedis, openHurried, untilReady, watchErrors } from './connection.ts';
+import { PREFIX, QUEUES } from './names.ts';
+import { placeName, placeOf, type RedisAddress } from './place.ts';
+
+const STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
+const READY_MS = 500;
+/** Beyond this a clock is wrong: approvals and start times are compared over machines. */
+const MOST_OFF_SECONDS = 5;
+
+export interface QueueDepth {
+  readonly queue: string;
+  readonly state: (typeof STATES)[number];
+  readonly count: number;
+}
+
+/** Looks at Redis and at the queues from outside, for those who look after the program. */
+export interface QueueObserver {
+  readonly state: () => Promise<{ readonly ok: boolean; readonly why: string }>;
+  /** This machine's clock less Redis's, s; null when Redis does not say. */
+  readonly clockOff: () => Promise<number | null>;
+  readonly clockState: () => Promise<{ readonly ok: boolean; readonly why: string }>;
+  readonly depths: () => Promise<readonly QueueDepth[]>;
+  /** Age of the oldest message that waits, by queue, s. */
+  readonly oldest: () => Promise<ReadonlyMap<string, number>>;
+  readonly close: () => Promise<void>;
+}
+
+/** A clock's offset in a sentence. */
+export const clockWords = (off: number): { ok: boolean; why: string } => {
+  const seconds = Math.round(Math.abs(off));
+  if (Math.abs(off) <= MOST_OFF_SECONDS) return { ok: true, why: 'The clock agrees with that of Redis.' };
+  return {
+    ok: false,
+    why: `The clock of this machine is ${seconds} s ${off > 0 ? 'ahead of' : 'behind'} that of Redis; set the right time on both (NTP).`,
+  };
+};
+
+/** Opens the observer on a connection of its own, which comes back by itself. */
+export const observeQueue = (address: RedisAddress, log: Log, now: () => number = Date.now): QueueObserver => {
+  const name = placeName(placeOf(address));
+  const redis = openHurried(address, log);
+  const queues = QUEUES.map((queue) => {
+    const opened = new Queue(queue, {
+      connection: redis,
+      prefix: PREFIX,
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+      skipMetasUpdate: true,
+    });
+    watchErrors(opened, queue, log);
+    return { queue, opened };
+  });
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    await untilReady(redis, READY_MS);
+    return await work();
+  };
+  const clockOff = async (): Promise<number | null> => {
+    try {
+      return await ask(async () => {
+        const before = now();
+        const [seconds, micros] = await redis.time();
+        // The answer was made somewhere between asking and hearing.
+        return ((before + now()) / 2 - (Number(seconds) * 1000 + Number(micros) / 1000)) / 1000;
+      });
+    } catch {
+      return null;
+    }
+  };
+  return {
+    clockOff,
+    clockState: async () => {
+      const off = await clockOff();
+      if (off === null) return { ok: true, why: 'Redis does not say what time it is.' };
+      const state = clockWords(off);
+      if (!state.ok) log.warn({ seconds: Math.round(off) }, state.why);
+      return state;
+    },
+    state: async () => {
+      try {
+        await ask(() => redis.ping());
+        return { ok: true, why: `Redis answers at ${name}.` };
+      } catch (error) {
+        const why = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+        return { ok: false, why: `Redis does not answer at ${name}${why}. Work waits until it does.` };
+      }
+    },
+    depths: () =>
+      ask(async () => {
+        const counted = await Promise.all(
+          queues.map(async ({ queue, opened }) => {
+            const counts = await opened.getJobCounts(...STATES);
+            return STATES.map((state) => ({ queue, state, count: counts[state] ?? 0 }));
+          }),
+        );
+        return counted.flat();
+      }),
+    oldest: () =>
+      ask(async () => {
+        const ages = await Promise.all(
+          queues.map(async ({ queue, opened }) => {
+            const [job] = await opened.getJobs(['waiting'], 0, 0, true);
+            return [queue, job === undefined ? 0 : Math.max(0, (now() - job.timestamp) / 1000)] as const;
+          }),
+        );
+        return new Map(ages);
+      }),
+    close: async () => {
+      await Promise.all(queues.map(({ opened }) => opened.close().catch(() => undefined)));
+      await closeRedis(redis);
+    },
+  };
+};
