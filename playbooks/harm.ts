@@ -147,6 +147,8 @@ export const expectedHarm = (
     ? null
     : steps.some(({ probe }) => probe === 'ltrace')
       ? 'It may end the process: one with several threads dies of ltrace each time and is refused, one with a single thread survived each time.'
-      : 'It may end the process.';
+      : steps.some(({ probe }) => probe === 'pyrasite')
+        ? 'It may end the process: a script runs in it and asks each of its objects for its size. One that spins, is blocked or is idle is refused before.'
+        : 'It may end the process.';
   return { stall, disk, death };
 };

@@ -1,4 +1,10 @@
-import { refusedInjection } from './inject.shared.ts';
+import { toolFollowUp } from './tool.shared.ts';
 
-/** Not done; says why. */
-export const pyrasite = refusedInjection('pyrasite');
+/** Objects as the process itself counts them, by a script that runs in it. */
+export const pyrasite = toolFollowUp({
+  verb: 'pyrasite',
+  playbook: 'pyrasite',
+  usage: '[on HOST PID]',
+  summary:
+    'run a script in the process that counts its objects, which may end it; `heap` does so from outside, without risk',
+});

@@ -118,7 +118,6 @@ test.each([
 
 test.each([
   ['gcore', 'I may not do that here'],
-  ['pyrasite', 'on a live process: it makes the process run foreign code'],
   ['lptrace', 'on a live process: it makes the process run foreign code'],
   ['strace 900', 'I can look for 0.5 to 60 seconds'],
   ['strace on web-8', 'Which process? After'],

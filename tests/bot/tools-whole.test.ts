@@ -136,6 +136,9 @@ test.skipIf(!has('lsof', 'strace', 'tcpdump', 'ltrace'))(
     const library = await tool('ltrace 1');
     expect(library.text).toMatch(/it has \d+ threads, and ltrace ends a process with more than one/);
 
+    const figures = await tool('pyrasite');
+    expect(figures.text).toMatch(/nothing was run in process \d+: it is blocked or idle/);
+
     say('thread orders');
     const known = await answer(/^Thread \d+ of process/);
     expect(known).toMatch(/threading.*calls it.*orders.*Queue\.get/s);

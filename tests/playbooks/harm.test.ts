@@ -61,5 +61,8 @@ test('what debuggers and ltrace cost is told apart', () => {
   const ltrace = expectedHarm(summary('ltrace').harmful, known);
   expect(ltrace.stall).toContain('not stopped');
   expect(ltrace.death).toContain('several threads dies');
+  const injected = expectedHarm(summary('pyrasite').harmful, known);
+  expect(injected).toMatchObject({ stall: expect.stringContaining('not stopped'), disk: null });
+  expect(injected.death).toContain('One that spins, is blocked or is idle is refused');
   expect(expectedHarm([{ probe: 'site-own', impacts: ['stops'] }], known).stall).toContain('unknown');
 });
