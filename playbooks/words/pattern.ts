@@ -48,6 +48,19 @@ const find = (text: string, map: Uint8Array, literal: string, inside: boolean, f
   return -1;
 };
 
+/** Whether brackets that open close again, outside of code: else the text ends or begins amid something in brackets. */
+const isBalanced = (text: string): boolean => {
+  if (!/[()]/.test(text)) return true;
+  const map = codeMap(text);
+  let open = 0;
+  for (let at = 0; at < text.length && open >= 0; at++) {
+    if (map[at] === 1) continue;
+    if (text[at] === '(') open++;
+    else if (text[at] === ')') open--;
+  }
+  return open === 0;
+};
+
 /**
  * What fills the pattern in a text, by name; null when the text is not of this pattern. Pieces are taken where they first stand
  * from left to right and the last at the end, never across the edge of a code span, so the time is that of a search for each piece.
@@ -70,6 +83,7 @@ export const fills = (pattern: Pattern, text: string, map = codeMap(text)): Read
     const name = names[index] ?? '';
     const value = text.slice(from, at);
     if (NUMBERS.test(name) && !NUMBER.test(value)) return null;
+    if (!isBalanced(value)) return null;
     if ((values.get(name) ?? value) !== value) return null;
     values.set(name, value);
     from = at + literal.length;
@@ -77,6 +91,28 @@ export const fills = (pattern: Pattern, text: string, map = codeMap(text)): Read
   return values;
 };
 
+const HAN = /\p{Script=Han}/u;
+/** Marks that bring their own space. */
+const WIDE = /[，。：；！？、（）《》“”…]/;
+const NARROW = /[A-Za-z0-9`%]/;
+
+/**
+ * Two pieces of a text beside each other, spaced as Chinese is set: one space where Chinese meets a word, a number or code, none
+ * between Chinese and at full-width marks. Elsewhere as they are. What is inside of the pieces is not touched.
+ */
+export const joined = (left: string, right: string): string => {
+  const [before, after] = [left.trimEnd(), right.trimStart()];
+  const [end, start] = [before.at(-1) ?? '', after.at(0) ?? ''];
+  if (end === '' || start === '') return left + right;
+  if (WIDE.test(end) || WIDE.test(start)) return before + after;
+  if (HAN.test(end) && HAN.test(start)) return before + after;
+  if ((HAN.test(end) && NARROW.test(start)) || (NARROW.test(end) && HAN.test(start))) return `${before} ${after}`;
+  return left + right;
+};
+
 /** The pattern with its names replaced; the names and pieces may stand in another order than where the values came from. */
 export const fillIn = ({ literals, names }: Pattern, values: ReadonlyMap<string, string>): string =>
-  literals.map((literal, index) => `${literal}${values.get(names[index] ?? '') ?? ''}`).join('');
+  literals.reduce((text, literal, index) => {
+    const name = names[index - 1];
+    return joined(index === 0 ? text : joined(text, name === undefined ? '' : (values.get(name) ?? '')), literal);
+  }, '');
