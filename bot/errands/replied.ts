@@ -46,8 +46,8 @@ const makeStep = async (
   const step = harmlessSteps(bot).find((each) => each.verb === verb);
   const withStep: Asking = { ...asking, made: [...made, { verb, text }] };
   const language = await bot.languages.ofThread(mention.channel, thread.ts, mention.user);
-  let refused: string | null = 'there is no such step';
-  if (step !== undefined) {
+  let refused: string | null = 'there is no such step, or it was made already';
+  if (step !== undefined && !made.some((each) => each.verb === verb && each.text === text)) {
     await show(withStep, bot, withStep.made.length, () => lookingContent(withStep, 'closer', language));
     const options =
       text === null || step.takes === undefined ? undefined : { [step.takes.probe]: { [step.takes.option]: text } };
