@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { HostName, readYaml, type YamlText } from '../playbooks/model/index.ts';
+import { readYaml, type YamlText } from '../playbooks/model/index.ts';
 import { type AlertIntakeSettings, alertIntake, alertIntakeFaults, alertIntakeFrom } from './alert-intake.ts';
 import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { globMatch, HostPattern } from './globs.ts';
@@ -10,7 +10,7 @@ import { type BoardConfig, BoardSettings, boardFrom, HealthSettings } from './he
 import { completeHost, personalDefaults, withoutUndefined } from './hosts/complete.ts';
 import { HostDefaults } from './hosts/fields.ts';
 import { type Inventory, InventorySettings, inSiteFolder, openInventory } from './hosts/inventory.ts';
-import { HostList, type HostLookup, type HostSettings, hostLookup } from './hosts.ts';
+import { HostList, type HostLookup, HostSettings, hostLookup } from './hosts.ts';
 import { LanguageSetting } from './language.ts';
 import { PolicySettings } from './policy.ts';
 import { QuestionBudget } from './question-budget.ts';
@@ -164,11 +164,9 @@ export const hostFromCommandLine = (
 ): HostSettings => {
   const personal = personalDefaults(env);
   if (reach.identityFile !== undefined) delete personal.agent;
-  const parsed = HostList.safeParse([completeHost({ name, ...withoutUndefined(reach) }, {}, personal)]);
+  const parsed = HostSettings.safeParse(completeHost({ name, ...withoutUndefined(reach) }, {}, personal));
   if (!parsed.success) throw new BadConfig(parsed.error.issues.map((issue) => `${name}: ${issue.message}`));
-  const [host] = parsed.data;
-  if (host === undefined) throw new BadConfig([`${name}: no settings`]);
-  return host;
+  return parsed.data;
 };
 
 const readFile = (file: string): YamlText => {
@@ -238,10 +236,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     const said = isSshConfig ? { sudo: site.sudo, keepFolder: site.keepFolder, runner: site.runner } : site;
     return completeHost(entry, said, personal);
   });
-  const known: HostLookup = (name) => {
-    if (hosts.data.every((host) => host.name !== name)) return inventory.lookup(name) ?? byRule(name) ?? listed(name);
-    return listed(name);
-  };
+  const known: HostLookup = (name) => listed(name) ?? inventory.lookup(name) ?? byRule(name);
   const alertFaults = [
     ...alertIntakeFaults(data.alerts),
     // Hosts of an inventory are not read yet.

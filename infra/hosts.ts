@@ -36,24 +36,21 @@ const jumpProblem = (host: HostSettings, byName: HostLookup): string | null => {
   return null;
 };
 
-/** All hosts of a site: every name once, and every jump host known (there or by `others`), in no circle. */
-export const hostListWith = (others: HostLookup) =>
-  z.array(HostSettings).superRefine((hosts, context) => {
-    const byName = new Map<string, HostSettings>();
-    for (const [index, host] of hosts.entries()) {
-      if (byName.has(host.name)) {
-        context.addIssue({ code: 'custom', path: [index, 'name'], message: `host ${host.name} is listed twice` });
-      }
-      byName.set(host.name, host);
+/** All hosts of a site: every name once, and every jump host known, in no circle. */
+export const HostList = z.array(HostSettings).superRefine((hosts, context) => {
+  const byName = new Map<string, HostSettings>();
+  for (const [index, host] of hosts.entries()) {
+    if (byName.has(host.name)) {
+      context.addIssue({ code: 'custom', path: [index, 'name'], message: `host ${host.name} is listed twice` });
     }
-    for (const [index, host] of hosts.entries()) {
-      const problem = jumpProblem(host, (name) => byName.get(name) ?? others(name));
-      if (problem !== null) context.addIssue({ code: 'custom', path: [index, 'jump'], message: problem });
-    }
-  });
+    byName.set(host.name, host);
+  }
+  for (const [index, host] of hosts.entries()) {
+    const problem = jumpProblem(host, (name) => byName.get(name));
+    if (problem !== null) context.addIssue({ code: 'custom', path: [index, 'jump'], message: problem });
+  }
+});
 
-/** All hosts of a site, where nobody else knows any. */
-export const HostList = hostListWith(() => undefined);
 export type HostList = z.infer<typeof HostList>;
 
 /** A lookup over a list of hosts; `local` is always known, and the list may say otherwise about it. */
