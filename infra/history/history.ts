@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditEntry } from '../audit.ts';
+import { type Log, withoutSecrets } from '../log.ts';
+import type { Outboxes } from '../queue/outbox.ts';
+import { type HistoryState, openDatabase } from './database.ts';
+import { drain } from './drain.ts';
+import { type Comparing, type ListedPage, listLooks, type SeenBefore, seenBefore, writeChannels } from './read.ts';
+import { applyRetention } from './retention.ts';
+import type { KeptLook, KeptNote } from './rows.ts';
+import type { HistoryConfig } from './settings.ts';
+import { HistoryUnavailable } from './trouble.ts';
+import type { ReadFile } from './write.ts';
+
+/** What has been found, by whom it was asked for and what became of it, kept for good. */
+export interface History {
+  /** Whether it can be written and read now; for a readiness check. */
+  readonly state: () => HistoryState;
+  /** Has a look written down, now or when it can be. Throws QueueUnavailable. */
+  readonly keepLook: (look: KeptLook) => Promise<void>;
+  /** Has a small fact written down under an id. Throws QueueUnavailable. */
+  readonly keepNote: (id: string, note: KeptNote) => Promise<void>;
+  /** Has a line of the audit log written down beside its file. Never throws and does not wait. */
+  readonly keepAudit: (entry: AuditEntry) => void;
+  /** Throws HistoryUnavailable, as the next two. */
+  readonly list: (wanted: {
+    readonly about: string | null;
+    readonly channel: string;
+    readonly page: number;
+    readonly size: number;
+  }) => Promise<ListedPage>;
+  readonly seenBefore: (comparing: Comparing) => Promise<SeenBefore | null>;
+  /** What was found of channels: whether each is closed to others of the workspace. */
+  readonly channels: (closed: ReadonlyMap<string, boolean>) => Promise<void>;
+  /** Lets what is being written end, then closes. */
+  readonly close: () => Promise<void>;
+}
+
+export interface HistoryOptions extends HistoryConfig {
+  readonly outboxes: Outboxes;
+  readonly readFile: ReadFile;
+  readonly log: Log;
+  /** How often what waits is looked for, and a database that is away is tried, ms. Default 5,000. Shorter in tests. */
+  readonly everyMs?: number;
+  /** How often what has been kept for long enough is removed, ms. Default ten minutes. */
+  readonly retentionEveryMs?: number;
+  readonly statementMs?: number;
+  readonly connectMs?: number;
+}
+
+const FULL_SAID_MS = 60_000;
+
+/** A sentence in the log at most once a minute. */
+const seldom = (log: Log) => {
+  const said = new Map<string, number>();
+  return (fields: object, sentence: string) => {
+    if (Date.now() - (said.get(sentence) ?? 0) < FULL_SAID_MS) return;
+    said.set(sentence, Date.now());
+    log.error(fields, sentence);
+  };
+};
+
+/** Runs work after each nudge and every so often, one run at a time, until it is stopped. */
+const steadily = (everyMs: number, work: () => Promise<void>) => {
+  let running: Promise<void> | null = null;
+  let again = false;
+  let stopped = false;
+  const nudge = () => {
+    if (stopped) return;
+    if (running !== null) {
+      again = true;
+      return;
+    }
+    running = work().finally(() => {
+      running = null;
+      if (!again) return;
+      again = false;
+      nudge();
+    });
+  };
+  const timer = setInterval(nudge, everyMs);
+  timer.unref();
+  return {
+    nudge,
+    stop: async () => {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+};
+
+/**
+ * Opens the history. Returns at once: a database that cannot be reached is tried again and again, and what there is to write waits in
+ * the outboxes meanwhile, so that no answer waits for it.
+ */
+export const openHistory = (options: HistoryOptions): History => {
+  const { place, outboxes, readFile, log, everyMs = 5_000, retentionEveryMs = 600_000 } = options;
+  const database = openDatabase({
+    place,
+    log,
+    ...(options.statementMs === undefined ? {} : { statementMs: options.statementMs }),
+    ...(options.connectMs === undefined ? {} : { connectMs: options.connectMs }),
+  });
+  const complain = seldom(log);
+  const quietly = (what: string, work: () => Promise<void>) => async () => {
+    try {
+      await work();
+    } catch (error) {
+      // What cannot be reached says so in the state, and Redis in its own log.
+      if (error instanceof HistoryUnavailable) return;
+      const words = withoutSecrets(error instanceof Error ? error.message : String(error));
+      complain({ error: words }, `history: ${what} failed`);
+    }
+  };
+  const writing = steadily(
+    everyMs,
+    quietly('writing', () => drain({ database, outboxes, readFile, log, complain })),
+  );
+  const retaining = steadily(
+    retentionEveryMs,
+    quietly('retention', async () => {
+      const removed = await database.use((own) => applyRetention(own, options));
+      if (removed !== null && removed.looks + removed.forgotten + removed.notes + removed.audit > 0)
+        log.info({ ...removed }, 'history: removed what was kept for long enough');
+    }),
+  );
+  const full = (what: string) =>
+    complain(
+      { waiting: what },
+      `history: no more room for ${what} that wait for the database; newer ones are not kept until it is back`,
+    );
+  const keepNote: History['keepNote'] = async (id, note) => {
+    if (!(await outboxes.notes.put({ id, at: Date.now(), data: note }))) full('notes');
+    writing.nudge();
+  };
+  writing.nudge();
+  return {
+    state: database.state,
+    keepLook: async (look) => {
+      const { requestId, request, files } = look.answer;
+      const held = files.flatMap(({ stored }) => (stored === '' ? [] : [stored]));
+      if (!(await outboxes.looks.put({ id: requestId, at: request.requestedAt, data: look }, held))) full('looks');
+      writing.nudge();
+    },
+    keepNote,
+    keepAudit: (entry) => {
+      keepNote(randomUUID(), { kind: 'audit', entry }).catch((error: unknown) =>
+        complain(
+          { error: String(error) },
+          'history: a line of the audit log could not be handed over; its file has it',
+        ),
+      );
+    },
+    list: (wanted) => database.use((own) => listLooks(own, wanted)),
+    seenBefore: (comparing) => database.use((own) => seenBefore(own, comparing)),
+    channels: (closed) => database.use((own) => writeChannels(own, closed)),
+    close: async () => {
+      await Promise.all([writing.stop(), retaining.stop()]);
+      await database.close();
+    },
+  };
+};

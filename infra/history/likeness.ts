@@ -1,0 +1,47 @@
+import type { Finding, ReportTarget } from '../../playbooks/model/index.ts';
+
+/** Numbers, addresses and ids change from one process to the next. What is left names the thing. */
+const timeless = (text: string): string =>
+  text
+    .replace(/0x[0-9a-f]+/gi, '#')
+    .replace(/\b(?=[0-9a-f]*\d)[0-9a-f]{8,}(?:-[0-9a-f]{4,}){0,4}\b/gi, '#')
+    .replace(/\d+/g, '#')
+    .trim();
+
+const MOST = 300;
+const baseName = (word: string): string => word.slice(word.lastIndexOf('/') + 1);
+
+/**
+ * Which service a process belongs to, the same for each of its workers and after each restart: its unit, else what its
+ * command line runs.
+ */
+export const serviceOf = ({ unit, command }: Pick<ReportTarget, 'unit' | 'command'>): string => {
+  if (unit !== undefined && unit !== '') return timeless(unit).slice(0, MOST);
+  const [first = '', ...rest] = command.split(/\s+/).filter((word) => word !== '');
+  const program = rest.find((word) => !word.startsWith('-') && !/^\d+$/.test(word));
+  return timeless([baseName(first), ...(program === undefined ? [] : [baseName(program)])].join(' ')).slice(0, MOST);
+};
+
+/** A peer (`db.example.com:5432`, `10.0.4.7:6379`): its numbers are its name. */
+const PEER = /\b(?:\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+):\d{2,5}\b/gi;
+/** A line of code moves with every release; its file and function stay. */
+const withoutLine = (name: string): string => name.replace(/:\d+(?=$|[),\s])/g, '');
+
+const namesIn = (text: string): string[] => {
+  const spans = [...text.matchAll(/`([^`]+)`/g)].map(([, span = '']) => span);
+  const peers = [...text.matchAll(PEER)].map(([peer]) => peer);
+  const own = spans.filter((span) => !peers.some((peer) => span.includes(peer)));
+  return [...peers, ...own.map((span) => timeless(withoutLine(span)))].filter((name) => name !== '' && name !== '#');
+};
+
+/**
+ * Where a finding is: the function that its source shows, else what its title names (a lock, a peer, a place in code), else what its
+ * summary names. The same for another process of the same service with the same trouble; empty when nothing is named.
+ */
+export const placeOf = ({ source, title, summary }: Pick<Finding, 'source' | 'title' | 'summary'>): string => {
+  const [first] = source ?? [];
+  if (first !== undefined) return timeless(`${first.file}:${first.function}`).slice(0, MOST);
+  const named = namesIn(title);
+  const names = named.length > 0 ? named : namesIn(summary);
+  return [...new Set(names)].slice(0, 3).join(' ').slice(0, MOST);
+};
