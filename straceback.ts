@@ -175,7 +175,12 @@ const serve = async (
         counts,
         trace,
         tell: (state) => around.parts.tell('slack', state),
+        signal: stopped,
+      }).catch((error: unknown) => {
+        if (stopped.aborted) return null;
+        throw error;
       });
+      if (bot === null) return 0;
       closers.unshift(bot.close);
       if (config.alertIntake !== undefined) {
         const [{ startAlertServer }, { loadAlertSources }] = await Promise.all([
@@ -197,8 +202,10 @@ const serve = async (
         );
       }
     }
+    around.parts.tell('start', { ok: true, why: 'It is up.' });
     log.info({ bot: sides.bot, worker: sides.worker }, 'straceback is up');
     if (!stopped.aborted) await new Promise((resolve) => stopped.addEventListener('abort', resolve, { once: true }));
+    around.parts.tell('start', { ok: false, why: 'It is being stopped.' });
     log.info({}, 'stopping');
     return 0;
   } finally {

@@ -63,6 +63,8 @@ export interface BotOptions {
   /** What is counted, and where work shows in traces; nowhere when absent. */
   readonly counts?: Counts;
   readonly trace?: Trace;
+  /** Ends the waiting for a Slack that does not answer; `startBot` throws then. */
+  readonly signal?: AbortSignal;
   /** Told how the connection to Slack is, whenever that changes. */
   readonly tell?: TellState;
 }
@@ -87,7 +89,7 @@ const wanted = (value: string | undefined, name: string, what: string): string =
 };
 
 /** Who the bot is. Waits for a Slack that does not answer; gives up on one that refuses the token. */
-const whoAmI = async (slack: SlackApi, log: Log, tell: TellState) => {
+const whoAmI = async (slack: SlackApi, log: Log, tell: TellState, signal: AbortSignal | undefined) => {
   let said = false;
   for (let pause = 1_000; ; pause = Math.min(pause * 2, 30_000)) {
     try {
@@ -99,7 +101,7 @@ const whoAmI = async (slack: SlackApi, log: Log, tell: TellState) => {
       tell({ ok: false, why: 'Slack does not answer; it is asked again and again.' });
       if (!said) log.warn({ error: String(error) }, 'Slack does not answer; it is asked until it does');
       said = true;
-      await sleep(pause);
+      await sleep(pause, undefined, signal === undefined ? {} : { signal });
     }
   }
 };
@@ -122,7 +124,13 @@ const entranceOf = (slack: SlackSettings, log: Log, tell: TellState): Entrance =
         tell,
       });
 
-const openEntrance = async (entrance: Entrance, { mode, port }: SlackSettings): Promise<void> => {
+const openEntrance = async (
+  entrance: Entrance,
+  { mode, port }: SlackSettings,
+  signal: AbortSignal | undefined,
+): Promise<void> => {
+  const giveUp = () => void entrance.close().catch(() => undefined);
+  signal?.addEventListener('abort', giveUp, { once: true });
   try {
     await entrance.open();
   } catch (error) {
@@ -133,6 +141,8 @@ const openEntrance = async (entrance: Entrance, { mode, port }: SlackSettings): 
         : `Slack refuses the app token (${why}). Check SLACK_APP_TOKEN and that Socket Mode is on.`,
       error,
     );
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 };
 
@@ -221,7 +231,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
   const entrance = entranceOf(settings, log, tell);
   const calling = watchedCalls(counts, trace);
   const slack = slackApi({ botToken, apiUrl: settings.apiUrl, timeoutMs: settings.timeoutMs, log, calling });
-  const me = await whoAmI(slack, log, tell);
+  const me = await whoAmI(slack, log, tell, options.signal);
   const [commands, followUps, actions, errands] = await Promise.all([
     loadCommands(),
     loadFollowUps(),
@@ -250,7 +260,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     watchEveryMs: options.watchEveryMs,
   };
   listen(entrance, botToken, bot, trace);
-  await openEntrance(entrance, settings);
+  await openEntrance(entrance, settings, options.signal);
   if (settings.mode === 'http') tell({ ok: true, why: `Slack is listened for on port ${settings.port}.` });
   const { stop } = consume(bot);
   log.info({ mode: settings.mode, team: me.teamId }, 'bot is connected to Slack');

@@ -7,6 +7,7 @@ import type { HealthSettings } from './settings.ts';
 /** What the program hands its parts, and where they say how they are. */
 export interface Attendance {
   readonly counts: Counts;
+  /** The part `start` is not well until the program says that it is up. */
   readonly parts: Parts;
   /** Where it listens; null when it does not. */
   readonly port: number | null;
@@ -27,6 +28,7 @@ export const attend = async (options: {
 }): Promise<Attendance> => {
   const { health, redis, version, log } = options;
   const parts = openParts();
+  parts.tell('start', { ok: false, why: 'It is starting.' });
   const { observeQueue } = await import('../queue/observer.ts');
   const observer = observeQueue(redis, log);
   parts.ask('redis', observer.state);

@@ -30,6 +30,7 @@ describe('health over HTTP', () => {
     onTestFinished(() => around.close());
     const queue = openBotQueue({ redisUrl: redis.url, log });
     onTestFinished(() => queue.close());
+    around.parts.tell('start', { ok: true, why: 'Up.' });
     around.parts.tell('slack', { ok: false, why: 'Not yet.' });
     expect(await get(around.port, '/healthz')).toEqual({ status: 200, text: 'ok\n' });
     expect((await get(around.port, '/readyz')).status).toBe(503);
