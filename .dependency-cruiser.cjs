@@ -59,6 +59,7 @@ module.exports = {
     only('only-ssh-imports-node-ssh', 'node-ssh|ssh2', '^(workers/ssh|tests)/', 'SSH is known in one room.'),
     only('only-redact-imports-secretlint', '@secretlint', '^(infra/redact|tests)/', 'Secrets are known in one place.'),
     only('only-prose-imports-openai', 'openai', '^(workers/prose|tests/)', 'The model is known in one room.'),
+    only('only-hosts-imports-ssh-config', 'ssh-config', '^(infra/hosts|tests)/', 'Inventories are known in one place.'),
     only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
   ],
   options: {

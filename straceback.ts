@@ -50,8 +50,15 @@ const terminalHosts = (config: Config, reach: Reach): Hosts => {
   const given = Object.values(reach).some((value) => value !== undefined);
   return (name) => {
     if (name === 'local') return config.hosts(name);
+    // The jump host is reached without itself, and by what the inventory knows of it.
+    if (name === reach.jump) return config.hosts(name) ?? hostFromCommandLine(name, { ...reach, jump: undefined });
     return (given ? undefined : config.hosts(name)) ?? hostFromCommandLine(name, reach);
   };
+};
+
+/** Reads the inventory of a look from the terminal; what is wrong with it is said, and the look goes on with what is known. */
+const readInventory = async ({ inventory }: Config): Promise<void> => {
+  for (const fault of await inventory.refresh()) process.stderr.write(`straceback: ${fault}\n`);
 };
 
 /** Aborted by Ctrl-C or a polite kill; a second one ends the program at once. */
@@ -69,6 +76,7 @@ const stopSignal = (): AbortSignal => {
 const diagnose = async (words: readonly string[]): Promise<number> => {
   const asked = readDiagnoseArguments(words);
   const config = readConfig(asked.config);
+  await readInventory(config);
   const hosts = terminalHosts(config, asked.reach);
   const opener = shellOpener(hosts);
   try {
@@ -90,7 +98,9 @@ const diagnose = async (words: readonly string[]): Promise<number> => {
 
 const doctor = async (words: readonly string[]): Promise<number> => {
   const asked = readDoctorArguments(words);
-  const opener = shellOpener(terminalHosts(readConfig(asked.config), asked.reach));
+  const config = readConfig(asked.config);
+  await readInventory(config);
+  const opener = shellOpener(terminalHosts(config, asked.reach));
   try {
     const shell = await opener.openShell(asked.host);
     try {
@@ -144,6 +154,7 @@ const serve = async (
     const around = await openSurroundings(config, redisUrl, log);
     closers.unshift(around.close);
     const { counts, trace, telemetry } = around;
+    closers.unshift((await config.inventory.keepFresh(log)).close);
     if (sides.worker) {
       const { startWorker } = await import('./workers/worker.ts');
       const worker = startWorker({ config, redisUrl, knowledge, log, counts, trace, telemetry });
@@ -161,7 +172,10 @@ const serve = async (
         slack: config.slack,
         queue,
         hosts: {
-          names: config.hostNames,
+          // Asked for anew each time: an inventory is read again and again.
+          get names() {
+            return config.hostNames;
+          },
           known: (name) => config.hosts(name) !== undefined,
           patterns: config.hostPatterns,
         },

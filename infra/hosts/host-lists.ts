@@ -28,7 +28,7 @@ const entriesOf = (value: unknown): HostEntry[] => {
  * each; `#` begins a comment. `yaml` reads it as YAML. Throws Error with what is wrong.
  */
 export const parseHostList = (text: string, yaml = false): HostEntry[] => {
-  if (yaml) return entriesOf(parseYaml(text) ?? []);
+  if (yaml) return entriesOf(parseYaml(text, { logLevel: 'error' }) ?? []);
   if (/^\s*[[{]/.test(text)) return entriesOf(JSON.parse(text));
   return text
     .split('\n')
@@ -40,10 +40,10 @@ export const parseHostList = (text: string, yaml = false): HostEntry[] => {
 const MOST_FILES = 100;
 
 /** The files that an Include names: relative to ~/.ssh or, in the system's, to its folder; `*` and `?` only in the last part. */
-const included = async (value: string, from: string): Promise<string[]> => {
+const included = async (words: readonly string[], from: string): Promise<string[]> => {
   const home = userInfo().homedir;
   const files: string[] = [];
-  for (const word of value.split(/\s+/).map((each) => each.replaceAll('"', ''))) {
+  for (const word of words) {
     const base = from.startsWith('/etc/ssh/') ? '/etc/ssh' : path.join(home, '.ssh');
     const file = path.resolve(base, word.replace(/^~(?=\/)/, home));
     if (!file.includes('*')) {
@@ -60,10 +60,11 @@ const included = async (value: string, from: string): Promise<string[]> => {
   return files;
 };
 
-const valueText = (value: unknown): string =>
-  Array.isArray(value)
-    ? value.map((each: unknown) => (isRecord(each) && typeof each.val === 'string' ? each.val : String(each))).join(' ')
-    : String(value);
+/** The words of a line; what stands in quotes is one. */
+const wordsOf = (value: unknown): string[] => {
+  if (!Array.isArray(value)) return String(value).split(/\s+/);
+  return value.map((each: unknown) => (isRecord(each) && typeof each.val === 'string' ? each.val : String(each)));
+};
 
 /**
  * The names that an ssh_config has a Host line for, its Includes too; patterns are no names. Rejects when the file itself cannot be
@@ -77,13 +78,13 @@ export const readSshConfigNames = async (file: string, seen = new Set<string>())
     for (const line of config) {
       if (line.type !== LineType.DIRECTIVE) continue;
       const param = line.param.toLowerCase();
-      const value = valueText(line.value);
+      const words = wordsOf(line.value);
       if (param === 'include') {
-        for (const each of await included(value, file)) {
+        for (const each of await included(words, file)) {
           names.push(...(await readSshConfigNames(each, seen).catch(() => [])));
         }
       }
-      if (param === 'host') names.push(...value.split(/\s+/).filter((name) => HostName.safeParse(name).success));
+      if (param === 'host') names.push(...words.filter((name) => HostName.safeParse(name).success));
       if ('config' in line && line.config instanceof SSHConfig) await walk(line.config);
     }
   };

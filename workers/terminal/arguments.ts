@@ -15,6 +15,7 @@ const Port = z.coerce.number().int().min(1).max(65_535);
 
 /** How a host is reached when the command line says so instead of the inventory. */
 export const Reach = z.object({
+  transport: z.enum(['node-ssh', 'openssh']).optional(),
   user: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/, 'is not a user name')
@@ -50,6 +51,7 @@ export const DoctorArguments = z.object({
 export type DoctorArguments = z.infer<typeof DoctorArguments>;
 
 const REACH_OPTIONS = {
+  transport: { type: 'string' },
   user: { type: 'string' },
   port: { type: 'string' },
   identity: { type: 'string' },
@@ -60,9 +62,9 @@ const REACH_OPTIONS = {
 } as const;
 
 const DIAGNOSE_USAGE =
-  'straceback diagnose HOST PID|SELECTOR [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--lang en|zh] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
+  'straceback diagnose HOST PID|SELECTOR [--playbook P] [--window SECONDS] [--json] [--allow stops,writes-disk] [--out FOLDER] [--lang en|zh] [--transport openssh] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 const DOCTOR_USAGE =
-  'straceback doctor HOST [--json] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
+  'straceback doctor HOST [--json] [--transport openssh] [--user U] [--port N] [--identity FILE] [--known-hosts FILE] [--jump HOST] [--config FILE]';
 
 /** The usage lines, for help. */
 export const USAGE = { diagnose: DIAGNOSE_USAGE, doctor: DOCTOR_USAGE };
@@ -88,9 +90,17 @@ const split = <Options extends NonNullable<Parameters<typeof parseArgs>[0]>['opt
   }
 };
 
-type ReachValues = { user?: string; port?: string; identity?: string; 'known-hosts'?: string; jump?: string };
+type ReachValues = {
+  transport?: string;
+  user?: string;
+  port?: string;
+  identity?: string;
+  'known-hosts'?: string;
+  jump?: string;
+};
 
 const readReach = (values: ReachValues, line: string): Reach => ({
+  transport: check(Reach.shape.transport, values.transport, '--transport', line),
   user: check(Reach.shape.user, values.user, '--user', line),
   port: values.port === undefined ? undefined : check(Port, values.port, '--port', line),
   identityFile: check(Reach.shape.identityFile, values.identity, '--identity', line),
