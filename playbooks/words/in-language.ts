@@ -1,11 +1,11 @@
 import { type Book, bookNamed, type Language, type Pair, START } from './pairs.ts';
-import { codeMap, fillIn, fills } from './pattern.ts';
+import { fillIn, fills, joined, type Matched, toMatch } from './pattern.ts';
 import { sentencesOf } from './sentences.ts';
 
 /** A longer sentence stays as it is; nobody wrote it. */
 const MAX_SENTENCE = 20_000;
 /** Phrases in phrases in phrases. */
-const MAX_DEPTH = 8;
+const MAX_DEPTH = 12;
 /** With fewer letters of its own a pair is trusted only where all that fills it is understood. */
 const TRUSTED_LETTERS = 5;
 /** Characters that are searched for a text, and more for each of its own: then the rest stays English, whoever wrote it. */
@@ -26,37 +26,38 @@ const withoutQuoted = (text: string): string => text.replace(/`[^`]*`|"[^"]*"|�
 
 const isProse = (text: string): boolean => PROSE.test(withoutQuoted(text));
 
+/** One of several is understood when it was translated, or is one word, a name or a measure. */
+const isSettled = (piece: string, said: Translated): boolean =>
+  said.unknown.length === 0 && (said.text !== piece || /^(?:[\d.,]+ )?\S+$/.test(withoutQuoted(piece).trim()));
+
 /** All ways in which a piece of text may be meant: with and without a full stop, with a small letter at its beginning. */
 const variants = (text: string): { text: string; stop: string }[] => {
   const small = `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
   const large = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
   const cases = [...new Set([text, small, large])];
+  // Without its full stop first: what fills the end of a pattern does not take it with it.
   return [
-    ...cases.map((each) => ({ text: each, stop: '' })),
     ...(text.endsWith('.') ? cases.map((each) => ({ text: each.slice(0, -1), stop: '。' })) : []),
+    ...cases.map((each) => ({ text: each, stop: '' })),
   ];
 };
 
-/** What joins the last of several, and what the others, in English and in Chinese. */
+/** What joins the last of several, and what the others, in English and in Chinese; what parts most is tried first. */
 const CONJUNCTIONS = [
-  ['; and ', '; ', '；', '；'],
-  [' and ', ', ', ' 和 ', '、'],
-  [' or ', ', ', ' 或 ', '、'],
+  { joint: '; and ', comma: '; ', chinese: '；', chineseComma: '；' },
+  { joint: '; ', comma: '; ', chinese: '；', chineseComma: '；' },
+  { joint: ' and ', comma: ', ', chinese: ' 和 ', chineseComma: '、' },
+  { joint: ' or ', comma: ', ', chinese: ' 或 ', chineseComma: '、' },
+  { joint: ', ', comma: ', ', chinese: '、', chineseComma: '、' },
 ] as const;
 
-/** What stands between several without a last one. */
-const SEPARATORS = [
-  ['; ', '；'],
-  [', ', '、'],
-] as const;
-
-/** Where `separator` stands outside of code, the text is cut. */
+/** The text cut where `separator` stands outside of code and parentheses. */
 const cutAt = (text: string, separator: string): string[] => {
-  const map = codeMap(text);
+  const { code, depth } = toMatch(text);
   const pieces: string[] = [];
   let start = 0;
   for (let at = text.indexOf(separator); at !== -1; at = text.indexOf(separator, at + separator.length)) {
-    if (map[at] === 1) continue;
+    if (code[at] === 1 || depth[at] !== 0) continue;
     pieces.push(text.slice(start, at));
     start = at + separator.length;
   }
@@ -73,12 +74,13 @@ class Translator {
     this.budget = SEARCHED + SEARCHED_EACH * length;
   }
 
-  private filled({ en, translated, letters }: Pair, text: string, map: Uint8Array, depth: number): Translated | null {
+  private filled({ en, translated, letters }: Pair, matched: Matched, depth: number): Translated | null {
+    const { text } = matched;
     // What does not even begin and end so costs nothing.
     if (this.budget <= 0 || !text.startsWith(en.literals[0] ?? '') || !text.endsWith(en.literals.at(-1) ?? ''))
       return null;
     this.budget -= text.length;
-    const values = fills(en, text, map);
+    const values = fills(en, text, matched);
     if (values === null) return null;
     const said = new Map<string, string>();
     const unknown: string[] = [];
@@ -96,14 +98,10 @@ class Translator {
   /** The whole text by a pair: of the cause's own first, and the one that says most of it. */
   private byPair(text: string, depth: number): Translated | null {
     let best: Translated | null = null;
-    const map = codeMap(text);
-    for (const book of this.books) {
-      const whole = book.whole.get(text);
-      if (whole !== undefined) return { text: fillIn(whole.translated, new Map()), unknown: [] };
-    }
+    const matched = toMatch(text);
     for (const { byStart } of this.books) {
       for (const pair of [...(byStart.get(text.slice(0, START)) ?? []), ...(byStart.get('') ?? [])]) {
-        const said = this.filled(pair, text, map, depth);
+        const said = this.filled(pair, matched, depth);
         if (said?.unknown.length === 0) return said;
         best ??= said;
       }
@@ -111,24 +109,20 @@ class Translator {
     return best;
   }
 
-  /** `a`, `a and b`, `a, b and c`, where each of them is understood. */
+  /** `a and b`, `a, b and c`, `a; b`, where each of them is understood. */
   private list(text: string, depth: number): Translated | null {
-    for (const [english, comma, chinese, chineseComma] of CONJUNCTIONS) {
-      const halves = cutAt(text, english);
-      if (halves.length < 2) continue;
-      const last = halves.at(-1) ?? '';
-      const before = cutAt(halves.slice(0, -1).join(english), comma).map((each) => this.phrase(each, depth + 1));
-      const said = [...before, this.phrase(last, depth + 1)];
-      if (said.some(({ unknown }) => unknown.length > 0)) continue;
-      const words = said.map((each) => each.text);
-      return { text: `${words.slice(0, -1).join(chineseComma)}${chinese}${words.at(-1) ?? ''}`, unknown: [] };
-    }
-    for (const [english, chinese] of SEPARATORS) {
-      const pieces = cutAt(text, english);
-      if (pieces.length < 2) continue;
-      const said = pieces.map((each) => this.phrase(each, depth + 1));
-      if (said.every(({ unknown }) => unknown.length === 0))
-        return { text: said.map((each) => each.text).join(chinese), unknown: [] };
+    for (const { joint, comma, chinese, chineseComma } of CONJUNCTIONS) {
+      const halves = cutAt(text, joint);
+      // What is joined may have the same word in it, so that each may be the one before the last.
+      for (let last = halves.length - 1; last > 0 && last > halves.length - 5; last--) {
+        const before = cutAt(halves.slice(0, last).join(joint), comma);
+        const pieces = [...before, halves.slice(last).join(joint)];
+        const said = pieces.map((each) => this.phrase(each, depth + 1));
+        if (!said.every((each, index) => isSettled(pieces[index] ?? '', each))) continue;
+        const [first = '', ...more] = said.map((each) => each.text);
+        const ends = (index: number) => (index === more.length - 1 ? chinese : chineseComma);
+        return { text: more.reduce((sum, each, at) => joined(joined(sum, ends(at)), each), first), unknown: [] };
+      }
     }
     return null;
   }
@@ -143,18 +137,24 @@ class Translator {
   }
 
   private newPhrase(text: string, depth: number): Translated {
-    if (depth > MAX_DEPTH || text.length > MAX_SENTENCE) return { text, unknown: isProse(text) ? [text] : [] };
+    const none = { text, unknown: isProse(text) ? [text] : [] };
+    if (depth > MAX_DEPTH || text.length > MAX_SENTENCE) return none;
+    for (const { text: variant, stop } of variants(text)) {
+      const pair = this.books.map(({ whole }) => whole.get(variant)).find((each) => each !== undefined);
+      if (pair !== undefined) return { text: `${fillIn(pair.translated, new Map())}${stop}`, unknown: [] };
+    }
+    // Several phrases before one that would take them for its own; a sentence is one.
+    const listed = depth === 0 ? null : this.list(text, depth);
+    if (listed !== null && listed.text !== text) return listed;
     let best: Translated | null = null;
-    for (const variant of variants(text)) {
-      const said = this.byPair(variant.text, depth);
+    for (const { text: variant, stop } of variants(text)) {
+      const said = this.byPair(variant, depth);
       if (said === null) continue;
-      const whole = { text: `${said.text}${variant.stop}`, unknown: said.unknown };
+      const whole = { text: `${said.text}${stop}`, unknown: said.unknown };
       if (said.unknown.length === 0) return whole;
       best ??= whole;
     }
-    const listed = this.list(text, depth);
-    if (listed !== null && (best !== null || listed.text !== text)) return listed;
-    return best ?? { text, unknown: isProse(text) ? [text] : [] };
+    return best ?? (depth === 0 ? this.list(text, depth) : null) ?? none;
   }
 
   text(text: string): Translated {

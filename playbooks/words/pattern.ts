@@ -13,6 +13,9 @@ const PLACEHOLDER = /\{([a-zA-Z][a-zA-Z0-9]*)\}/;
 const NUMBERS = /^number\d*$/;
 const NUMBER = /^-?\d{1,20}(?:[.,]\d{1,20}){0,8}$/;
 
+/** `{word}` by one word: the name of a system call. */
+const WORDS = /^word\d*$/;
+
 /** Which characters of a text stand between backticks: 1 for these, the closing backtick among them. A lone backtick opens nothing. */
 export const codeMap = (text: string): Uint8Array => {
   const map = new Uint8Array(text.length);
@@ -40,50 +43,82 @@ export const readPattern = (text: string): Pattern => {
   return { literals, names, inCode };
 };
 
-/** Where `literal` next stands in the text, inside or outside of code as in the pattern; -1 for nowhere. */
-const find = (text: string, map: Uint8Array, literal: string, inside: boolean, from: number): number => {
-  for (let at = text.indexOf(literal, from); at !== -1; at = text.indexOf(literal, at + 1)) {
-    if ((map[at] === 1) === inside) return at;
+/** A text with what is needed to match it: which characters are code, and how deep in parentheses each of them is. */
+export interface Matched {
+  readonly text: string;
+  readonly code: Uint8Array;
+  /** Parentheses that are open before each character, and at the end; those in code and in closed quotation marks do not count. */
+  readonly depth: Int32Array;
+}
+
+/** Prepares a text for matching. Linear. */
+export const toMatch = (text: string): Matched => {
+  const code = codeMap(text);
+  const depth = new Int32Array(text.length + 1);
+  let quoteEnd = -1;
+  let quotes = true;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    let step = 0;
+    if (code[at] !== 1 && at > quoteEnd) {
+      if (character === '(') step = 1;
+      if (character === ')') step = -1;
+      if (character === '"' && quotes) {
+        quoteEnd = text.indexOf('"', at + 1);
+        quotes = quoteEnd !== -1;
+      }
+    }
+    depth[at + 1] = (depth[at] ?? 0) + step;
+  }
+  return { text, code, depth };
+};
+
+/** Whether what stands from `from` to before `to` opens and closes its parentheses itself. */
+const isWhole = ({ depth }: Matched, from: number, to: number): boolean => {
+  const level = depth[from] ?? 0;
+  for (let at = from; at < to; at++) if ((depth[at] ?? 0) < level) return false;
+  return depth[to] === level;
+};
+
+/** Where a piece next stands so that what comes before it is whole; -1 for nowhere. */
+const find = (matched: Matched, literal: string, inside: boolean, start: number): number => {
+  const { text, code, depth } = matched;
+  const level = depth[start] ?? 0;
+  let seen = start;
+  for (let at = text.indexOf(literal, start + 1); at !== -1; at = text.indexOf(literal, at + 1)) {
+    for (; seen < at; seen++) if ((depth[seen] ?? 0) < level) return -1;
+    if ((code[at] === 1) === inside && depth[at] === level) return at;
+    // What is filled into code ends with it.
+    if (code[start] === 1 && code[at] !== 1) return -1;
   }
   return -1;
 };
 
-/** Whether brackets that open close again, outside of code: else the text ends or begins amid something in brackets. */
-const isBalanced = (text: string): boolean => {
-  if (!/[()]/.test(text)) return true;
-  const map = codeMap(text);
-  let open = 0;
-  for (let at = 0; at < text.length && open >= 0; at++) {
-    if (map[at] === 1) continue;
-    if (text[at] === '(') open++;
-    else if (text[at] === ')') open--;
-  }
-  return open === 0;
-};
-
 /**
  * What fills the pattern in a text, by name; null when the text is not of this pattern. Pieces are taken where they first stand
- * from left to right and the last at the end, never across the edge of a code span, so the time is that of a search for each piece.
- * Nothing is filled in by nothing, and what stands twice has to be the same twice.
+ * from left to right and the last at the end, never across the edge of a code span or out of parentheses, so the time is that of a
+ * search for each piece. Nothing is filled in by nothing, and what stands twice has to be the same twice.
  */
-export const fills = (pattern: Pattern, text: string, map = codeMap(text)): ReadonlyMap<string, string> | null => {
+export const fills = (pattern: Pattern, text: string, matched = toMatch(text)): ReadonlyMap<string, string> | null => {
   const { literals, names, inCode } = pattern;
+  const { code } = matched;
   const [first = '', ...rest] = literals;
   if (rest.length === 0) return text === first ? new Map() : null;
-  if (!text.startsWith(first)) return null;
   const last = rest.at(-1) ?? '';
   const end = text.length - last.length;
-  if (end <= first.length || !text.endsWith(last)) return null;
-  if (last !== '' && (map[end] === 1) !== inCode.at(-1)) return null;
+  if (!text.startsWith(first) || end <= first.length || !text.endsWith(last)) return null;
+  if (last !== '' && (code[end] === 1) !== inCode.at(-1)) return null;
   const values = new Map<string, string>();
   let from = first.length;
   for (const [index, literal] of rest.entries()) {
-    const at = index === rest.length - 1 ? end : find(text, map, literal, inCode[index + 1] ?? false, from + 1);
-    if (at === -1 || at > end || at <= from) return null;
+    const isLast = index === rest.length - 1;
+    const at = isLast ? end : find(matched, literal, inCode[index + 1] ?? false, from);
+    if (at === -1 || at > end || at <= from || (isLast && !isWhole(matched, from, at))) return null;
     const name = names[index] ?? '';
     const value = text.slice(from, at);
+    if (inCode[index + 1] === true && value.includes('`')) return null;
     if (NUMBERS.test(name) && !NUMBER.test(value)) return null;
-    if (!isBalanced(value)) return null;
+    if (WORDS.test(name) && /[\s`]/.test(value)) return null;
     if ((values.get(name) ?? value) !== value) return null;
     values.set(name, value);
     from = at + literal.length;
