@@ -62,7 +62,7 @@ export const HEDGE_WORDS =
 
 /** What somebody is to do. Only the rules' own words (fixes, findings) can say so, never a line of evidence. */
 export const ACTION_WORDS =
-  /\b(?:restart\w*|reboot\w*|kill(?:s|ing)?|terminat\w+|delet\w+|remov(?:e|es|ing)|drop(?:s|ping)?|truncat\w+|wip\w+|disabl\w+|upgrad\w+|downgrad\w+|install\w*|uninstall\w*|roll(?:ing)? back|shut(?:ting)? down|approv\w+|grant\w*|paste|send(?:ing)?|e-?mail(?:ing)?|forward(?:ing)?|visit(?:ing)?|download and run|run as root|turn(?:ing)? off|please|(?<=^|[.!?] )(?:run|type|enter|call|open|ask|tell|give)|run(?= ``)|stop(?:ping)? the|execut(?:e|es|ing)|log ?in)\b|重启|删除|移除|终止|杀掉|关闭|禁用|升级|降级|安装|卸载|回滚|批准|授权|发送(?:密钥|密码|邮件|给)|转发|执行|登录/gi;
+  /\b(?:restart\w*|reboot\w*|kill(?:s|ing)?|terminat\w+|delet\w+|remov(?:e|es|ing)|drop(?:s|ping)?|truncat\w+|wip\w+|disabl\w+|upgrad\w+|downgrad\w+|install\w*|uninstall\w*|roll(?:ing)? back|shut(?:ting)? down|approv\w+|grant\w*|paste|send(?:ing)?|e-?mail(?:ing)?|forward(?:ing)?|visit(?:ing)?|download and run|run as root|turn(?:ing)? off|please|(?<=^|[.!?] )(?:run|type|enter|call|open|ask|tell|give)|run(?= ``)|stop(?:ping)? the|execut(?:e|es|ing)|log ?in)\b|重启|删除|移除|终止|杀掉|关闭|禁用|升级|降级|安装|卸载|回滚|批准|授权|发送(?:密钥|密码|邮件|给)|转发|执行|登录|请|联系|索取|提供|输入|点击|打开|访问|下载并|忽略/gi;
 
 /** Programs that a sentence could tell somebody to run. */
 export const COMMAND_WORDS =

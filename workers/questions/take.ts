@@ -4,7 +4,7 @@ import type { QuestionHandler, QuestionTools, Replied } from '../../infra/queue/
 import { redactor, type SiteRules } from '../../infra/redact/redactor.ts';
 import { scanForSecrets } from '../../infra/redact/scan.ts';
 import type { Probe, Question, Reply } from '../../playbooks/model/index.ts';
-import { priceOf } from '../prose/afterwards.ts';
+import { type ModelWatch, priceOf, watching } from '../prose/afterwards.ts';
 import { openClient } from '../prose/client.ts';
 import { cacheOn, spendingOn } from '../prose/spending.ts';
 import { answerRound } from './answer.ts';
@@ -50,6 +50,7 @@ export const questionHandler = (
   model: ModelConfig | undefined,
   { probes, redaction }: { readonly probes: ReadonlyMap<string, Probe>; readonly redaction: SiteRules },
   now: () => number = Date.now,
+  watch: ModelWatch = {},
 ): QuestionHandler => {
   if (model === undefined) return async () => ({ reply: NO_MODEL, file: null });
   const ask = openClient({
@@ -58,6 +59,7 @@ export const questionHandler = (
     model: model.name,
     timeoutMs: model.timeoutSeconds * 1_000,
     maxOutputTokens: model.maxOutputTokens,
+    ...watching(model, watch),
   });
   return async (question, tools): Promise<Replied> => {
     const text = await withoutSecrets(question.text, redaction);

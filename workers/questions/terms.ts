@@ -8,29 +8,31 @@ const STOP = new Set(
 );
 
 /** What evidence calls the things that people ask for. */
-const ALSO: Readonly<Record<string, readonly string[]>> = {
-  stuck: ['wait', 'block', 'futex', 'acquire'],
-  hang: ['wait', 'block', 'futex'],
-  hung: ['wait', 'block', 'futex'],
-  block: ['wait', 'futex'],
-  slow: ['wait', 'cpu'],
-  busy: ['cpu', 'running'],
-  lock: ['futex', 'mutex', 'acquire', 'held', 'holder', 'flock'],
-  hold: ['held', 'holder', 'owner'],
-  owner: ['held', 'holder'],
-  memory: ['rss', 'resident', 'heap', 'malloc', 'mib'],
-  leak: ['grow', 'heap'],
-  file: ['fd', 'open', 'reg'],
-  descriptor: ['fd'],
-  connection: ['socket', 'tcp', 'peer'],
-  network: ['socket', 'tcp', 'peer'],
-  port: ['listen', 'tcp'],
-  database: ['postgres', 'mysql', 'sqlite', 'redis'],
-  restart: ['uptime', 'start'],
-  child: ['ppid', 'zombie', 'fork'],
-  signal: ['sigterm', 'handler', 'si_signo'],
-  disk: ['mount', 'space', 'io'],
-};
+const ALSO: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    stuck: ['wait', 'block', 'futex', 'acquire'],
+    hang: ['wait', 'block', 'futex'],
+    hung: ['wait', 'block', 'futex'],
+    block: ['wait', 'futex'],
+    slow: ['wait', 'cpu'],
+    busy: ['cpu', 'running'],
+    lock: ['futex', 'mutex', 'acquire', 'held', 'holder', 'flock'],
+    hold: ['held', 'holder', 'owner'],
+    owner: ['held', 'holder'],
+    memory: ['rss', 'resident', 'heap', 'malloc', 'mib'],
+    leak: ['grow', 'heap'],
+    file: ['fd', 'open', 'reg'],
+    descriptor: ['fd'],
+    connection: ['socket', 'tcp', 'peer'],
+    network: ['socket', 'tcp', 'peer'],
+    port: ['listen', 'tcp'],
+    database: ['postgres', 'mysql', 'sqlite', 'redis'],
+    restart: ['uptime', 'start'],
+    child: ['ppid', 'zombie', 'fork'],
+    signal: ['sigterm', 'handler', 'si_signo'],
+    disk: ['mount', 'space', 'io'],
+  }),
+);
 
 /** Chinese words of such questions, in the words of the evidence. */
 const CHINESE: readonly (readonly [string, readonly string[]])[] = [
@@ -86,5 +88,5 @@ export const termsOf = (text: string): string[] => {
 export const queryOf = (question: string): string[] => {
   const chinese = CHINESE.flatMap(([word, english]) => (question.includes(word) ? english : []));
   const own = [...termsOf(question), ...chinese.map(stem)];
-  return [...new Set([...own, ...own.flatMap((term) => (ALSO[term] ?? []).map(stem))])];
+  return [...new Set([...own, ...own.flatMap((term) => (ALSO.get(term) ?? []).map(stem))])];
 };
