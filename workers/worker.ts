@@ -47,7 +47,7 @@ export const startWorker = (options: WorkerOptions): RunningWorker => {
 
   const rounds = hostRounds({ openShell, record: queue.hosts, log, now: Date.now });
 
-  const prose = proseAfterwards(config.model);
+  const prose = proseAfterwards(config.model, { counts, trace });
 
   const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
     const { report, files } = await investigate(request, {
@@ -123,7 +123,7 @@ export const startWorker = (options: WorkerOptions): RunningWorker => {
 
   queue.work(handle);
   queue.find(({ host, selector }, signal) => findProcesses(host, selector, { openShell, signal }));
-  queue.question(questionHandler(config.model, knowledge));
+  queue.question(questionHandler(config.model, knowledge, Date.now, { counts, trace }));
   return {
     close: async () => {
       await rounds.close();

@@ -5,6 +5,7 @@ import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './
 import { type Intake, problems } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
 import type { RedisAddress } from './place.ts';
+import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
 
 /** Something that a bot asked the workers, whose answer becomes an errand. */
 export interface Asked {
@@ -21,6 +22,8 @@ export interface AskedOptions {
   readonly stalledCheckMs: number;
   /** How intake is kept; as the bot's side keeps it. */
   readonly keep: object;
+  /** How messages carry their traces. */
+  readonly telemetry?: QueueTelemetry | undefined;
 }
 
 /** One kind of what is asked. */
@@ -42,9 +45,9 @@ export interface AskedKind<Message extends Asked> {
  */
 export const takeAsked = <Message extends Asked>(
   { queue, schema, answered, concurrency, answer }: AskedKind<Message>,
-  { redisUrl, redis, log, leaseMs, stalledCheckMs, keep }: AskedOptions,
+  { redisUrl, redis, log, leaseMs, stalledCheckMs, keep, telemetry }: AskedOptions,
 ): { close: () => Promise<void> } => {
-  const intake = new Queue<Intake>(INTAKE, { connection: redis, prefix: PREFIX });
+  const intake = new Queue<Intake>(INTAKE, { connection: redis, prefix: PREFIX, ...withTelemetry(telemetry) });
   watchErrors(intake, answered, log);
   const ending = new AbortController();
 
@@ -66,6 +69,7 @@ export const takeAsked = <Message extends Asked>(
   const worker = new Worker(queue, deliver, {
     connection: patientOptions(redisUrl, ending.signal),
     prefix: PREFIX,
+    ...withTelemetry(telemetry),
     concurrency,
     lockDuration: leaseMs,
     stalledInterval: stalledCheckMs,

@@ -261,7 +261,15 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     hosts: hostRecord(journalRedis),
     find: (handler) => {
       const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
-      finds = takeFinds(handler, { redisUrl, redis, log, leaseMs, stalledCheckMs, keep: KEEP });
+      finds = takeFinds(handler, {
+        redisUrl,
+        redis,
+        log,
+        leaseMs,
+        stalledCheckMs,
+        keep: KEEP,
+        telemetry: options.telemetry,
+      });
     },
     question: (handler) => {
       const { leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
@@ -271,7 +279,15 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
         return parsed.success && parsed.data.kind === 'answer' ? parsed.data.answer : null;
       };
       const connection = { redisUrl, redis, notesRedis: journalRedis };
-      questions = takeQuestions(handler, { ...connection, log, leaseMs, stalledCheckMs, keep: KEEP, answerTo });
+      questions = takeQuestions(handler, {
+        ...connection,
+        log,
+        leaseMs,
+        stalledCheckMs,
+        keep: KEEP,
+        telemetry: options.telemetry,
+        answerTo,
+      });
     },
     close: async () => {
       await heartbeat?.stop();

@@ -1,6 +1,8 @@
 import type { ModelConfig } from '../../infra/config.ts';
 import { languageFor } from '../../infra/language.ts';
+import type { Counts } from '../../infra/metrics/counts.ts';
 import type { Afterwards, LookResult } from '../../infra/queue/worker-side.ts';
+import type { Trace } from '../../infra/tracing/trace.ts';
 import type { Report, Request } from '../../playbooks/model/index.ts';
 import { type AskModel, openModel, type Usage } from './client.ts';
 import { inputFor, instructionsFor } from './prompt.ts';
@@ -30,9 +32,23 @@ const isWorthIt = (request: Request, report: Report): boolean =>
 const mostTokens = (report: Report, model: ProseModel): number =>
   Math.ceil((instructionsFor('en').length + inputFor(viewOf(report)).length) / 3) + model.maxOutputTokens;
 
+/** Who is told of requests to the model. */
+export interface ModelWatch {
+  readonly counts?: Pick<Counts, 'model'> | undefined;
+  readonly trace?: Trace | undefined;
+}
+
+/** How a client of this model tells of its requests. */
+export const watching = ({ price }: Pick<ModelConfig, 'price'>, { counts, trace }: ModelWatch) => ({
+  trace,
+  told: (outcome: 'answered' | 'failed', usage: Usage) =>
+    counts?.model({ outcome, ...usage, price: priceOf(usage, price) }),
+});
+
 /** The work that has a report put into words after it was posted; undefined where there is none to do. */
 export const proseAfterwards = (
   model: ProseModel | undefined,
+  watch: ModelWatch = {},
 ): ((request: Request, report: Report) => LookResult['afterwards']) => {
   if (model === undefined) return () => undefined;
   const ask: AskModel = openModel({
@@ -41,6 +57,7 @@ export const proseAfterwards = (
     model: model.name,
     timeoutMs: model.timeoutSeconds * 1_000,
     maxOutputTokens: model.maxOutputTokens,
+    ...watching(model, watch),
   });
   return (request, report) => {
     const { origin } = request;

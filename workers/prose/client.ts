@@ -1,6 +1,7 @@
 import OpenAI, { APIConnectionTimeoutError, APIError, APIUserAbortError } from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import type { z } from 'zod';
+import { noTrace, type Trace } from '../../infra/tracing/trace.ts';
 import { ModelProse } from './schema.ts';
 
 /** How the model is reached. */
@@ -12,6 +13,10 @@ export interface ModelSettings {
   /** The whole request, from the first byte sent to the last one read. */
   readonly timeoutMs: number;
   readonly maxOutputTokens: number;
+  /** Told how each request ended and what it took. */
+  readonly told?: ((outcome: 'answered' | 'failed', usage: Usage) => void) | undefined;
+  /** Where requests show in traces; nowhere when absent. */
+  readonly trace?: Trace | undefined;
 }
 
 /** Tokens of one request, as the server counts them. */
@@ -203,7 +208,7 @@ export const openClient = (settings: ModelSettings): AskFor => {
     return call === undefined ? parsed(wanted, said, usage) : called(call.function, usage);
   };
 
-  return async (wanted, outer) => {
+  const asked: AskFor = async (wanted, outer) => {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(settings.timeoutMs)]);
     try {
       if (responses) {
@@ -219,6 +224,19 @@ export const openClient = (settings: ModelSettings): AskFor => {
       throw error instanceof NoAnswer ? error : new NoAnswer(whyOf(error, settings, signal), { cause: error });
     }
   };
+
+  const { trace = noTrace, told = () => undefined } = settings;
+  return (wanted, signal) =>
+    trace.span('model request', { 'straceback.model.form': wanted.form.name }, async () => {
+      try {
+        const answer = await asked(wanted, signal);
+        told('answered', answer.usage);
+        return answer;
+      } catch (error) {
+        told('failed', error instanceof NoAnswer ? error.usage : { input: 0, output: 0 });
+        throw error;
+      }
+    });
 };
 
 /** The client that has reports put into words. */
