@@ -200,17 +200,13 @@ const judge = (look: Look): Verdict => {
       verdict: 'cannot-tell',
       why: `${list(silent.map((mount) => code(mount.point)))} did not say how much is free`,
     };
+  const roomy = seen.data.mounts.filter((mount) => mount.space !== null);
   return {
     verdict: 'clear',
     why:
-      seen.data.mounts.length === 0
-        ? 'it writes to no file system'
-        : `there is room on ${list(
-            seen.data.mounts
-              .filter((mount) => mount.space !== null)
-              .slice(0, 3)
-              .map((mount) => code(mount.point)),
-          )}`,
+      roomy.length === 0
+        ? 'it writes to no file system that can be full'
+        : `there is room on ${list(roomy.slice(0, 3).map((mount) => code(mount.point)))}`,
   };
 };
 

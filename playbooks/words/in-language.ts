@@ -96,11 +96,12 @@ class Translator {
   }
 
   /** The whole text by a pair: of the cause's own first, and the one that says most of it. */
-  private byPair(text: string, depth: number): Translated | null {
+  private byPair(text: string, depth: number, trusted: boolean): Translated | null {
     let best: Translated | null = null;
     const matched = toMatch(text);
     for (const { byStart } of this.books) {
       for (const pair of [...(byStart.get(text.slice(0, START)) ?? []), ...(byStart.get('') ?? [])]) {
+        if (pair.letters >= TRUSTED_LETTERS !== trusted) continue;
         const said = this.filled(pair, matched, depth);
         if (said?.unknown.length === 0) return said;
         best ??= said;
@@ -147,12 +148,14 @@ class Translator {
     const listed = depth === 0 ? null : this.list(text, depth);
     if (listed !== null && listed.text !== text) return listed;
     let best: Translated | null = null;
-    for (const { text: variant, stop } of variants(text)) {
-      const said = this.byPair(variant, depth);
-      if (said === null) continue;
-      const whole = { text: `${said.text}${stop}`, unknown: said.unknown };
-      if (said.unknown.length === 0) return whole;
-      best ??= whole;
+    for (const trusted of [true, false]) {
+      for (const { text: variant, stop } of variants(text)) {
+        const said = this.byPair(variant, depth, trusted);
+        if (said === null) continue;
+        const whole = { text: `${said.text}${stop}`, unknown: said.unknown };
+        if (said.unknown.length === 0) return whole;
+        best ??= whole;
+      }
     }
     return best ?? (depth === 0 ? this.list(text, depth) : null) ?? none;
   }
@@ -183,9 +186,13 @@ const booksFor = (cause: string | undefined): Book[] => [
   bookNamed('shared'),
 ];
 
+/** A text by the pairs of these books alone, those of the first before those of the next. */
+export const translatedBy = (books: readonly Book[], text: string): Translated =>
+  new Translator(books, text.length).text(text);
+
 /** As `inLanguage`, with what has no translation. */
 export const translated = (text: string, language: Language, cause?: string): Translated =>
-  language === 'en' ? { text, unknown: [] } : new Translator(booksFor(cause), text.length).text(text);
+  language === 'en' ? { text, unknown: [] } : translatedBy(booksFor(cause), text);
 
 /**
  * A text of ours in another language: sentence by sentence, by the texts of the cause first and then by those that all share.
