@@ -22,7 +22,7 @@ umask 077
 set -f
 cd / || exit 1
 ulimit -c 0
-# A line that never ends costs no more than this (KiB); limit.sh gives the tools more.
+# In KiB; limit.sh gives the tools more.
 ulimit -S -v 262144
 
 a_no() {
@@ -35,6 +35,18 @@ a_number() {
   case $1 in '' | *[!0-9]* | 0?*) return 1 ;; esac
   [ ${#1} -le "$2" ] && [ "$1" -ge "$3" ] && [ "$1" -le "$4" ]
 }
+
+# A session may send this much and no more, which also bounds a line that never ends: a shell reads lines whole.
+mkdir -m 700 "$RUN" 2>/dev/null
+[ -d "$RUN" ] && [ ! -L "$RUN" ] && [ -O "$RUN" ] || a_no "$RUN is no folder of root's"
+rm -f "$RUN/in.$$"
+mkfifo "$RUN/in.$$" || a_no "$RUN cannot be written"
+exec 3<&0
+dd bs=4096 count=2000 <&3 3<&- >"$RUN/in.$$" 2>/dev/null &
+a_feeder=$!
+exec <"$RUN/in.$$" 3<&-
+rm -f "$RUN/in.$$"
+trap 'kill $a_feeder 2>/dev/null' 0
 
 IFS= read -r a_line || exit 0
 case $a_line in N=*' W= B=') ;; *) a_no "this account only answers Straceback's own worker" ;; esac
@@ -56,16 +68,15 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 # --- sessions, and who looks at what: session.PID `START FOLDER EMITTER EMITTER-START`, look.PID `SESSION` ---
 
-mkdir -m 700 "$RUN" 2>/dev/null
-[ -d "$RUN" ] && [ ! -L "$RUN" ] && [ -O "$RUN" ] || a_no "$RUN is no folder of root's"
+# Whether a process runs that started then; one that only waits to be reaped does not.
+a_runs() { sb_stat "$1" && [ "$start" = "$2" ] && [ "$state" != Z ]; }
 
 # Whether the shell of a session, or what clears up after it, is there.
 a_alive() {
   a_born= a_folder= a_emitter= a_emitter_born=
   { read -r a_born a_folder a_emitter a_emitter_born; } 2>/dev/null <"$RUN/session.$1"
   [ -n "$a_born" ] || return 1
-  { sb_stat "$1" && [ "$start" = "$a_born" ]; } && return
-  [ -n "$a_emitter" ] && sb_stat "$a_emitter" && [ "$start" = "$a_emitter_born" ]
+  a_runs "$1" "$a_born" || { [ -n "$a_emitter" ] && a_runs "$a_emitter" "$a_emitter_born"; }
 }
 
 # Counts the sessions, and removes what those have left that were killed.
@@ -108,6 +119,7 @@ a_take() {
 }
 
 a_exit() {
+  kill $a_feeder 2>/dev/null
   sb_exit
   for a_pid in $a_mine; do rm -f "$RUN/look.$a_pid"; done
   rm -f "$RUN/session.$$"
@@ -171,8 +183,8 @@ allow() {
     never) [ "$a_start" = 0 ] || return 1 ;;
   esac
   if [ "$2" != none ] || [ "$7" = 1 ]; then
-    case $a_above in *" $a_pid "*) a_why="process $a_pid is what this look runs in"; return 1 ;; esac
     [ "$a_pid" != 1 ] || { a_why='the first process of a host is not touched'; return 1; }
+    case $a_above in *" $a_pid "*) a_why="process $a_pid is what this look runs in"; return 1 ;; esac
     [ -n "$(readlink "/proc/$a_pid/exe" 2>/dev/null)" ] || { a_why="process $a_pid runs no program"; return 1; }
   fi
   if [ "$a_start" != 0 ]; then a_take "$a_pid" || return 1; fi
@@ -255,7 +267,7 @@ a_sessions
 [ $a_count -lt $MOST_SESSIONS ] || sb_refuse busy
 a_own=$start
 echo "$a_own" >"$RUN/session.$$"
-trap 'rm -f "$RUN/session.$$"' 0
+trap 'rm -f "$RUN/session.$$"; kill $a_feeder 2>/dev/null' 0
 for a_file in flock timeout readlink; do
   command -v $a_file >/dev/null 2>&1 || sb_refuse missing $a_file
 done

@@ -8,6 +8,9 @@ import stat
 
 FILE_MOST = 4 << 20
 BEFORE, AFTER, ALL = 90, 25, 150
+# What a file of source is called; other files are source only when they begin as scripts do.
+SUFFIXES = tuple(('.py .pyw .pyi .pyx .pxd .pxi .c .cc .cpp .cxx .h .hh .hpp .hxx .inc .s .S .f .f90 .rs .go .java .kt .rb .pl .pm .lua .js '
+                  '.mjs .cjs .ts .php .sh .bash .tcl .r .R .jl .m .mm .swift .cs .ml .hs .erl .ex .exs .nim .d .zig .j2 .mako').split())
 
 
 def function_lines(pid, path, first_line, seen):
@@ -48,8 +51,12 @@ def indentation(text):
     return len(text) - len(text.lstrip())
 
 
-def read_lines(pid, path):
-    """The lines of a file as the process would find it; empty when it cannot be read, or not by the process itself."""
+def read_lines(pid, path, source_only=False):
+    """The lines of a file as the process would find it; empty when it cannot be read, or not by the process itself.
+
+    `source_only` is for a path that somebody named who may not read all that the process may: links are followed
+    first, and what is then no source by its name or its first two bytes is not shown.
+    """
     if not path or path.startswith('<') or '\0' in path:
         return []
     file = None
@@ -58,7 +65,10 @@ def read_lines(pid, path):
         if file is None:
             return []
         with open('/proc/self/fd/%d' % file, 'rb', opener=open_at_once) as text:
-            return text.read(FILE_MOST).decode('utf-8', 'replace').split('\n')
+            content = text.read(FILE_MOST)
+            if source_only and not (os.readlink('/proc/self/fd/%d' % file).endswith(SUFFIXES) or content[:2] == b'#!'):
+                return []
+            return content.decode('utf-8', 'replace').split('\n')
     except (OSError, ValueError):
         return []
     finally:

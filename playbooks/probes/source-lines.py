@@ -38,7 +38,7 @@ def say(text):
 
 
 def show(pid, started, index, line, path):
-    lines = read_lines(pid, path)
+    lines = read_lines(pid, path, source_only=True)
     if lines[-1:] == ['']:
         lines.pop()
     if not 0 < line <= len(lines):

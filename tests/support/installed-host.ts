@@ -1,5 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -58,29 +59,61 @@ export const sshdFor = (host: InstalledHost, config: readonly string[] = []): Pr
     config: ['AllowTcpForwarding yes', 'AllowAgentForwarding yes', 'PermitTTY yes', 'AcceptEnv *', ...config],
   });
 
-/** Runs a command as the account, as root may; its own shell is not asked. */
-export const asAccount = (host: InstalledHost, argv: readonly string[], input: string | Buffer = '') =>
-  spawnSync('setpriv', ['--reuid', host.user, '--regid', host.user, '--clear-groups', '--', ...argv], {
-    input,
-    encoding: 'latin1',
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin' },
-    timeout: 60_000,
-  });
+const AS = ({ user }: InstalledHost): string[] => [
+  ...['setpriv', '--reuid', user, '--regid', user, '--clear-groups', '--'],
+  ...['env', '-i', 'PATH=/usr/bin:/bin'],
+];
 
-/** Sends requests to the runner as the account may, by sudo; what it says, after it has ended. */
-export const ask = (host: InstalledHost, requests: string | Buffer, nonce = randomBytes(16).toString('hex')) => {
-  const text = Buffer.concat([Buffer.from(`N=${nonce} W= B=\nsb_start\n`), Buffer.from(requests)]);
-  const { status, stdout, stderr } = asAccount(host, ['/usr/bin/sudo', '-n', `${host.prefix}/runner`], text);
-  return { status, stdout, stderr, nonce };
+/** Runs a command as the account, as root may; its own shell is not asked. */
+export const asAccount = (host: InstalledHost, argv: readonly string[], input: string | Buffer = '') => {
+  const [command = '', ...rest] = [...AS(host), ...argv];
+  return spawnSync(command, rest, { input, encoding: 'latin1', cwd: '/', timeout: 60_000 });
 };
 
-/** Number of the template of a probe's first command, as install.sh put it there. */
-export const templateOf = (host: InstalledHost, name: string): number => {
+/** What a session said, and how it ended. */
+export interface Said {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command, sends it something, and closes its input when it has answered so many steps. */
+export const converse = async (argv: readonly string[], input: string | Buffer, answers: number): Promise<Said> => {
+  const [command = '', ...rest] = argv;
+  const child = spawn(command, rest, { stdio: 'pipe', cwd: '/' });
+  let [stdout, stderr] = ['', ''];
+  child.stdin.on('error', () => {});
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString('latin1');
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString('latin1');
+    if ((stdout.match(/^[0-9a-f]{32} step \d+ /gm)?.length ?? 0) >= answers) child.stdin.end();
+  });
+  child.stdin.write(input);
+  if (answers === 0) child.stdin.end();
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, stdout, stderr };
+};
+
+/** What the account may run as root by sudo: requests and how many steps are to be answered before it is closed. */
+export const ask = (
+  host: InstalledHost,
+  requests: string | Buffer,
+  { answers = 0, nonce = randomBytes(16).toString('hex'), before = [] as readonly string[] } = {},
+): Promise<Said> => {
+  const text = Buffer.concat([Buffer.from(`N=${nonce} W= B=\nsb_start\n`), Buffer.from(requests)]);
+  const argv = [...AS(host), ...before, '/usr/bin/sudo', '-n', `${host.prefix}/runner`];
+  return converse(argv, text, answers);
+};
+
+/** Number of the template of a probe that takes so many words, as install.sh put it there. */
+export const templateOf = (host: InstalledHost, name: string, words: number): number => {
   const version = readFileSync(path.join(host.prefix, 'version'), 'utf8').trim();
   const steps = readFileSync(path.join(host.prefix, `kit-${version}`, 'steps.sh'), 'utf8');
-  const line = steps.split('\n').find((each) => each.includes(`allow ${name} `));
-  return Number(/^\s*(\d+)\)/.exec(line ?? '')?.[1] ?? Number.NaN);
+  const line = steps.split('\n').find((each) => each.includes(`[ $# = ${words} ]`) && each.includes(` allow ${name} `));
+  if (line === undefined) throw new Error(`no template of ${name} takes ${words} words`);
+  return Number(/^\s*(\d+)\)/.exec(line)?.[1]);
 };
 
 /** Whether the account exists. */

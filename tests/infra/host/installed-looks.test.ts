@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,13 +8,18 @@ import type { Report } from '../../../playbooks/model/index.ts';
 import { doctorText, examineHost } from '../../../workers/doctor.ts';
 import { listProcesses } from '../../../workers/finding/find.ts';
 import { hostKit } from '../../../workers/host-kit/kit.ts';
-import { openShell } from '../../../workers/ssh/shell.ts';
+import { closeConnections, openShell } from '../../../workers/ssh/shell.ts';
 import { nextEvent, numberOf } from '../../support/events.ts';
 import { examine, startProgram, startStanding } from '../../support/incident.ts';
-import { canInstall, type InstalledHost, installedHost, sshdFor } from '../../support/installed-host.ts';
+import { canInstall, type InstalledHost, installedHost, sshdFor, templateOf } from '../../support/installed-host.ts';
 import { startTimeOf } from '../../support/run-probe.ts';
 import { step } from '../../support/shells.ts';
 import { endSshd, testSshd, testUser } from '../../support/sshd.ts';
+
+const osRelease = step(['cat', '/etc/os-release'], { bytes: 8_192, seconds: 5 });
+
+const canBindMount =
+  spawnSync('unshare', ['-m', 'mount', '--bind', '/bin/bash', '/bin/sh'], { stdio: 'ignore' }).status === 0;
 
 const whatWasFound = (report: Report) => report.findings.map(({ cause, title }) => ({ cause, title }));
 const deadlocked = async (): Promise<number> =>
@@ -37,7 +44,7 @@ describe.skipIf(!canInstall)('a host with an installed runner', () => {
     ['a busy loop', 'busy-loop', async () => (await startStanding('busy-loop/category_walk.py')).pid],
   ] as const)('sees %s as a look through sudo sees it', async (_, cause, start) => {
     const pid = await start();
-    const options = { allow: ['stops'], windowSeconds: 2 } as const;
+    const options = { allow: ['stops'], windowSeconds: 1 } as const;
     const guarded = await examine(pid, { ...options, through: installed });
     expect(whatWasFound(guarded)[0]).toMatchObject({ cause });
     expect(whatWasFound(guarded)).toEqual(whatWasFound(await examine(pid, { ...options, through: sent })));
@@ -90,6 +97,34 @@ describe.skipIf(!canInstall)('a host with an installed runner', () => {
       await first.close();
       await second.close();
     }
+  });
+
+  it('is reached by the program ssh in the same way', async () => {
+    const { address, port, user, identityFile, knownHostsFile, keepFolder } = installed;
+    const way = { address, port, user, identityFile, knownHostsFile, keepFolder } as const;
+    const through = { name: 'guarded', transport: 'openssh', sudo: 'auto', ...way } as const;
+    const shell = await openShell(through, hostLookup([through]));
+    try {
+      expect(shell.installed).not.toBeNull();
+      expect(await shell.run(osRelease)).toMatchObject({ end: 'exited', exit: 0 });
+    } finally {
+      await shell.close();
+      await closeConnections();
+    }
+  });
+
+  it.skipIf(!canBindMount)('runs where sh is bash', () => {
+    const nonce = randomBytes(16).toString('hex');
+    const run = `run 1 ${templateOf(host, 'lsof', 1)} 5 4096 ${process.pid} ${startTimeOf(process.pid)} 1`;
+    const input = `N=${nonce} W= B=\nsb_start\n${run}\n=$(id) 'é'\n${run.replace('run 1', 'run 2')}\n=a\tb\nnothing\n`;
+    const bash = 'mount --bind /bin/bash "$(readlink -f /bin/sh)" && exec sudo -n -u "$1" sudo -n "$2"';
+    const argv = ['-m', '/bin/bash', '-c', bash, 'bash', host.user, `${host.prefix}/runner`];
+    const { stdout, status } = spawnSync('unshare', argv, { input, encoding: 'utf8' });
+    expect(stdout).toMatch(/ ready 1 0 /);
+    expect(stdout).toMatch(/ step 1 exited \d+ /);
+    expect(stdout).toMatch(/ step 2 exited 126 /);
+    expect(stdout).toMatch(/ refused bad-request/);
+    expect(status).toBe(64);
   });
 
   it('says one sentence where settings and host do not fit', async () => {

@@ -89,6 +89,23 @@ describe('source-lines', () => {
     expect((await around(pid, ...places)).map((each) => each.text)).toEqual(places.map(() => []));
   });
 
+  it('shows a script without a suffix, and nothing of a file that is no source, by whatever link it is reached', async () => {
+    const script = write('tool', 3600, ['#!/usr/bin/env python3', 'run()']);
+    const secret = write('credentials', 3600, ['password: 1', 'line 2']);
+    symlinkSync(secret, join(folder, 'innocent.py'));
+    symlinkSync(script, join(folder, 'link'));
+    const { pid } = await sleeper();
+    const [shown, linked, hidden, through] = await around(
+      pid,
+      { file: script, line: 2 },
+      { file: join(folder, 'link'), line: 2 },
+      { file: secret, line: 1 },
+      { file: join(folder, 'innocent.py'), line: 1 },
+    );
+    expect([shown?.text, linked?.text]).toEqual(Array(2).fill(['1 #!/usr/bin/env python3', '2 run()']));
+    expect([hidden?.text, through?.text]).toEqual([[], []]);
+  });
+
   it('makes control characters in the source harmless', async () => {
     const file = write('odd.py', 3600, ['a = "\u001b[31m"\r', '1:1> forged', 'b']);
     const { pid } = await sleeper();

@@ -1,0 +1,154 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type AskedProcess, type AttackerPlace, attackerPlace, sleeper, stepsOf } from '../../support/attacker.ts';
+import {
+  ask,
+  canInstall,
+  type InstalledHost,
+  installedHost,
+  type Said,
+  templateOf,
+} from '../../support/installed-host.ts';
+import { endProcesses, startProcess } from '../../support/live-process.ts';
+import { startTimeOf } from '../../support/run-probe.ts';
+import { endSshd } from '../../support/sshd.ts';
+import { processState } from '../../support/unhurt.ts';
+import { until } from '../../support/until.ts';
+
+describe.skipIf(!canInstall)('whoever chooses the process', () => {
+  let host: InstalledHost;
+  let place: AttackerPlace;
+
+  beforeAll(async () => {
+    host = await installedHost('--allow', 'none,slows,stops,writes-disk,risks-death');
+    place = attackerPlace();
+  });
+  afterEach(endProcesses);
+  afterAll(endSshd);
+
+  it('reads no file through the source of a process, whoever that process is', async () => {
+    const { pid, startTime } = await sleeper();
+    const link = path.join(place.folder, 'innocent.py');
+    symlinkSync('/etc/shadow', link);
+    const files = [
+      '/etc/shadow',
+      link,
+      '/proc/self/environ',
+      `/proc/${pid}/root/etc/shadow`,
+      '/etc/sudoers',
+      '/dev/sda',
+    ];
+    const onePlace = templateOf(host, 'source-lines', 2);
+    const requests = files.map((file, at) => `run ${at + 1} ${onePlace} 5 4096 ${pid} ${startTime} 2\n=1\n=${file}\n`);
+    const { stdout, status } = await ask(host, requests.join(''), { answers: files.length });
+    expect(status).toBe(0);
+    expect(stdout.match(/^file 1 unreadable: /gm)).toHaveLength(files.length);
+    expect(stdout).not.toMatch(/root:[$*!]/);
+  });
+
+  it('stops neither the first process, nor the kernel’s, nor what its look runs in, nor one with another start time', async () => {
+    const { pid, startTime } = await sleeper();
+    const one = (target: AskedProcess) => ask(host, stepsOf(host, 'native-stacks', target, [['9']]), { answers: 1 });
+    expect((await one({ pid: 1, startTime: startTimeOf(1) })).stdout).toMatch(
+      /exited 126 [\s\S]*the first process of a host is not touched/,
+    );
+    // What asks is above the runner, like the sshd of a real look.
+    expect((await one({ pid: process.pid, startTime: startTimeOf(process.pid) })).stdout).toMatch(
+      /exited 126 [\s\S]*is what this look runs in/,
+    );
+    expect((await one({ pid, startTime: String(BigInt(startTime) + 1n) })).stdout).toMatch(/ step 1 target-gone /);
+    expect((await one({ pid: 4_194_303, startTime: '1' })).stdout).toMatch(/exited 126 [\s\S]*runs no program/);
+    expect((await one({ pid, startTime: '0' })).stdout).toMatch(/ step 1 exited 126 /);
+    expect((await one({ pid, startTime })).stdout).toMatch(/ step 1 exited 0 /);
+  });
+
+  it('gets nothing run by the files of a process of its own', async () => {
+    // A name cannot hold a slash: whatever runs it finds the marker by printf.
+    const touch = `touch "$(printf '${place.marker.replaceAll('/', '\\057')}')"`;
+    const home = path.join(place.folder, `$(${touch}) ;'"\n!${touch}\nshell ${touch}`);
+    const lib = path.join(place.folder, 'lib');
+    mkdirSync(home);
+    mkdirSync(lib);
+    const real = realpathSync('/usr/bin/python3');
+    const name = path.basename(real);
+    const python = path.join(home, name);
+    copyFileSync(real, python);
+    const evil = `open(${JSON.stringify(place.marker)}, "w")\nimport gdb\ngdb.execute("shell touch ${place.marker}")\n`;
+    const scripts = [`${name}-gdb.py`, 'sitecustomize.py', 'usercustomize.py', 'gdb.py', 'os.py', 'libpython.py'];
+    for (const each of scripts) writeFileSync(path.join(home, each), evil);
+    for (const each of [`${name}-gdb.gdb`, '.gdbinit'])
+      writeFileSync(path.join(home, each), `shell touch ${place.marker}\n`);
+    const library = path.join(lib, 'libevil.so.1');
+    copyFileSync(mathLibrary(), library);
+    writeFileSync(`${library}-gdb.py`, evil);
+    writeFileSync(path.join(lib, 'libevil.so-gdb.gdb'), `shell touch ${place.marker}\n`);
+    const uid = Number(spawnSync('id', ['-u', host.user], { encoding: 'utf8' }).stdout);
+    for (const folder of [home, lib]) {
+      chownSync(folder, uid, uid);
+      for (const each of readdirSync(folder)) chownSync(path.join(folder, each), uid, uid);
+    }
+    const waits = 'print("ready", flush=True); input()';
+    const live = await startProcess(python, ['-I', '-S', '-c', waits], {
+      cwd: home,
+      uid,
+      env: { LD_PRELOAD: library },
+    });
+    await live.line(/^ready/);
+    expect(readFileSync(`/proc/${live.pid}/maps`, 'utf8')).toContain('libevil.so.1');
+    const target = { pid: live.pid, startTime: startTimeOf(live.pid) };
+    const asked = [
+      stepsOf(host, 'py-bt', target, [['1', '2']], { seconds: 60 }),
+      stepsOf(host, 'native-stacks', target, [['50']], { seconds: 30 }),
+      stepsOf(host, 'gcore', target, [['1', '60']], { seconds: 120 }),
+      stepsOf(host, 'kept-core', target, [[]], { seconds: 45 }),
+      stepsOf(host, 'py-stacks', target, [['1', '20']], { seconds: 15 }),
+    ];
+    // One after another: the core is read after it was written.
+    const answers: Said[] = [];
+    for (const each of asked) answers.push(await ask(host, each, { answers: 1 }));
+    for (const { status, stdout } of answers) expect([status, / step 1 exited 0 /.test(stdout)]).toEqual([0, true]);
+    expect(answers[0]?.stdout).toMatch(/^TID \d+:/m);
+    expect(answers[2]?.stdout).toMatch(/^== core: \d+ bytes/m);
+    place.untouched();
+  });
+
+  it('leaves a process as it was when the runner is killed in the middle of a step', async () => {
+    const target = await sleeper();
+    const before = await processState(target.pid);
+    const said = ask(host, stepsOf(host, 'strace', target, [['4000', '2000']], { seconds: 30 }), { answers: 1 });
+    await until('traced', () =>
+      /^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${target.pid}/status`, 'utf8')) ? true : null,
+    );
+    const runner = readFileSync(`/run/straceback/look.${target.pid}`, 'utf8').trim();
+    process.kill(Number(runner), 'SIGKILL');
+    await said;
+    await until('not traced', () =>
+      /^TracerPid:\t0/m.test(readFileSync(`/proc/${target.pid}/status`, 'utf8')) ? true : null,
+    );
+    expect(await processState(target.pid)).toEqual(before);
+    // The next look clears away what that one left, and gets the process.
+    await until('the process is free again', async () => {
+      const next = await ask(host, stepsOf(host, 'last-check', target, [[]], { bytes: 16 }), { answers: 1 });
+      return / step 1 exited 0 /.test(next.stdout);
+    });
+    expect(readdirSync('/run/straceback').filter((each) => each.endsWith(`.${runner}`))).toEqual([]);
+  });
+});
+
+/** A shared library that this test's own node has mapped. */
+const mathLibrary = (): string => {
+  const found = /(\/\S*\/libm[.-]\S*)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1];
+  if (found === undefined) throw new Error('node has no libm mapped');
+  return found;
+};
