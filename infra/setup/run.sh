@@ -36,7 +36,7 @@ done
 debian=python3-dbg
 [ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-uvloop python3-requests python3-aiohttp python3-celery
   python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
-  debootstrap postgresql"
+  debootstrap postgresql golang-go golang-github-masterminds-sprig-dev golang-k8s-sigs-yaml-dev"
 # Without it Chromium shows boxes for emoji.
 [ "$job" != screenshots ] || debian="$debian fonts-noto-color-emoji"
 if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then
