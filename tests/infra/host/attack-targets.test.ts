@@ -98,6 +98,13 @@ describe.skipIf(!canInstall)('whoever chooses the process', () => {
       chownSync(folder, uid, uid);
       for (const each of readdirSync(folder)) chownSync(path.join(folder, each), uid, uid);
     }
+    // Scripts for gdb in the files themselves, where there is objcopy to put them there.
+    const section = path.join(lib, 'section');
+    writeFileSync(section, `\u0004evil\n${evil}\0`);
+    for (const file of [python, library]) {
+      const added = ['--add-section', `.debug_gdb_scripts=${section}`, file];
+      expect([0, null]).toContain(spawnSync('objcopy', added).status);
+    }
     const waits = 'print("ready", flush=True); input()';
     const live = await startProcess(python, ['-I', '-S', '-c', waits], {
       cwd: home,
@@ -130,6 +137,16 @@ describe.skipIf(!canInstall)('whoever chooses the process', () => {
     await until('traced', () =>
       /^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${target.pid}/status`, 'utf8')) ? true : null,
     );
+    const tracer = /^TracerPid:\t(\d+)/m.exec(readFileSync(`/proc/${target.pid}/status`, 'utf8'))?.[1] ?? '';
+    expect(readFileSync(`/proc/${tracer}/limits`, 'utf8')).toMatch(/^Max address space +8589934592 +8589934592 /m);
+    expect(readFileSync(`/proc/${tracer}/limits`, 'utf8')).toMatch(/^Max file size +67108864 /m);
+    expect(
+      Number(/\) (.*)/.exec(readFileSync(`/proc/${tracer}/stat`, 'latin1'))?.[1]?.split(' ')[16]),
+    ).toBeGreaterThanOrEqual(5);
+    const names = readFileSync(`/proc/${tracer}/environ`, 'latin1')
+      .split('\0')
+      .map((each) => each.split('=')[0]);
+    expect(names.filter((each) => !/^(?:|PATH|HOME|PWD|OLDPWD|LC_ALL|TERM|_|SHLVL)$/.test(each ?? ''))).toEqual([]);
     const runner = readFileSync(`/run/straceback/look.${target.pid}`, 'utf8').trim();
     process.kill(Number(runner), 'SIGKILL');
     await said;
