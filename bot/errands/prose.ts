@@ -4,10 +4,9 @@ import { Prose } from '../../playbooks/model/index.ts';
 import type { BotContext } from '../context.ts';
 import { defineErrand } from '../errand.ts';
 import { SlackRefused } from '../slack/errors.ts';
-import type { Content } from '../slack/shapes.ts';
 import { amend } from '../thread/amend.ts';
 import { withProse } from '../thread/prose.ts';
-import { showing } from '../thread/showing.ts';
+import { showing, shows } from '../thread/showing.ts';
 
 /** Under which what the model saw and said is kept, by the look. */
 export const PROSE_NOTE = 'model-file';
@@ -24,17 +23,15 @@ const Data = z.object({
   file: StoredFile.optional(),
 });
 
-/** Whether a message shows the end of this look and not of a newer one: its last line names the look. */
-const shows = ({ blocks }: Content, requestId: string): boolean =>
-  JSON.stringify(blocks.at(-1) ?? null).includes(requestId);
-
 const put = async (data: z.infer<typeof Data>, bot: BotContext): Promise<void> => {
   const answer = await bot.queue.answerTo(data.requestId);
   if (answer === null || answer.request.origin.kind !== 'slack') return;
-  const { at } = showing(answer.request, answer.request.origin);
+  const { origin } = answer.request;
+  const { at } = showing(answer.request, origin);
+  const language = bot.languages.ofLook(origin);
   const written = { ...data, tokens: data.usage.input + data.usage.output };
   await amend(bot, { ...at, threadTs: answer.request.origin.threadTs }, (content) =>
-    shows(content, data.requestId) ? withProse(content, written) : null,
+    shows(content, data.requestId) ? withProse(content, written, language) : null,
   );
 };
 

@@ -2,7 +2,7 @@ import type { AnswerTools } from '../../infra/queue/bot-side.ts';
 import type { Answer } from '../../infra/queue/messages.ts';
 import type { Report } from '../../playbooks/model/index.ts';
 import { reportText } from '../../playbooks/report-text.ts';
-import type { Language } from '../../playbooks/words/index.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
 import { findOurs, once } from './post-once.ts';
 import { escaped } from './rich-text.ts';
@@ -86,7 +86,7 @@ export const attachFiles = async (
     const some = files.slice(from, from + FILES_PER_MESSAGE);
     const name = `look ${report.id}, part ${part}`;
     const about = from === 0 && notes.length > 0 ? ` ${escaped(notes.join('; '))}.` : '';
-    const comment = `Report and evidence, ${escaped(name)}.${about}`;
+    const comment = `${inLanguage(`Report and evidence, ${escaped(name)}.`, language)}${about}`;
     await once(
       attempt,
       () =>

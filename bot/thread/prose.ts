@@ -1,6 +1,7 @@
 import type { KnownBlock } from '@slack/types';
 import type { Prose } from '../../playbooks/model/index.ts';
 import { count } from '../../playbooks/reading/text.ts';
+import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { Content } from '../slack/shapes.ts';
 import { bold, bullets, cutTo, note, paragraph, plain, preformatted, shownLines, spans } from './rich-text.ts';
 
@@ -36,19 +37,24 @@ const footer = ({ model, tokens, price, dropped, note: why }: Written): string =
 const numbered = (blocks: KnownBlock[]): KnownBlock[] =>
   blocks.map((block, index) => ({ ...block, block_id: `${BLOCK_ID}-${index}` }));
 
-const proseBlocks = ({ headline, sentences, fix, next }: Prose): KnownBlock[] => [
+const proseBlocks = ({ headline, sentences, fix, next }: Prose, language: Language): KnownBlock[] => [
   paragraph([bold(line(headline.text))]),
   paragraph(spans(line(sentences.map(({ text }) => text).join(' ')))),
-  ...(fix === null ? [] : [paragraph([bold('Fix: '), ...spans(line(fix.text))])]),
+  ...(fix === null ? [] : [paragraph([bold(inLanguage('Fix: ', language)), ...spans(line(fix.text))])]),
   ...(fix === null || fix.code === null
     ? []
     : [preformatted(cutTo(fix.code.split('\t').map(shownLines).join('\t'), MOST_CODE).text)]),
-  ...(next.length === 0 ? [] : [paragraph([plain('Next:')]), bullets(next.map(({ text }) => spans(line(text))))]),
+  ...(next.length === 0
+    ? []
+    : [paragraph([plain(inLanguage('Next:', language))]), bullets(next.map(({ text }) => spans(line(text))))]),
 ];
 
 /** A message that shows a look, with the prose before its last line. Pure. */
-export const withProse = ({ text, blocks }: Content, written: Written): Content => {
+export const withProse = ({ text, blocks }: Content, written: Written, language: Language = 'en'): Content => {
   const rest = blocks.filter((block) => block.block_id?.startsWith(BLOCK_ID) !== true);
-  const own = numbered([...(written.prose === null ? [] : proseBlocks(written.prose)), note(footer(written))]);
+  const own = numbered([
+    ...(written.prose === null ? [] : proseBlocks(written.prose, language)),
+    note(inLanguage(footer(written), language)),
+  ]);
   return { text, blocks: [...rest.slice(0, -1), ...own, ...rest.slice(-1)] };
 };
