@@ -60,6 +60,12 @@ module.exports = {
     only('only-redact-imports-secretlint', '@secretlint', '^(infra/redact|tests)/', 'Secrets are known in one place.'),
     only('only-prose-imports-openai', 'openai', '^(workers/prose|tests/)', 'The model is known in one room.'),
     only('only-hosts-imports-ssh-config', 'ssh-config', '^(infra/hosts|tests)/', 'Inventories are known in one place.'),
+    only(
+      'only-history-imports-databases',
+      'kysely|pg|@electric-sql/pglite',
+      '^(infra/history|tests)/',
+      'The database is known in one place; workers need none.',
+    ),
     only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
     only('only-queue-imports-its-tools', 'bullmq-otel|@bull-board', '^(infra/queue|tests)', 'They know BullMQ.'),
     only('only-metrics-imports-prom-client', 'prom-client', '^(infra/metrics|tests)', 'Who counts knows no Prometheus.'),

@@ -6,6 +6,7 @@ import { routeFaults } from './bot/alerts/route.ts';
 import { openAudit } from './infra/audit.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
+import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
 import { languageFor } from './infra/language.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
@@ -34,6 +35,8 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   ${USAGE.doctor}
   ${HOST_KIT_USAGE}
   ${AUDIT_USAGE}
+  ${EXPORT_USAGE}
+  ${PURGE_USAGE}
   ${ROUTE_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
 
@@ -167,6 +170,20 @@ const serve = async (
       ]);
       const queue = await openBotQueue({ redisUrl, log, telemetry });
       closers.unshift(queue.close);
+      const [{ openKeptHistory }, { relayedAudit }] = await Promise.all([
+        import('./infra/history/open.ts'),
+        import('./infra/history/relay.ts'),
+      ]);
+      const history = openKeptHistory({ config, redisUrl, queue, log });
+      if (history !== undefined) {
+        // After the queue, whose last answers are still handed to it.
+        closers.splice(closers.indexOf(queue.close) + 1, 0, history.close);
+        around.parts.ask('history', () => {
+          const { ok, why } = history.state();
+          return { ok, why: why ?? 'History is written.' };
+        });
+      }
+      const audit = openAudit({ folder: config.audit.folder, side: 'bot' });
       around.parts.tell('slack', { ok: false, why: 'There is no connection to Slack yet.' });
       const bot = await startBot({
         slack: config.slack,
@@ -182,7 +199,8 @@ const serve = async (
         playbooks: [...knowledge.playbooks.values()].map((playbook) => summaryOf(playbook, knowledge.probes)),
         causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
         policy: config.policy,
-        audit: openAudit({ folder: config.audit.folder, side: 'bot' }),
+        audit: history === undefined ? audit : relayedAudit(audit, 'bot', history.keepAudit),
+        history,
         alerts: config.alerts,
         language: config.language,
         log,
@@ -281,6 +299,21 @@ const hostKit = async ([folder, ...rest]: readonly string[]): Promise<number> =>
   return 0;
 };
 
+/** Exports from the history, or removes from it. */
+const history = async (command: 'export' | 'purge', words: readonly string[]): Promise<number> => {
+  const [{ historyCommand }, { reportText }] = await Promise.all([
+    import('./infra/history/commands.ts'),
+    import('./playbooks/report-text.ts'),
+  ]);
+  const asked = historyCommand(command, words);
+  if (typeof asked === 'string') throw new UsageError(asked);
+  const { history: kept, logLevel } = readConfig(asked.config);
+  if (kept === undefined) throw new BadConfig(['history: {keep: false}: no history is kept here']);
+  const { said, code } = await asked.run(kept, reportText, openLog(logLevel));
+  process.stdout.write(said);
+  return code;
+};
+
 const main = async ([command = 'help', ...words]: readonly string[]): Promise<number> => {
   switch (command) {
     case 'diagnose':
@@ -299,6 +332,9 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
       return audit(words);
     case 'host-kit':
       return hostKit(words);
+    case 'export':
+    case 'purge':
+      return history(command, words);
     case 'sandbox':
       return sandbox(words);
     case 'help':

@@ -3,6 +3,7 @@ import { App } from '@slack/bolt';
 import { type AlertRouting, NO_ALERT_ROUTES } from '../infra/alert-routes.ts';
 import { type Audit, noAudit } from '../infra/audit.ts';
 import type { LanguageSetting } from '../infra/language.ts';
+import type { History } from '../infra/history/history.ts';
 import type { Log } from '../infra/log.ts';
 import { type Counts, noCounts } from '../infra/metrics/counts.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
@@ -13,6 +14,7 @@ import { auditedAccess, auditedQueue } from './audited.ts';
 import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
+import { closedChannels } from './history/channels.ts';
 import { listenToInteractions } from './interactions.ts';
 import { openLanguages, queueForReaders } from './language.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
@@ -57,6 +59,8 @@ export interface BotOptions {
   readonly language?: LanguageSetting;
   /** Where requests, approvals and refusals are written down; nowhere when absent. */
   readonly audit?: Audit;
+  /** Where looks and what became of them are kept for good; nowhere when absent. */
+  readonly history?: History | undefined;
   /** How often a watch looks, ms. Default 25,000. Shorter in tests. */
   readonly watchEveryMs?: number;
   readonly log: Log;
@@ -252,6 +256,8 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     languages,
     log,
     audit,
+    history: options.history ?? null,
+    isClosed: closedChannels(slack, log),
     me,
     commands,
     followUps,

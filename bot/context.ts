@@ -1,5 +1,6 @@
 import type { AlertRouting } from '../infra/alert-routes.ts';
 import type { Audit } from '../infra/audit.ts';
+import type { History } from '../infra/history/history.ts';
 import type { Log } from '../infra/log.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
 import type { HarmfulStep } from '../playbooks/harm.ts';
@@ -9,6 +10,7 @@ import type { Action } from './action.ts';
 import type { Command } from './command.ts';
 import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
+import type { IsClosed } from './history/channels.ts';
 import type { Languages } from './language.ts';
 import type { Policy } from './policy.ts';
 import type { SlackApi } from './slack/api.ts';
@@ -53,6 +55,10 @@ export interface BotContext {
   readonly log: Log;
   /** Where requests, approvals and refusals are written down. */
   readonly audit: Audit;
+  /** What was found before; null when none is kept. */
+  readonly history: History | null;
+  /** Whether only the members of a channel may look into it. Throws SlackAway. */
+  readonly isClosed: IsClosed;
   /** The bot's own ids, and the address of its workspace with a slash at the end. */
   readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string; readonly url: string };
   readonly commands: ReadonlyMap<string, Command>;

@@ -7,6 +7,7 @@ import { type AlertIntakeSettings, alertIntake, alertIntakeFaults, alertIntakeFr
 import { type AlertRouting, alertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { globMatch, HostPattern } from './globs.ts';
 import { type BoardConfig, BoardSettings, boardFrom, HealthSettings } from './health/settings.ts';
+import { type HistoryConfig, historySettings } from './history/settings.ts';
 import { completeHost, personalDefaults, withoutUndefined } from './hosts/complete.ts';
 import { HostDefaults } from './hosts/fields.ts';
 import { type Inventory, InventorySettings, inSiteFolder, openInventory } from './hosts/inventory.ts';
@@ -97,6 +98,8 @@ const ConfigFile = z.strictObject({
   tracing: TracingSettings.optional(),
   /** Where the queue is, when REDIS_URL alone does not say it. */
   redis: RedisSettings.prefault({}),
+  /** What was found, kept for good; DATABASE_URL says where. */
+  history: historySettings,
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
   /** Folder on this machine for Redis data when REDIS_URL is not set. */
   dataFolder: z.string().min(1).default('.straceback'),
@@ -142,6 +145,8 @@ export interface Config {
   readonly playbooksFolder: string | undefined;
   readonly policy: PolicySettings;
   readonly audit: { readonly folder: string };
+  /** Undefined: none is kept. */
+  readonly history: HistoryConfig | undefined;
   readonly worker: { readonly concurrency: number };
   readonly alerts: AlertRouting;
   /** Undefined: nothing listens for alerts. */
@@ -195,6 +200,20 @@ const modelOf = (
       say({ path: ['model'], message: 'OPENAI_API_KEY is not set; set it, or take the model out' }),
     ]);
   return { ...model, language, apiKey: key === undefined || key === '' ? 'none' : key, baseUrl };
+};
+
+/** Where history is: in the database of DATABASE_URL, else in the data folder. */
+const historyOf = (
+  { keep, ...times }: z.infer<typeof historySettings>,
+  env: Environment,
+  folder: string,
+): HistoryConfig | undefined => {
+  if (!keep) return undefined;
+  const { DATABASE_URL: url } = env;
+  if (url === undefined || url === '') return { place: { folder }, ...times };
+  if (!/^postgres(?:ql)?:\/\/./.test(url))
+    throw new BadConfig(['DATABASE_URL is no address of a PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE']);
+  return { place: { url }, ...times };
 };
 
 /**
@@ -276,6 +295,7 @@ export const readConfig = (file?: string, env: Environment = process.env): Confi
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,
     audit: { folder: path.resolve(base, data.audit.folder ?? path.join(data.dataFolder, 'audit')) },
+    history: historyOf(data.history, env, path.resolve(base, data.dataFolder, 'history')),
     worker: data.worker,
     alerts: {
       ...data.alerts,

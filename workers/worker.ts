@@ -1,7 +1,9 @@
 import { openAudit } from '../infra/audit.ts';
 import type { Config } from '../infra/config.ts';
+import { handToOutbox, relayedAudit } from '../infra/history/relay.ts';
 import type { Log } from '../infra/log.ts';
 import { type Counts, noCounts } from '../infra/metrics/counts.ts';
+import { openOutboxes } from '../infra/queue/outbox.ts';
 import type { RedisAddress } from '../infra/queue/place.ts';
 import type { QueueTelemetry } from '../infra/queue/telemetry.ts';
 import { type LookResult, type LookTools, openWorkerQueue } from '../infra/queue/worker-side.ts';
@@ -43,7 +45,12 @@ export const startWorker = (options: WorkerOptions): RunningWorker => {
   counts.hostConnections(openConnections);
   const { openShell, close: closeConnections } = shellOpener(config.hosts);
   const keepFolder = keepFolderOf(config.hosts);
-  const audit = lookAudit(openAudit({ folder: config.audit.folder, side: 'worker' }), log);
+  const outboxes = config.history === undefined ? undefined : openOutboxes(redisUrl, log);
+  const written = openAudit({ folder: config.audit.folder, side: 'worker' });
+  const audit = lookAudit(
+    outboxes === undefined ? written : relayedAudit(written, 'worker', handToOutbox(outboxes.notes, log)),
+    log,
+  );
 
   const rounds = hostRounds({ openShell, record: queue.hosts, log, now: Date.now });
 
@@ -128,6 +135,7 @@ export const startWorker = (options: WorkerOptions): RunningWorker => {
     close: async () => {
       await rounds.close();
       await queue.close();
+      await outboxes?.close();
       await closeConnections();
     },
   };

@@ -126,6 +126,17 @@ export const wrongDiagnosis = defineAction({
       at,
     };
     await bot.queue.notes.set(FEEDBACK, look.request_id, feedback, KEEP_DAYS * 24 * 3600);
+    const { requestId } = feedback;
+    await bot.history?.keepNote(`feedback-${press.id}`, {
+      kind: 'feedback',
+      requestId,
+      channel,
+      threadTs,
+      at,
+      user,
+      cause,
+      words,
+    });
     const said = report === null ? null : verdictOf(report).first;
     const instead = said === null ? '' : ` I had said ${said.cause}.`;
     const sentence = `${nameOf(cause, bot.causes)}.`;

@@ -15,7 +15,12 @@ export const verifyDone = defineErrand({
       return await say('The look to compare with has expired, so I cannot tell whether the cause is gone.');
     if (after.outcome.kind === 'failure')
       return await say(`It cannot be told whether the cause is gone: ${after.outcome.failure.sentence}`);
-    const { parts, title } = verified(before.outcome.report, after.outcome.report, how);
-    await postWhole(saidAgain(verifying, attempt), bot, parts, title.replaceAll('`', ''), 'verify.txt');
+    const { parts, title, verdict } = verified(before.outcome.report, after.outcome.report, how);
+    const { channel, at } = verifying.mention;
+    const looks = { before: verifying.before, after: requestId, threadTs: verifying.thread.ts };
+    const plainTitle = title.replaceAll('`', '');
+    const kept = { kind: 'verification', channel, at, ...looks, verdict, title: plainTitle } as const;
+    await bot.history?.keepNote(`verification-${requestId}`, kept);
+    await postWhole(saidAgain(verifying, attempt), bot, parts, plainTitle, 'verify.txt');
   },
 });

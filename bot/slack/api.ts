@@ -30,6 +30,8 @@ export interface SlackApi {
   readonly person: (user: string) => Promise<Person>;
   /** Ids of the members of a user group. Needs the scope usergroups:read. */
   readonly groupMembers: (group: string) => Promise<readonly string[]>;
+  /** Whether a channel is for its members only; a direct conversation is. Needs the scopes channels:read and groups:read. */
+  readonly isPrivate: (channel: string) => Promise<boolean>;
   /** Messages of a thread (`ts`) or of a channel, one page after the other; stops when `seen` says so. */
   readonly scan: (
     place: { channel: string; threadTs?: string | undefined; oldest?: string | undefined },
@@ -138,6 +140,11 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
     groupMembers: async (usergroup) => {
       const method = 'usergroups.users.list';
       return (await askAgain(method, method, () => web.usergroups.users.list({ usergroup }))).users ?? [];
+    },
+    isPrivate: async (channel) => {
+      if (channel.startsWith('D')) return true;
+      const method = 'conversations.info';
+      return (await askAgain(method, method, () => web.conversations.info({ channel }))).channel?.is_private !== false;
     },
     scan: async ({ channel, threadTs, oldest }, seen) => {
       let cursor: string | undefined;

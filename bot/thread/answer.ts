@@ -7,6 +7,7 @@ import { verdictOf } from '../../playbooks/report-parts.ts';
 import { inLanguage } from '../../playbooks/words/index.ts';
 import { buttonRow } from '../buttons.ts';
 import type { BotContext } from '../context.ts';
+import { compareWithHistory, keepAnswer } from '../history/keep.ts';
 import { isAboutContent, SlackRefused } from '../slack/errors.ts';
 import type { Content } from '../slack/shapes.ts';
 import { attachFiles } from './files.ts';
@@ -169,6 +170,7 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
     return;
   }
   await handOver(answer, origin, bot);
+  await keepAnswer(answer, origin, bot);
   if (origin.quiet === true) return;
   await bot.queue.recentLooks.put(request.id, request.requestedAt, recentOf(answer, origin));
   await unlessRefused(request.id, origin, bot, () =>
@@ -184,6 +186,7 @@ export const showAnswer = async (answer: Answer, tools: AnswerTools, bot: BotCon
         )
       : failLook(request, origin, outcome.failure, tools.attempt, bot),
   );
+  await compareWithHistory(answer, bot);
 };
 
 /**

@@ -54,18 +54,22 @@ export const withResolved = ({ text, blocks }: Content, thread: Thread, resolved
 };
 
 /**
- * Says in a thread's first message that its matter is done with. Safe to repeat. Returns who did so before; else whether the first
+ * Says in a thread's first message that its matter is done with. Safe to repeat. `note` is what helped, in their words, for the
+ * history. Returns who did so before; else whether the first
  * message shows it or is not ours to change. Throws SlackAway and QueueUnavailable.
  */
 export const resolve = async (
   thread: Thread,
   by: Resolved,
   bot: BotContext,
+  note: string | null = null,
 ): Promise<Resolved | 'shown' | 'not-ours'> => {
   if (!(await bot.queue.notes.claim(KIND, idOf(thread), by, KEEP_SECONDS))) {
     const first = await resolvedBy(bot, thread);
     if (first !== null && first.id !== by.id) return first;
   }
+  const said = { kind: 'resolution', ...thread, user: by.user, at: by.at, note } as const;
+  await bot.history?.keepNote(`resolution-${by.id}`, said);
   try {
     const first = { channel: thread.channel, ts: thread.threadTs };
     const shown = await amend(bot, first, (content) => withResolved(content, thread, by));

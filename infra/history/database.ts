@@ -106,7 +106,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
   const { place, log } = options;
   let state = NOT_YET;
   let open: Promise<Database> | null = null;
-  let closed = false;
+  const ending = new AbortController();
 
   const say = (next: HistoryState) => {
     if (next.ok !== state.ok || next.why !== state.why) {
@@ -116,7 +116,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
     state = next;
   };
   const connect = async (): Promise<Database> => {
-    const pool = 'url' in place ? openPgPool(options, place.url) : await openPglitePool(place.folder);
+    const pool = 'url' in place ? openPgPool(options, place.url) : await openPglitePool(place.folder, ending.signal);
     const database: Database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
     try {
       await migrate(database, place, log);
@@ -139,7 +139,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
   return {
     state: () => state,
     use: async (work) => {
-      if (closed) throw new HistoryUnavailable('The history has been closed.');
+      if (ending.signal.aborted) throw new HistoryUnavailable('The history has been closed.');
       try {
         open ??= connect();
         const mine = open;
@@ -166,7 +166,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
       }
     },
     close: async () => {
-      closed = true;
+      ending.abort();
       await drop();
     },
   };

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { AuditEntry } from '../audit.ts';
 import { type Log, withoutSecrets } from '../log.ts';
 import type { Outboxes } from '../queue/outbox.ts';
-import { type HistoryState, openDatabase } from './database.ts';
+import { endsWithin } from '../queue/within.ts';
+import { type HistoryState, type OpenDatabase, openDatabase } from './database.ts';
 import { drain } from './drain.ts';
 import { type Comparing, type ListedPage, listLooks, type SeenBefore, seenBefore, writeChannels } from './read.ts';
 import { applyRetention } from './retention.ts';
@@ -45,8 +46,12 @@ export interface HistoryOptions extends HistoryConfig {
   readonly retentionEveryMs?: number;
   readonly statementMs?: number;
   readonly connectMs?: number;
+  /** One that is open already, and stays open; for tests. */
+  readonly database?: OpenDatabase;
 }
 
+/** How long what is being written is waited for. */
+const WRITE_MS = 10_000;
 const FULL_SAID_MS = 60_000;
 
 /** A sentence in the log at most once a minute. */
@@ -95,12 +100,14 @@ const steadily = (everyMs: number, work: () => Promise<void>) => {
  */
 export const openHistory = (options: HistoryOptions): History => {
   const { place, outboxes, readFile, log, everyMs = 5_000, retentionEveryMs = 600_000 } = options;
-  const database = openDatabase({
-    place,
-    log,
-    ...(options.statementMs === undefined ? {} : { statementMs: options.statementMs }),
-    ...(options.connectMs === undefined ? {} : { connectMs: options.connectMs }),
-  });
+  const database =
+    options.database ??
+    openDatabase({
+      place,
+      log,
+      ...(options.statementMs === undefined ? {} : { statementMs: options.statementMs }),
+      ...(options.connectMs === undefined ? {} : { connectMs: options.connectMs }),
+    });
   const complain = seldom(log);
   const quietly = (what: string, work: () => Promise<void>) => async () => {
     try {
@@ -155,8 +162,11 @@ export const openHistory = (options: HistoryOptions): History => {
     seenBefore: (comparing) => database.use((own) => seenBefore(own, comparing)),
     channels: (closed) => database.use((own) => writeChannels(own, closed)),
     close: async () => {
-      await Promise.all([writing.stop(), retaining.stop()]);
-      await database.close();
+      // What is not written by then is written by the next process, or another one.
+      const stopping = Promise.all([writing.stop(), retaining.stop()]);
+      await endsWithin(stopping, database.state().ok ? WRITE_MS : 0);
+      if (options.database === undefined) await database.close();
+      await stopping;
     },
   };
 };

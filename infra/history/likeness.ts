@@ -1,4 +1,4 @@
-import type { Finding, ReportTarget } from '../../playbooks/model/index.ts';
+import type { Finding, Report, ReportTarget } from '../../playbooks/model/index.ts';
 
 /** Numbers, addresses and ids change from one process to the next. What is left names the thing. */
 const timeless = (text: string): string =>
@@ -44,4 +44,10 @@ export const placeOf = ({ source, title, summary }: Pick<Finding, 'source' | 'ti
   const named = namesIn(title);
   const names = named.length > 0 ? named : namesIn(summary);
   return [...new Set(names)].slice(0, 3).join(' ').slice(0, MOST);
+};
+
+/** The finding that a report is compared by: its first one, when it is a fault and more than a hint. */
+export const faultOf = ({ findings }: Pick<Report, 'findings'>): Finding | null => {
+  const first = findings.find(({ confidence, cause }) => confidence >= 0.5 || cause === 'healthy');
+  return first === undefined || first.cause === 'healthy' ? null : first;
 };

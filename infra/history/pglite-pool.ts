@@ -54,9 +54,10 @@ const turns = () => {
 /**
  * The embedded PostgreSQL in a folder, as the pool that Kysely's dialect for PostgreSQL works on. It has one connection: who has it,
  * has it until they release it, so that transactions follow each other. Throws HistoryUnavailable when another process has the
- * folder. A thread that has ended fails all that wait; the pool has to be made anew then.
+ * folder. A thread that has ended fails all that wait; the pool has to be made anew then. `signal` ends the opening, which
+ * takes seconds the first time.
  */
-export const openPglitePool = async (folder: string): Promise<PostgresPool> => {
+export const openPglitePool = async (folder: string, signal: AbortSignal): Promise<PostgresPool> => {
   const claim = await claimFolder(folder);
   const thread = new Worker(new URL('./pglite-thread.js', import.meta.url), {
     workerData: { folder: path.join(folder, 'pglite') },
@@ -101,11 +102,16 @@ export const openPglitePool = async (folder: string): Promise<PostgresPool> => {
     await ended;
     await claim.release();
   };
+  const giveUp = () => void thread.terminate();
+  signal.addEventListener('abort', giveUp, { once: true });
+  if (signal.aborted) giveUp();
   try {
     await ready;
   } catch (error) {
     await end();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', giveUp);
   }
   const turn = turns();
   const query = async (sql: string, parameters: readonly unknown[]) => {

@@ -1,5 +1,5 @@
 import { type ExpressionBuilder, sql } from 'kysely';
-import type { Finding, Report, ReportTarget } from '../../playbooks/model/index.ts';
+import type { Finding, ReportTarget } from '../../playbooks/model/index.ts';
 import { storable } from './clean.ts';
 import type { Database } from './database.ts';
 import { placeOf, serviceOf } from './likeness.ts';
@@ -130,12 +130,6 @@ export interface Comparing {
   /** Milliseconds since 1970. */
   readonly at: number;
 }
-
-/** The finding that a report's line is about: its first one, when it is a fault and more than a hint. */
-export const faultOf = ({ findings }: Report): Finding | null => {
-  const first = findings.find(({ confidence, cause }) => confidence >= 0.5 || cause === 'healthy');
-  return first === undefined || first.cause === 'healthy' ? null : first;
-};
 
 /** Whether the same cause was found at the same place of the same service before, in threads that may be seen from this one. */
 export const seenBefore = async (

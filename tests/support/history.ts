@@ -1,9 +1,9 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, onTestFinished } from 'vitest';
-import { type Database, openDatabase } from '../../infra/history/database.ts';
+import { type Database, type OpenDatabase, openDatabase } from '../../infra/history/database.ts';
 import type { History } from '../../infra/history/history.ts';
 import type { KeptLook } from '../../infra/history/rows.ts';
 import type { Place } from '../../infra/history/trouble.ts';
@@ -44,7 +44,6 @@ export const asAdmin = async (postgres: Postgres, database: string, statement: s
 
 afterAll(async () => {
   await (await server)?.stop();
-  if (template !== null) rmSync(await template, { recursive: true, force: true });
 });
 
 /** A new place for a history, gone after the test. */
@@ -58,23 +57,46 @@ export const placeForTest = async (kind: Kind): Promise<Place> => {
   }
   const folder = mkdtempSync(path.join(tmpdir(), 'straceback-history-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(await madeOnce(), folder, { recursive: true });
   return { folder };
 };
 
-let template: Promise<string> | null = null;
-
-/** An embedded database that has just been made: it takes seconds, a copy of it does not. */
-const madeOnce = (): Promise<string> => {
-  template ??= (async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'straceback-history-made-'));
-    const database = openDatabase({ place: { folder }, log: silentLog });
-    await database.use((own) => own.selectFrom('looks').select('id').execute());
-    await database.close();
-    return folder;
-  })();
-  return template;
+/** A database of a kind that the tests of a file share, empty at the beginning of each; closed after the last. */
+export const sharedDatabase = (kind: Kind): { readonly forTest: () => Promise<OpenDatabase> } => {
+  let opened: OpenDatabase | null = null;
+  let folder: string | null = null;
+  afterAll(async () => {
+    await opened?.close();
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    forTest: async () => {
+      if (opened === null) {
+        let place: Place;
+        if (kind === 'pglite') {
+          folder = mkdtempSync(path.join(tmpdir(), 'straceback-history-'));
+          place = { folder };
+        } else place = await placeForTest(kind);
+        opened = openDatabase({ place, log: silentLog });
+      }
+      await opened.use(async (database) => {
+        for (const table of TABLES) await database.deleteFrom(table).execute();
+      });
+      return opened;
+    },
+  };
 };
+
+const TABLES = [
+  'evidence',
+  'findings',
+  'looks',
+  'feedback',
+  'resolutions',
+  'verifications',
+  'approvals',
+  'audit',
+  'channels',
+] as const;
 
 /** Works on the database of a history directly; the embedded one only while nobody else has it. */
 export const inDatabase = async <T>(place: Place, work: (database: Database) => Promise<T>): Promise<T> => {

@@ -1,23 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { OpenDatabase } from '../../../infra/history/database.ts';
 import { type History, type HistoryOptions, openHistory } from '../../../infra/history/history.ts';
-import type { Place } from '../../../infra/history/trouble.ts';
 import { silentLog } from '../../../infra/log.ts';
 import type { StoredFile } from '../../../infra/queue/messages.ts';
 import { openOutboxes } from '../../../infra/queue/outbox.ts';
-import { inDatabase, inThread, KINDS, listed, lookForTest, placeForTest } from '../../support/history.ts';
+import { inThread, KINDS, listed, lookForTest, sharedDatabase } from '../../support/history.ts';
 import { redisForTest } from '../../support/queue.ts';
 import { hostileReport, sickReport } from '../../support/reports.ts';
 
 const open = async (
-  place: Place,
+  database: OpenDatabase,
   change: Partial<HistoryOptions> = {},
 ): Promise<{ history: History; redisUrl: string; close: () => Promise<void> }> => {
   const redis = await redisForTest();
   const outboxes = openOutboxes(redis.url, silentLog);
   const history = openHistory({
-    place,
+    place: { folder: '' },
+    database,
     outboxes,
     readFile: async () => null,
     log: silentLog,
@@ -46,13 +47,15 @@ const file = (name: string, stored: string, bytes: number): StoredFile => ({
 const soon = { timeout: 60_000 };
 
 describe.each(KINDS)('history in %s', (kind) => {
+  const shared = sharedDatabase(kind);
+
   it('keeps looks with findings and evidence once, and gives them back', async () => {
-    const place = await placeForTest(kind);
+    const database = await shared.forTest();
     const bytes = new Map([
       ['k1', Buffer.from('pid 6325\n')],
       ['k2', randomBytes(3_000_000)],
     ]);
-    const { history, close } = await open(place, { readFile: async ({ stored }) => bytes.get(stored) ?? null });
+    const { history, close } = await open(database, { readFile: async ({ stored }) => bytes.get(stored) ?? null });
     const files = [file('E1.txt', 'k1', 9), file('big.bin', 'k2', 3_000_000), file('lost.txt', 'k3', 7)];
     const look = lookForTest({}, sickReport, { files });
     await history.keepLook(look);
@@ -72,8 +75,8 @@ describe.each(KINDS)('history in %s', (kind) => {
     await history.keepLook(lookForTest({ host: 'web-8' }));
     await expect.poll(() => listed(history).then(({ total }) => total), soon).toBe(2);
     await close();
-    await inDatabase(place, async (database) => {
-      const rows = await database.selectFrom('evidence').selectAll().orderBy('position').execute();
+    await database.use(async (own) => {
+      const rows = await own.selectFrom('evidence').selectAll().orderBy('position').execute();
       expect(rows.map(({ name, truncated }) => [name, truncated])).toEqual([
         ['E1.txt', false],
         ['big.bin', false],
@@ -82,9 +85,9 @@ describe.each(KINDS)('history in %s', (kind) => {
       expect(gunzipSync(rows[0]?.content ?? '').toString()).toBe('pid 6325\n');
       expect(gunzipSync(rows[1]?.content ?? '').equals(bytes.get('k2') ?? Buffer.alloc(0))).toBe(true);
       expect(rows[2]?.content).toBeNull();
-      const findings = await database.selectFrom('findings').select(['cause', 'position']).execute();
+      const findings = await own.selectFrom('findings').select(['cause', 'position']).execute();
       expect(findings).toHaveLength(2 * sickReport.findings.length);
-      const kept = await database
+      const kept = await own
         .selectFrom('looks')
         .select('report')
         .where('id', '=', look.answer.requestId)
@@ -94,7 +97,7 @@ describe.each(KINDS)('history in %s', (kind) => {
   });
 
   it('takes texts that PostgreSQL refuses as they are', async () => {
-    const { history } = await open(await placeForTest(kind));
+    const { history } = await open(await shared.forTest());
     const nasty = 'a\0b \ud800 \udfff c\\u0000 \u202e';
     const look = lookForTest(
       {},
@@ -132,8 +135,8 @@ describe.each(KINDS)('history in %s', (kind) => {
   });
 
   it('writes what many hand over at once, each once', async () => {
-    const place = await placeForTest(kind);
-    const { history } = await open(place);
+    const database = await shared.forTest();
+    const { history } = await open(database);
     const looks = Array.from({ length: 20 }, (_, index) => lookForTest({ host: `web-${index % 4}` }));
     await Promise.all([...looks, ...looks].map((look) => history.keepLook(look)));
     await expect
@@ -156,7 +159,7 @@ describe.each(KINDS)('history in %s', (kind) => {
   });
 
   it('shows looks of closed channels only there, and says how many are left out', async () => {
-    const { history } = await open(await placeForTest(kind));
+    const { history } = await open(await shared.forTest());
     await history.keepLook(lookForTest(inThread('C1', '1.1')));
     await history.keepLook(lookForTest(inThread('G1', '2.1'), sickReport, { private: true }));
     await expect
@@ -176,7 +179,7 @@ describe.each(KINDS)('history in %s', (kind) => {
   });
 
   it('knows what was seen before, and what helped', async () => {
-    const { history } = await open(await placeForTest(kind));
+    const { history } = await open(await shared.forTest());
     const [finding] = sickReport.findings;
     if (finding === undefined) throw new Error('no finding');
     const looks = [
@@ -238,47 +241,41 @@ describe.each(KINDS)('history in %s', (kind) => {
   });
 
   it('keeps approvals and lines of audit logs', async () => {
-    const place = await placeForTest(kind);
-    const { history, close } = await open(place);
+    const database = await shared.forTest();
+    const { history, close } = await open(database);
     const entry = { at: '2026-11-01T00:00:00.000Z', side: 'bot', machine: 'm\0', request: 'r-1', user: 'U1' } as const;
     history.keepAudit({ ...entry, event: 'requested', outcome: 'a\0b' });
     history.keepAudit({ ...entry, event: 'approved', host: 'web-7', pid: 6325 });
-    await expect
-      .poll(
-        async () => (await history.list({ about: null, channel: 'C1', page: 1, size: 1 }).catch(() => null)) !== null,
-        soon,
-      )
-      .toBe(true);
-    await new Promise((resolve) => setImmediate(resolve));
-    await expect.poll(() => history.state().ok, soon).toBe(true);
+    const lines = () => database.use(async (own) => (await own.selectFrom('audit').select('id').execute()).length);
+    await expect.poll(lines, soon).toBe(2);
     await close();
-    await inDatabase(place, async (database) => {
-      expect(await database.selectFrom('audit').select(['event', 'machine']).orderBy('event').execute()).toEqual([
+    await database.use(async (own) => {
+      expect(await own.selectFrom('audit').select(['event', 'machine']).orderBy('event').execute()).toEqual([
         { event: 'approved', machine: 'm␀' },
         { event: 'requested', machine: 'm␀' },
       ]);
-      expect(await database.selectFrom('approvals').select(['look_id', 'user_id', 'pid']).execute()).toEqual([
+      expect(await own.selectFrom('approvals').select(['look_id', 'user_id', 'pid']).execute()).toEqual([
         { look_id: 'r-1', user_id: 'U1', pid: 6325 },
       ]);
     });
   });
-});
 
-test('rows that cannot be read go, and do not hold up the others', async () => {
-  const { history, redisUrl } = await open(await placeForTest(KINDS[0]));
-  const outboxes = openOutboxes(redisUrl, silentLog);
-  onTestFinished(outboxes.close);
-  await outboxes.looks.put({ id: 'bad', at: 0, data: { from: 'another version' } });
-  await history.keepLook(lookForTest());
-  await expect
-    .poll(
-      () =>
-        listed(history).then(
-          ({ total }) => total,
-          () => -1,
-        ),
-      soon,
-    )
-    .toBe(1);
-  await expect.poll(() => outboxes.looks.size(), soon).toBe(0);
+  it('rows that cannot be read go, and do not hold up the others', async () => {
+    const { history, redisUrl } = await open(await shared.forTest());
+    const outboxes = openOutboxes(redisUrl, silentLog);
+    onTestFinished(outboxes.close);
+    await outboxes.looks.put({ id: 'bad', at: 0, data: { from: 'another version' } });
+    await history.keepLook(lookForTest());
+    await expect
+      .poll(
+        () =>
+          listed(history).then(
+            ({ total }) => total,
+            () => -1,
+          ),
+        soon,
+      )
+      .toBe(1);
+    await expect.poll(() => outboxes.looks.size(), soon).toBe(0);
+  });
 });
