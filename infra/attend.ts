@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { type Attendance, attend } from './health/attend.ts';
 import type { Log } from './log.ts';
@@ -17,7 +18,20 @@ const closeAll = async (closers: readonly (() => Promise<void>)[]): Promise<void
   for (const close of closers) await close();
 };
 
-const VERSION = '0.1.0';
+/** The package's own, which is one folder higher when the program runs as it was built. */
+const version = (): string => {
+  for (const place of ['../package.json', '../../package.json']) {
+    try {
+      const { name, version: said }: { name?: unknown; version?: unknown } = JSON.parse(
+        readFileSync(new URL(place, import.meta.url), 'utf8'),
+      );
+      if (name === 'straceback' && typeof said === 'string') return said;
+    } catch {
+      // Not there.
+    }
+  }
+  return 'unknown';
+};
 
 /**
  * Starts what the configuration asks for, and loads nothing that it does not. It has to be the first of what knows the queue and
@@ -33,16 +47,19 @@ export const openSurroundings = async (config: Config, redis: RedisAddress, log:
         import('./tracing/open.ts'),
         import('./queue/telemetry.ts'),
       ]);
-      const tracing = openTracing(config.tracing, VERSION);
+      const tracing = openTracing(config.tracing, version());
       closers.unshift(tracing.close);
       trace = tracing.trace;
       telemetry = await openTelemetry(QUEUE_TRACER);
     }
-    const attendance = await attend({ health: config.health, redis, version: VERSION, log });
+    const attendance = await attend({ health: config.health, redis, version: version(), log });
     closers.unshift(attendance.close);
     const { counts, parts } = attendance;
-    const [hosts, rules] = [config.hostNames.length, config.hostPatterns.length];
-    parts.tell('hosts', { ok: true, why: `${hosts} hosts and ${rules} patterns of hosts are known.` });
+    parts.ask('hosts', () => {
+      const { ok, why } = config.inventory.state();
+      const known = `${config.hostNames.length} hosts and ${config.hostPatterns.length} patterns of hosts are known.`;
+      return { ok, why: why === '' ? known : `${known} ${why}` };
+    });
     if (config.board !== undefined) {
       const { startBoard } = await import('./queue/board.ts');
       closers.unshift((await startBoard(config.board, redis, log)).close);

@@ -42,6 +42,8 @@ export interface Inventory {
    * each. Never rejects.
    */
   readonly refresh: () => Promise<readonly string[]>;
+  /** How it went when they were read last. Not well: a source could not be read and has no hosts of an earlier time. */
+  readonly state: () => { readonly ok: boolean; readonly why: string };
   /** Reads them now and then every `refreshSeconds`, with faults in the log. Resolves after the first time. */
   readonly keepFresh: (log: Log) => Promise<{ readonly close: () => Promise<void> }>;
 }
@@ -134,6 +136,11 @@ export const openInventory = (
     lookup: (name) => all.map(({ known }) => known.hosts.get(name)).find((host) => host !== undefined),
     names: () => [...new Set(all.flatMap(({ known }) => [...known.hosts.keys()]))],
     refresh,
+    state: () => {
+      const faults = all.filter(({ known }) => known.fault !== '');
+      const why = faults.map(({ known }) => known.fault).join(' ');
+      return { ok: faults.every(({ known }) => known.hosts.size > 0), why };
+    },
     keepFresh: async (log) => {
       let running: Promise<void> = Promise.resolve();
       const again = () => {

@@ -14,6 +14,7 @@ import {
 } from './connection.ts';
 import { type EditTurns, editTurns } from './edit-turns.ts';
 import { readStored } from './evidence-store.ts';
+import { doubtAfterFailOver } from './fail-over.ts';
 import { countWorkers } from './heartbeat.ts';
 import { type HostState, hostStates, type Lately, type RecentLook, recentLooks } from './lately.ts';
 import { withLease } from './lease.ts';
@@ -148,6 +149,9 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const replicated = placeOf(redisUrl).kind === 'sentinel';
   const hurried = openHurried(redisUrl, log);
   const patient = openPatient(redisUrl, log);
+  const doubtful = doubtAfterFailOver(patient, placeOf(redisUrl));
+  /** What may have been done and been forgotten is a repeated delivery. */
+  const attemptOf = (job: Job): number => Math.max(job.attemptsStarted, doubtful() ? 2 : 1);
   const queueOn = <Data>(name: string) => {
     // The connection fails fast; waiting for it here would make the first command after a start fail instead.
     const queue = new Queue<Data>(name, {
@@ -222,7 +226,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     if (from === null) return;
     const sentence = `The answer to this look could not be read (${why}). Are bot and worker the same version?`;
     const refusal: Refusal = { requestId: from.id, origin: from.origin, failure: { code: 'internal', sentence } };
-    await alone('answer', from.id, () => refused(refusal, { attempt: job.attemptsStarted }));
+    await alone('answer', from.id, () => refused(refusal, { attempt: attemptOf(job) }));
   };
 
   return {
@@ -263,7 +267,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
           log.error({ job: job.id, problems: problems(parsed.error) }, 'message refused: it does not parse');
           return;
         }
-        await alone('intake', parsed.data.id, () => handler(parsed.data, { attempt: job.attemptsStarted }));
+        await alone('intake', parsed.data.id, () => handler(parsed.data, { attempt: attemptOf(job) }));
       }),
     onProgress: (handler) => {
       events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl, ending.signal), prefix: PREFIX });
@@ -282,7 +286,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         const parsed = AnswerMessage.safeParse(job.data);
         if (!parsed.success) return await refuse(job, problems(parsed.error));
         const message = parsed.data;
-        const attempt = job.attemptsStarted;
+        const attempt = attemptOf(job);
         if (message.kind === 'refusal') {
           return await alone('answer', message.refusal.requestId, () => refused(message.refusal, { attempt }));
         }

@@ -1,5 +1,5 @@
 import { Queue } from 'bullmq';
-import type { Log } from '../log.ts';
+import { type Log, withoutSecrets } from '../log.ts';
 import { closeRedis, openHurried, untilReady, watchErrors } from './connection.ts';
 import { PREFIX, QUEUES } from './names.ts';
 import { placeName, placeOf, type RedisAddress } from './place.ts';
@@ -41,6 +41,11 @@ export const clockWords = (off: number): { ok: boolean; why: string } => {
 export const observeQueue = (address: RedisAddress, log: Log, now: () => number = Date.now): QueueObserver => {
   const name = placeName(placeOf(address));
   const redis = openHurried(address, log);
+  let clockWasRight = true;
+  let trouble = '';
+  redis.on('error', (error: Error) => {
+    trouble = withoutSecrets(error.message);
+  });
   const queues = QUEUES.map((queue) => {
     const opened = new Queue(queue, {
       connection: redis,
@@ -74,7 +79,10 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
       const off = await clockOff();
       if (off === null) return { ok: true, why: 'Redis does not say what time it is.' };
       const state = clockWords(off);
-      if (!state.ok) log.warn({ seconds: Math.round(off) }, state.why);
+      // Asked every few seconds, and said when it changes.
+      if (!state.ok && clockWasRight) log.warn({ seconds: Math.round(off) }, state.why);
+      if (state.ok && !clockWasRight) log.info({ seconds: off }, 'the clock is right again');
+      clockWasRight = state.ok;
       return state;
     },
     state: async () => {
@@ -82,7 +90,8 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
         await ask(() => redis.ping());
         return { ok: true, why: `Redis answers at ${name}.` };
       } catch (error) {
-        const why = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+        const said = error instanceof Error && error.name === 'ReplyError' ? error.message : trouble;
+        const why = said === '' ? '' : ` (${said})`;
         return { ok: false, why: `Redis does not answer at ${name}${why}. Work waits until it does.` };
       }
     },

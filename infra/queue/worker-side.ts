@@ -7,6 +7,7 @@ import { afterAnswers } from './after-answers.ts';
 import { abortWhenCancelled, cancelledBy, wasCancelled } from './cancel.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
+import { untilTaken } from './fail-over.ts';
 import { type FindHandler, takeFinds } from './finds.ts';
 import { announceWorker } from './heartbeat.ts';
 import { type Journal, openJournal } from './journal.ts';
@@ -144,7 +145,11 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   const later = afterAnswers({ redis, journalRedis, log, keep: KEEP, telemetry: options.telemetry });
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
-    await answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) });
+    // A job that failed for want of room in Redis would have no answer.
+    await untilTaken(
+      () => answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) }),
+      ending.signal,
+    );
   };
 
   const deliver = async (job: Job, handler: LookHandler): Promise<void> => {

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
-import { type BotQueue, openBotQueue } from '../../../infra/queue/bot-side.ts';
+import { openBotQueue } from '../../../infra/queue/bot-side.ts';
 import { type RedisAddress, readRedisUrl } from '../../../infra/queue/place.ts';
 import { type RedisFault, redisFrom } from '../../../infra/redis-settings.ts';
 import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
 import { botForTest, quiet, reportFor, shown, slackForTest, threadsIn, workerForTest } from '../../support/bot.ts';
-import { arrival, requestForTest } from '../../support/queue.ts';
+import { arrival } from '../../support/queue.ts';
 import { certificatesForTest, folderForTest, freePorts, redisCli, serverForTest } from '../../support/redis-kinds.ts';
 import { until } from '../../support/until.ts';
 
@@ -129,55 +129,70 @@ test('a Redis Cluster of three', async () => {
   expect(sizes.filter((size) => size > 0)).toHaveLength(1);
 });
 
-/** Asks until the queue takes it: while nobody is master there is none. */
-const askedFor = async (slack: LocalSlack, queue: BotQueue, pid: number): Promise<void> => {
-  await until('the queue takes work', () => queue.healthy(), 60);
-  await slack.user('bob').slash('/diagnose', `web-7 ${pid}`, 'ops');
-};
-
-test('a fail-over by Sentinel in the middle of looks: each is answered once', async () => {
+test('fail-overs by Sentinel in the middle of looks, planned and not: each is answered once', async () => {
   const folder = await folderForTest();
-  const [master = 0, replica = 0, watcher = 0] = await freePorts(3);
-  const first = await serverForTest(folder, 'master', [`port ${master}`]);
-  await serverForTest(folder, 'replica', [`port ${replica}`, `replicaof 127.0.0.1 ${master}`]);
-  await until('the replica follows', async () =>
-    (await redisCli(replica, 'info', 'replication')).includes('master_link_status:up'),
-  );
+  const [one = 0, other = 0, watcher = 0] = await freePorts(3);
+  const first = await serverForTest(folder, 'one', [`port ${one}`]);
+  const second = await serverForTest(folder, 'other', [`port ${other}`, `replicaof 127.0.0.1 ${one}`]);
+  const follows = (port: number) =>
+    until('the replica follows', async () =>
+      (await redisCli(port, 'info', 'replication')).includes('master_link_status:up'),
+    );
+  await follows(other);
   await serverForTest(
     folder,
     'sentinel',
     [
       `port ${watcher}`,
-      `sentinel monitor ours 127.0.0.1 ${master} 1`,
+      `sentinel monitor ours 127.0.0.1 ${one} 1`,
       'sentinel down-after-milliseconds ours 500',
-      'sentinel failover-timeout ours 5000',
+      'sentinel failover-timeout ours 2000',
     ],
     { sentinel: true, ready: '+slave slave' },
   );
   const place = readRedisUrl(`redis+sentinel://127.0.0.1:${watcher}/ours`);
   const slack = await slackForTest();
-  const goOn = arrival<void>();
-  let running = 0;
-  const begun = arrival<void>();
+  const held = new Map<number, ReturnType<typeof arrival<void>>>();
+  const begun = new Set<number>();
   workerForTest(place, async (request) => {
-    running += 1;
-    if (running === 3) begun.arrive();
-    if (request.pid < 7010) await goOn.promise;
+    begun.add(request.pid);
+    await held.get(request.pid)?.promise;
     return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
   });
   const { queue } = await botForTest(slack, place);
-  for (const pid of [7001, 7002, 7003]) await askedFor(slack, queue, pid);
-  await begun.promise;
-  await first.kill();
-  goOn.arrive();
-  await until('the replica is master', async () => (await redisCli(replica, 'role')).startsWith('master'), 60);
-  for (const pid of [7011, 7012]) await askedFor(slack, queue, pid);
-  const pids = [7001, 7002, 7003, 7011, 7012];
-  await slack.waitFor(
-    () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === pids.length || undefined,
-    { timeoutMs: 60_000, what: 'an answer to each' },
-  );
-  await quiet(queue);
+  const pids: number[] = [];
+  const ask = async (pid: number): Promise<void> => {
+    // While nobody is master the queue takes nothing.
+    await until('the queue takes work', () => queue.healthy(), 60);
+    pids.push(pid);
+    await slack.user('bob').slash('/diagnose', `web-7 ${pid}`, 'ops');
+  };
+  /** Has looks run, fails over, lets them end, and asks for another one. */
+  const through = async (running: readonly number[], next: number, failOver: () => Promise<unknown>, to: number) => {
+    const goOn = arrival<void>();
+    for (const pid of running) held.set(pid, goOn);
+    for (const pid of running) await ask(pid);
+    await until('they run', () => running.every((pid) => begun.has(pid)), 60);
+    await failOver();
+    await until('the other one is master', async () => (await redisCli(to, 'role')).startsWith('master'), 60);
+    goOn.arrive();
+    await ask(next);
+    await slack.waitFor(
+      () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === pids.length,
+      {
+        timeoutMs: 90_000,
+        what: 'an answer to each',
+      },
+    );
+    await quiet(queue);
+  };
+  await through([7001, 7002], 7003, () => redisCli(watcher, 'sentinel', 'failover', 'ours'), other);
+  await follows(one);
+  await until('the sentinel knows it', async () => {
+    const replicas = await redisCli(watcher, 'sentinel', 'replicas', 'ours');
+    return replicas.includes(String(one)) && !/s_down|disconnected/.test(replicas);
+  });
+  await through([7011, 7012], 7013, second.kill, one);
   expectOneAnswerEach(slack, pids);
-  expect(await queue.enqueue(requestForTest())).toBe('queued');
+  expect(first.child.exitCode).toBeNull();
 });
