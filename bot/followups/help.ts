@@ -66,7 +66,10 @@ const allVerbs = async (said: Said, bot: BotContext, allowed: readonly Impact[])
   const section = (title: string, items: readonly ReportPart[]): ReportPart[] =>
     items.length === 0 ? [] : [{ kind: 'heading', text: title }, ...items];
   return [
-    { kind: 'text', text: `${FIRST} \`help VERB\` tells more of one.` },
+    {
+      kind: 'text',
+      text: `${FIRST} \`help VERB\` tells more of one. Or mention me with a question in your own words.`,
+    },
     ...parts.now,
     ...section('Needs approval', parts.asked),
     ...section('Not allowed here', parts.not),

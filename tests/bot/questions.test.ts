@@ -107,6 +107,22 @@ describe('a question in a thread', () => {
     expect(server.requests.map(({ tools }) => tools.length > 0)).toEqual([true, true, false]);
   });
 
+  it('is answered once by several bots, however often Slack delivers it', async () => {
+    const { ask, reply, asked, server, queue, all, slack } = await questionWorld({
+      bots: 3,
+      replies: afterStep({ name: 'stacks', args: '{}' }, () => answerOf([], 'strace')),
+    });
+    slack.events.repeat(2);
+    slack.sockets.loseAcks(1);
+    ask(STUCK);
+    const message = await reply(END);
+    await quiet(queue);
+    expect(all().filter((each) => shown(each).includes(`“${STUCK}”`))).toHaveLength(1);
+    expect(buttonsOf(message)).toHaveLength(1);
+    expect(asked.map(({ playbook }) => playbook)).toEqual(['triage', 'stacks']);
+    expect(server.requests).toHaveLength(2);
+  });
+
   it('has the same step made once', async () => {
     const { ask, reply, asked, server, queue } = await questionWorld({
       replies: ({ tools }) =>

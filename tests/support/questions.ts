@@ -63,6 +63,8 @@ export interface QuestionWorld {
   readonly policy?: BotOptions['policy'];
   readonly playbooks?: BotOptions['playbooks'];
   readonly chatOnly?: boolean;
+  /** Bots at once. Default 1. */
+  readonly bots?: number;
   /** What the looks see, by playbook. */
   readonly report?: (report: Report, request: Request) => Report;
   readonly file?: (request: Request) => { readonly probe: string; readonly text: string };
@@ -91,10 +93,9 @@ export const questionWorld = async (options: QuestionWorld = {}) => {
   const worker = workerForTest(redis.url, handler);
   const model = withoutModel ? undefined : modelConfig(server, options.model);
   worker.question(questionHandler(model, { probes, redaction: NO_SITE_RULES }));
-  const { queue } = await botForTest(slack, redis.url, {
-    playbooks: options.playbooks ?? WITH_HARMLESS,
-    ...(policy === undefined ? {} : { policy }),
-  });
+  const botOptions = { playbooks: options.playbooks ?? WITH_HARMLESS, ...(policy === undefined ? {} : { policy }) };
+  const { queue } = await botForTest(slack, redis.url, botOptions);
+  for (let more = 1; more < (options.bots ?? 1); more += 1) await botForTest(slack, redis.url, botOptions);
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   const first = await slack.waitFor(() => threadsIn(slack, 'ops')[0], { timeoutMs: 60_000, what: 'a thread' });
   const threadTs = first.ts;
