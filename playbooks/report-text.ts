@@ -7,8 +7,36 @@ const WIDTH = 92;
 /** The literal text of a line of evidence beyond this is left to the evidence itself. */
 const MAX_LINE = 1_000;
 
-/** Lines of at most `width` characters; a word that is longer stands alone on its line, uncut. */
+const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]/;
+
+const EMOJI = /[\u{1f300}-\u{1faff}]/u;
+
+/** Columns of a terminal: Chinese characters, full-width marks and emoji take two. */
+const columns = (text: string): number => {
+  let sum = 0;
+  for (const character of text) sum += WIDE.test(character) || EMOJI.test(character) ? 2 : 1;
+  return sum;
+};
+
+/** Chinese has no spaces: a line may end after each of its characters, but not before a mark that closes or after one that opens. */
+const PIECE =
+  /( *)((?:[（“《]*(?:[\u2e80-\u2fff\u3005-\u9fff]|[^ \u2e80-\u9fff\uff00-\uff60]+)|[（“《])[，。；：、）”》！？…]*|[^ ])/gu;
+
+const wrapWide = (text: string, width: number): string[] => {
+  const lines: string[] = [];
+  let line = '';
+  for (const [, space = '', piece = ''] of text.matchAll(PIECE)) {
+    if (line !== '' && columns(line) + space.length + columns(piece) > width) {
+      lines.push(line);
+      line = piece;
+    } else line += `${line === '' ? '' : space}${piece}`;
+  }
+  return line === '' ? lines : [...lines, line];
+};
+
+/** Lines of at most `width` columns; a word that is longer stands alone on its line, uncut. */
 const wrap = (text: string, width: number): string[] => {
+  if (WIDE.test(text)) return wrapWide(text, width);
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
@@ -41,7 +69,7 @@ const partLines = (part: ReportPart): string[] => {
   switch (part.kind) {
     case 'heading': {
       const lines = paragraph(part.text, '');
-      return ['', ...lines, '-'.repeat(Math.min(WIDTH, Math.max(0, ...lines.map((line) => line.length))))];
+      return ['', ...lines, '-'.repeat(Math.min(WIDTH, Math.max(0, ...lines.map(columns))))];
     }
     case 'text':
       return [...paragraph(part.text, ''), ''];

@@ -78,6 +78,17 @@ describe('straceback diagnose', () => {
     expect(out).toContain(`Process ${pid} on local, CPython 3.`);
   });
 
+  test('answers in Chinese when that is asked for', async () => {
+    const { pid } = await startStanding('healthy/idle_server.py');
+    const { code, out } = await straceback('diagnose', 'local', String(pid), '--window', '1', '--lang', 'zh');
+    expect(code).toBe(0);
+    expect(out).toContain(`local 上的进程 ${pid}，CPython 3.`);
+    expect(out).toContain('未发现异常');
+    const failed = await straceback('diagnose', 'local', '4194303', '--lang', 'zh');
+    expect(failed.code).toBe(3);
+    expect(failed.err).toContain('local 上没有进程 4194303');
+  });
+
   const unreachable = (): [string, string[], RegExp][] => [
     ['a pid that is gone', ['diagnose', 'local', '4194303'], /There is no process 4194303 on local/],
     ['a port where nobody listens', ['diagnose', HOST, '1', ...reach.with(1, '1')], /127\.0\.0\.1/],

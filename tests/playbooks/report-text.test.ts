@@ -62,3 +62,15 @@ test('every finding, quote, fix and reason is in it', () => {
   }
   for (const { why } of [...sickReport.ruledOut, ...sickReport.cannotTell]) expect(text).toContain(why);
 });
+
+test('Chinese is wrapped by columns, without a line that begins with a closing mark', () => {
+  const text = reportText(sickReport, 'zh');
+  const wide = (line: string) =>
+    [...line].reduce((sum, each) => sum + (/[\u2e80-\u9fff\uff00-\uff60]/.test(each) ? 2 : 1), 0);
+  const prose = text.split('\n').filter((line) => /\p{Script=Han}/u.test(line));
+  expect(prose.length).toBeGreaterThan(3);
+  for (const line of prose) {
+    expect(line).not.toMatch(/^\s*[，。；：、）]/);
+    if (/ |\p{Script=Han}.*\p{Script=Han}/u.test(line)) expect(wide(line), line).toBeLessThanOrEqual(94);
+  }
+});
