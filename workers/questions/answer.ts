@@ -63,7 +63,8 @@ export const answerRound = async (
   });
   const nothing = (note: string): Round => end({ kind: 'nothing', note }, `No answer is shown: ${note}.`);
 
-  if (sources.length === 0) return nothing('nothing is kept of this thread’s looks (they are kept for a day)');
+  if (sources.length === 0)
+    return nothing('no look at this process has ended in this thread, or what it saw is kept no longer');
   const titles = new Map([...probes.values()].map(({ id, title }) => [id, title]));
   const gathered = gather(question.text, sources, titles);
   const instructions = instructionsFor(options.language);

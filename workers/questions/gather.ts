@@ -16,10 +16,10 @@ export interface Gathered {
   readonly lines: ReadonlyMap<string, Chunk>;
 }
 
-/** About four characters a token: 3,500 tokens, instructions and question left out. */
-const MOST_CHARS = 14_000;
+/** About four characters a token: 2,300 tokens, instructions and question left out. */
+const MOST_CHARS = 9_000;
 /** Of these at most, before what the question asks for. */
-const MOST_ALWAYS = 7_000;
+const MOST_ALWAYS = 5_500;
 /** What all looks together may give to look through, characters. */
 const MOST_EVIDENCE = 4_000_000;
 
@@ -101,8 +101,9 @@ export const gather = (question: string, sources: readonly Source[], titles: Rea
     take({ id, kind: 'quote', of: probes.get(chunk.probe) ?? '', text: chunk.lines.join('\n') });
   };
   const rest: Candidate[] = [
-    ...items.flatMap((each, look) =>
-      each.filter((item) => item.kind !== 'verdict' && !isAlways(item, look)).map((item) => ({ item })),
+    ...items.flatMap((each) =>
+      // Also what there was no room for before.
+      each.filter((item) => item.kind !== 'verdict' && !chosen.includes(item)).map((item) => ({ item })),
     ),
     ...allChunks(sources).map((chunk) => ({ chunk })),
   ];

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { loadFollowUps } from '../../../bot/registry.ts';
+import type { Finding } from '../../../playbooks/model/index.ts';
 import { type ModelReply, modelServerForTest } from '../../support/model-server.ts';
 import { answerOf, idOf, itemsShown } from '../../support/questions.ts';
 import { sickReport } from '../../support/reports.ts';
@@ -100,15 +102,44 @@ describe('what a model is shown', () => {
     const server = await modelServerForTest(() => answerOf([]));
     const other = { ...sickReport, target: { ...sickReport.target, pid: 1 } };
     const { reply } = await round(server, WHY, toolsWith({ report: other, text: 'Thread 25' }));
-    expect(reply.said).toMatchObject({ kind: 'nothing', note: expect.stringMatching(/nothing is kept/) });
+    expect(reply.said).toMatchObject({
+      kind: 'nothing',
+      note: expect.stringMatching(/no look at this process has ended/),
+    });
     expect(server.requests).toEqual([]);
   });
 
   it('is bounded: few tokens for a look with much evidence', async () => {
     const text = Array.from({ length: 30_000 }, (_, n) => `Thread ${n} waiting in take`).join('\n');
     const { requests, answer } = await said(() => answerOf([]), { text });
-    expect(answer.usage.input).toBeLessThan(7_000);
+    expect(answer.usage.input).toBeLessThan(5_000);
     expect(idOf({ ...requests[0] } as never, 'Thread 25 ')).toMatch(/^E\d/);
+  });
+});
+
+describe('what is asked', () => {
+  it('fits the budget of a look as it is by default, with every tool that there is', async () => {
+    const text = Array.from({ length: 30_000 }, (_, n) => `Thread ${n} waiting in take ${'x'.repeat(90)}`).join('\n');
+    const steps = [...(await loadFollowUps()).values()].map(({ verb, summary, takes }) => ({
+      verb,
+      playbook: 'stacks',
+      summary,
+      ...(takes === undefined ? {} : { takes }),
+    }));
+    const server = await modelServerForTest(() => answerOf([]));
+    const question = questionFor(`why is thread 25 stuck? ${'why '.repeat(110)}`, { may: steps, offers: steps });
+    const report = {
+      ...sickReport,
+      findings: Array.from(
+        { length: 4 },
+        () => ({ ...sickReport.findings[0], summary: 'lock '.repeat(400) }) as Finding,
+      ),
+    };
+    const { reply } = await round(server, question, toolsWith({ text, report }), {
+      maxOutputTokens: 2_000,
+      budget: { perLook: 10_000, perDay: 1_000_000, perChannelPerDay: 1_000_000 },
+    });
+    expect(reply.said.kind).toBe('answer');
   });
 });
 

@@ -31,7 +31,7 @@ describe('what a model is shown for a question', () => {
     for (const text of [NOISE, 'worker '.repeat(500_000), `${'worker\n'.repeat(200_000)}`, '']) {
       const sources = Array.from({ length: 8 }, () => source(text));
       const { view } = gather('what does worker 7 do?', sources, TITLES);
-      expect(viewText(view).length).toBeLessThan(22_000);
+      expect(viewText(view).length).toBeLessThan(16_000);
     }
   });
 
