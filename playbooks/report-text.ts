@@ -1,7 +1,7 @@
 import type { Report } from './model/index.ts';
 import { bytes, clip, duration, visible } from './reading/text.ts';
 import { type ReportPart, reportParts } from './report-parts.ts';
-import type { Language } from './words/index.ts';
+import { inLanguage, type Language } from './words/index.ts';
 
 const WIDTH = 92;
 /** The literal text of a line of evidence beyond this is left to the evidence itself. */
@@ -84,7 +84,7 @@ const partLines = (part: ReportPart): string[] => {
   }
 };
 
-const evidenceTable = (report: Report): string[] => {
+const evidenceTable = (report: Report, language: Language): string[] => {
   if (report.evidence.length === 0) return [];
   const rows = report.evidence.map((entry) => [
     entry.id,
@@ -97,7 +97,7 @@ const evidenceTable = (report: Report): string[] => {
   const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     `  ${row.map((cell, column) => (column < 5 ? cell.padEnd(widths[column] ?? 0) : cell)).join('  ')}`;
-  return [...partLines({ kind: 'heading', text: 'Evidence' }), ...rows.map(line)];
+  return [...partLines({ kind: 'heading', text: inLanguage('Evidence', language) }), ...rows.map(line)];
 };
 
 /** No two empty lines in a row, none at the start, one newline at the end. */
@@ -113,7 +113,7 @@ export const partsText = (parts: readonly ReportPart[]): string => tidy(parts.fl
 
 /**
  * The whole report as plain text for a terminal of 80 to 100 columns or a file: no colours, no control characters but
- * newlines and the tabs of code. The table of evidence stays English: it is commands. Pure.
+ * newlines and the tabs of code. What the table of evidence says stays English: it is commands. Pure.
  */
 export const reportText = (report: Report, language: Language = 'en'): string => {
   const parts = reportParts(report, language);
@@ -121,7 +121,7 @@ export const reportText = (report: Report, language: Language = 'en'): string =>
   const body = footer?.kind === 'note' ? parts.slice(0, -1) : parts;
   return tidy([
     ...body.flatMap(partLines),
-    ...evidenceTable(report),
+    ...evidenceTable(report, language),
     ...(footer?.kind === 'note' ? partLines(footer) : []),
   ]);
 };
