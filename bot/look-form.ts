@@ -70,7 +70,9 @@ const blocks = ({ hosts, playbooks }: BotContext): KnownBlock[] => {
       type: 'input',
       block_id: 'process',
       label: text('Process'),
-      hint: text('A pid, or what finds it: unit:NAME, name:PATTERN, port:N, container:ID, top:cpu, top:rss, top:fds.'),
+      hint: text(
+        'A pid, or what finds it: unit:NAME, name:PATTERN, port:N, container:ID, pod:NS/NAME, top:cpu, top:rss, top:fds.',
+      ),
       element: { type: 'plain_text_input', action_id: 'process', max_length: 300, placeholder: text('6325') },
     },
     {

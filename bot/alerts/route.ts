@@ -95,7 +95,7 @@ const hostOf = (route: AlertRoute, labels: Labels, inventory: AlertRouting['inve
 
 const selectorOf = (template: string, labels: Labels): Selector | { why: string } => {
   let why: string | null = null;
-  const numeric = !/^(?:unit|name|container):/.test(template);
+  const numeric = !/^(?:unit|name|container|pod):/.test(template);
   const filled = fillSelector(template, (label) => {
     const value = labelValue(labels, label);
     if (value === undefined) why ??= `the alert has no label ${label}`;

@@ -96,7 +96,7 @@ export const look: Command = {
   verb: 'look',
   usage: 'HOST PID|SELECTOR [playbook] [seconds]',
   summary:
-    'examine a process (`port:8080`, `unit:web`, `name:celery*`, `container:4f1`, `top:cpu`); `look` may be left out',
+    'examine a process (`port:8080`, `unit:web`, `name:celery*`, `container:4f1`, `pod:shop/web-0`, `top:cpu`); `look` may be left out',
   run: async (asked: Asked, bot: BotContext) => {
     const understood = readLook(asked.words, bot);
     if (typeof understood === 'string') return understood;

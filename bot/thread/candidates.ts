@@ -21,12 +21,13 @@ const LIST_SECONDS = 30 * 60;
 const figures = ({ cpuPercent, rssKib, ageSeconds }: Candidate): string =>
   `${cpuPercent} % CPU, ${kib(rssKib)}, ${duration(ageSeconds)} old`;
 
-const what = ({ role, user, unit, container, ports }: Candidate): string =>
+const what = ({ role, user, unit, container, containerName, pod, pidInside, ports }: Candidate): string =>
   [
     role ?? '',
     user,
     unit ?? '',
-    container === null ? '' : `container ${clip(container, 12)}`,
+    pod !== undefined ? `pod ${pod}` : container === null ? '' : `container ${containerName ?? clip(container, 12)}`,
+    pidInside === undefined ? '' : `${pidInside} inside`,
     ports.length === 0 ? '' : `port ${list(ports.slice(0, 3).map(String))}`,
   ]
     .filter((word) => word !== '')

@@ -13,6 +13,8 @@ export const ReportTarget = z.object({
   unit: z.string().optional(),
   /** Id or name of the container that it runs in. */
   container: z.string().optional(),
+  /** Its process id as it is seen inside that container. */
+  pidInside: z.number().int().optional(),
   /** TCP ports that it listens on, ascending; absent when its sockets were not seen. */
   ports: z.array(z.number().int()).optional(),
   /** What it was found by when its pid was not typed: `port:8080`. */

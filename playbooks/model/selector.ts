@@ -15,7 +15,8 @@ export type TopBy = z.infer<typeof TopBy>;
 
 /**
  * Which process of a host is meant. `name` is a glob (`*`, `?`) on the command's name, or on a part of the command line;
- * `container` the beginning of the container's id; `port` a TCP port that is listened on. `successor` is not typed by
+ * `container` the beginning of the container's id, or its name, perhaps with a pid as it is seen inside; `pod` a pod of Kubernetes, perhaps
+ * with one of its containers; `port` a TCP port that is listened on. `successor` is not typed by
  * anybody: it asks for the process that took the place of one that was looked at.
  */
 export const Selector = z.discriminatedUnion('kind', [
@@ -23,7 +24,8 @@ export const Selector = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unit'), name: Pattern }),
   z.strictObject({ kind: z.literal('name'), pattern: Pattern }),
   z.strictObject({ kind: z.literal('port'), port: z.number().int().min(1).max(65_535) }),
-  z.strictObject({ kind: z.literal('container'), id: Pattern }),
+  z.strictObject({ kind: z.literal('container'), id: Pattern, pid: Pid.optional() }),
+  z.strictObject({ kind: z.literal('pod'), namespace: Pattern, name: Pattern, container: Pattern.optional() }),
   z.strictObject({ kind: z.literal('top'), by: TopBy }),
   z.strictObject({
     kind: z.literal('successor'),
@@ -37,7 +39,8 @@ export const Selector = z.discriminatedUnion('kind', [
 export type Selector = z.infer<typeof Selector>;
 
 /** How selectors are written, for usage lines. */
-export const SELECTORS = 'PID | unit:NAME | name:PATTERN | port:N | container:ID | top:cpu|rss|fds';
+export const SELECTORS =
+  'PID | unit:NAME | name:PATTERN | port:N | container:ID | pod:NAMESPACE/NAME | top:cpu|rss|fds';
 
 const MAX_PID = 4_194_304;
 
@@ -60,8 +63,15 @@ export const readSelector = (text: string): Selector | string => {
         return { kind, pattern: value };
       case 'port':
         return { kind, port: /^\d{1,5}$/.test(value) ? Number(value) : null };
-      case 'container':
-        return { kind, id: value };
+      case 'container': {
+        // No runtime allows a slash in an id or a name.
+        const [, id = value, pid] = /^(.*)\/(\d+)$/.exec(value) ?? [];
+        return pid === undefined ? { kind, id } : { kind, id, pid: Number(pid) };
+      }
+      case 'pod': {
+        const [namespace, name, container, ...more] = value.split('/');
+        return more.length > 0 ? {} : { kind, namespace, name, ...(container === undefined ? {} : { container }) };
+      }
       case 'top':
         return { kind, by: value.toLowerCase() };
       default:
@@ -78,6 +88,8 @@ export const readSelector = (text: string): Selector | string => {
       return 'after `top:` comes `cpu`, `rss` or `fds`';
     case 'pid':
       return `a process id is a number from 1 to ${MAX_PID}`;
+    case 'pod':
+      return 'after `pod:` comes NAMESPACE/NAME or NAMESPACE/NAME/CONTAINER';
     default:
       return `after \`${kind}:\` comes a name: ${parsed.error.issues[0]?.message ?? 'it is refused'}`;
   }
@@ -95,7 +107,9 @@ export const selectorText = (selector: Selector): string => {
     case 'port':
       return `port:${selector.port}`;
     case 'container':
-      return `container:${selector.id}`;
+      return `container:${selector.id}${selector.pid === undefined ? '' : `/${selector.pid}`}`;
+    case 'pod':
+      return `pod:${[selector.namespace, selector.name, ...(selector.container === undefined ? [] : [selector.container])].join('/')}`;
     case 'top':
       return `top:${selector.by}`;
     case 'successor':
@@ -123,6 +137,12 @@ export const Candidate = z.object({
   /** Innermost systemd service, scope or slice of its control group. */
   unit: z.string().nullable(),
   container: z.string().nullable(),
+  /** What its runtime calls the container. */
+  containerName: z.string().optional(),
+  /** `NAMESPACE/NAME/CONTAINER` of Kubernetes; without the last where it is not known. */
+  pod: z.string().optional(),
+  /** Its process id in the innermost pid namespace, where that is another one. */
+  pidInside: z.number().int().optional(),
   /** TCP ports that it listens on, ascending. */
   ports: z.array(z.number().int()),
   /** In a server that forks: the process that the others were forked from, or one of those. */

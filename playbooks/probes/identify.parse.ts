@@ -87,6 +87,11 @@ const cgroupOf = (facts: Facts): IdentifyData['cgroup'] => {
   };
 };
 
+const pidInsideOf = (facts: Facts): Pick<IdentifyData, 'pidInside'> => {
+  const inside = number(found(/, its process id inside is (\d{1,7})$/, facts.first('container'))?.[1]);
+  return inside === null ? {} : { pidInside: inside };
+};
+
 const frozenOf = (facts: Facts): Pick<IdentifyData, 'frozen'> => {
   const value = facts.first('frozen');
   const [, thaw, file] = found(/^write (THAWED|0) to (\/.*)$/, value) ?? [];
@@ -241,6 +246,7 @@ export const parseIdentify = (text: string, pid: number): Parsed<IdentifyData> =
     cgroup: cgroupOf(facts),
     ...frozenOf(facts),
     container: facts.first('container')?.text.startsWith('yes') ?? false,
+    ...pidInsideOf(facts),
     namespaces: Object.fromEntries(facts.family('namespace').map(({ rest, text: target }) => [rest, target])),
     parent,
     children: relatives(facts, 'child'),

@@ -252,7 +252,7 @@ function cgroup(  path, line, kind, group, where, mount, limit, used, kills, set
   }
   print "cgroup: limit " (limit == "" ? "none" : limit " bytes" (set_on == where ? "" : " set above it")) ", used " (used == "" ? "?" : used " bytes") ", oom kills " (kills == "" ? "?" : kills) ", " esc(group)
 }
-function namespaces(  cmd, line, i, whose, target, name, init, differs, known) {
+function namespaces(  cmd, line, i, n, whose, target, name, init, differs, known) {
   cmd = "ls -ln " mm "/ns /proc/1/ns /proc/self/ns 2>/dev/null"; whose = ""; differs = ""
   while ((cmd | getline line) > 0) {
     if (line ~ /^\/proc\/.*:$/) { whose = line; continue }
@@ -264,8 +264,10 @@ function namespaces(  cmd, line, i, whose, target, name, init, differs, known) {
   }
   close(cmd)
   if (("mnt" in known) && known["mnt"] != init["mnt"]) differs = "its mount namespace is not the one of process 1"
-  if (split(me["NSpid"], A, /[ \t]+/) > 1 || (("pid" in known) && known["pid"] != init["pid"])) differs = "its pid namespace is not the one of process 1"
-  print "container: " (differs == "" ? "no" : "yes, " differs)
+  n = split(me["NSpid"], A, /[ \t]+/)
+  if (n > 1 || (("pid" in known) && known["pid"] != init["pid"])) differs = "its pid namespace is not the one of process 1"
+  # Seen from inside, in the innermost pid namespace (proc(5), NSpid).
+  print "container: " (differs == "" ? "no" : "yes, " differs (n > 1 ? ", its process id inside is " A[n] : ""))
   return ("mnt" in known)
 }
 function host(  path, line, cpus, booted, A, total, free, other, uid) {

@@ -55,6 +55,8 @@ export const IdentifyData = z.object({
   frozen: z.object({ file: z.string(), thaw: z.string(), at: LineNumber }).optional(),
   /** Whether mount or pid namespace differs from the host's init. */
   container: z.boolean(),
+  /** Its process id as it is seen in its own pid namespace, where that is not the host's. */
+  pidInside: z.number().int().optional(),
   namespaces: z.record(z.string(), z.string()),
   parent: Relative.nullable(),
   children: z.array(Relative),

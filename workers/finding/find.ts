@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { redactor } from '../../infra/redact/redactor.ts';
 import { type Candidate, type Found, LookFailed, type Selector } from '../../playbooks/model/index.ts';
 import { clip } from '../../playbooks/reading/text.ts';
-import { redactor } from '../../infra/redact/redactor.ts';
 import type { HostShell, StepResult } from '../ssh/shell.ts';
+import type { Pod } from './list.names.ts';
 import { type HostList, type HostProcess, parseList } from './list.parse.ts';
 import { nearTo } from './near.ts';
 import { type Selected, select } from './select.ts';
@@ -61,6 +62,9 @@ export const listProcesses = async (host: string, shell: HostShell): Promise<Hos
   return list;
 };
 
+const podText = ({ namespace, name, container }: Pod): string =>
+  [namespace, name, ...(container === null ? [] : [container])].join('/');
+
 /** What leaves the worker of a process: no secrets, nothing long. */
 const candidateOf =
   (redact: (text: string) => string, { master }: Selected, matches: readonly HostProcess[]) =>
@@ -77,6 +81,9 @@ const candidateOf =
     user: process.user,
     unit: programUnit(process.units) ?? process.units.at(-1) ?? null,
     container: process.container,
+    ...(process.containerName === null ? {} : { containerName: process.containerName }),
+    ...(process.pod === null ? {} : { pod: podText(process.pod) }),
+    ...(process.pidInside === null ? {} : { pidInside: process.pidInside }),
     ports: [...process.ports],
     ...(master === null || !matches.includes(process) ? {} : { role: process === master ? 'master' : 'worker' }),
   });

@@ -9,8 +9,13 @@ export const escaped = (text: string): string =>
   text.replaceAll('\\', '\\\\').replace(HIDDEN, (character) => (character === '\n' ? '\\n' : bytesOf(character)));
 
 const UNIT = /^[^/]+\.(?:service|scope|slice)$/;
-/** Ids of docker, containerd, CRI-O and podman; then names of LXC and of systemd-nspawn. */
-const CONTAINERS = [/([0-9a-f]{64})/, /\/lxc\.payload\.([^/]+)/, /\/lxc\/([^/]+)/, /\/machine-([^/]+)\.scope/];
+/** Ids of docker, containerd, CRI-O and podman, whose conmon has a group of its own and is not inside; then names of LXC and of systemd-nspawn. */
+const CONTAINERS = [
+  /(?<!conmon-)([0-9a-f]{64})/,
+  /\/lxc\.payload\.([^/]+)/,
+  /\/lxc\/([^/]+)/,
+  /\/machine-([^/]+)\.scope/,
+];
 
 /** Services, scopes and slices of a control group's path, outermost first. */
 export const unitsOf = (path: string): string[] => path.split('/').filter((segment) => UNIT.test(segment));
@@ -24,8 +29,19 @@ export const containerOf = (path: string): string | null => {
   return null;
 };
 
+/** A pod of Kubernetes; `container` is null for its sandbox, and where it could not be read. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly container: string | null;
+}
+
+/** The uid of the pod that a control group's path names, written as the API writes it (kubelet, both cgroup drivers); null for none. */
+export const podUidOf = (path: string): string | null =>
+  /pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})/.exec(path)?.[1]?.replaceAll('_', '-') ?? null;
+
 /** Where a process belongs, by /proc/PID/cgroup (cgroups(7)): systemd's hierarchy, else the deepest path. */
-export const placeOf = (text: string): { units: string[]; container: string | null } => {
+export const placeOf = (text: string): { units: string[]; container: string | null; podUid: string | null } => {
   const rows = text.split('\n').map((row) => {
     const [, controllers = '', ...path] = row.split(':');
     return { controllers, path: path.join(':') };
@@ -33,7 +49,7 @@ export const placeOf = (text: string): { units: string[]; container: string | nu
   const own = rows.filter(({ controllers }) => controllers === '' || controllers === 'name=systemd');
   const paths = own.map(({ path }) => path).sort((a, b) => b.length - a.length);
   const containers = rows.flatMap(({ path }) => containerOf(path) ?? []);
-  return { units: unitsOf(paths[0] ?? ''), container: containers[0] ?? null };
+  return { units: unitsOf(paths[0] ?? ''), container: containers[0] ?? null, podUid: podUidOf(text) };
 };
 
 const baseName = (path: string): string => path.split('/').at(-1) ?? '';

@@ -1,4 +1,4 @@
-import { escaped, placeOf, programsOf } from './list.names.ts';
+import { escaped, type Pod, placeOf, programsOf } from './list.names.ts';
 
 /** One process of a host as the lister told it. */
 export interface HostProcess {
@@ -21,6 +21,11 @@ export interface HostProcess {
   /** Services, scopes and slices of its control group, outermost first. */
   readonly units: readonly string[];
   readonly container: string | null;
+  /** What its runtime calls that container; null where it could not be read. */
+  readonly containerName: string | null;
+  readonly pod: Pod | null;
+  /** Its process id as it is seen inside, where that is another pid namespace than the host's. */
+  readonly pidInside: number | null;
   /** TCP ports, ascending. */
   readonly ports: readonly number[];
 }
@@ -53,6 +58,7 @@ interface Draft {
   words: readonly string[];
   cut: boolean;
   cgroup: string;
+  inside: number | null;
   fds: number | null;
   inodes: Set<string>;
 }
@@ -91,6 +97,8 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
   const lines = decoder.decode(stdout).split('\n');
   if (lines[0] !== `list ${word}`) return null;
   const drafts = new Map<number, Draft>();
+  const names = new Map<string, string>();
+  const pods = new Map<string, Pod>();
   const ports = new Map<string, number>();
   const users = new Map<string, string>();
   const partly: string[] = [];
@@ -125,6 +133,7 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
           words: [],
           cut: false,
           cgroup: '',
+          inside: null,
           fds: null,
           inodes: new Set(),
         });
@@ -148,6 +157,20 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
       case 'c':
         if (draft !== undefined) draft.cgroup = plain(fields(rest, 1)[1] ?? '');
         break;
+      case 'i':
+        if (draft !== undefined) draft.inside = number(rest.split(' ')[1]) || null;
+        break;
+      case 'k': {
+        const [id = '', name = ''] = rest.split(' ');
+        if (!names.has(id)) names.set(id, name);
+        break;
+      }
+      case 'g':
+      case 'h': {
+        const [id = '', namespace = '', name = '', container] = rest.split(' ');
+        if (!pods.has(id)) pods.set(id, { namespace, name, container: container ?? null });
+        break;
+      }
       case 'd':
         if (draft !== undefined) draft.fds = number(rest.split(' ')[1]);
         break;
@@ -184,6 +207,11 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
   if (guarded) partly.push('not root: ports and descriptors of other users’ processes are not known');
   const { above, below } = relativesOf(self, drafts);
   const told = [...drafts.values()].filter(({ pid, state }) => !below.has(pid) && state !== 'Z' && state !== 'X');
+  const where = (cgroup: string) => {
+    const { podUid, ...place } = placeOf(cgroup);
+    const pod = pods.get(place.container ?? '') ?? pods.get(podUid ?? '') ?? null;
+    return { ...place, containerName: names.get(place.container ?? '') ?? null, pod };
+  };
   const owned = new Set([...drafts.values()].flatMap(({ inodes }) => [...inodes]));
   const sorted = (numbers: Iterable<number>) => [...new Set(numbers)].sort((a, b) => a - b);
   return {
@@ -206,7 +234,8 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
         rssKib: Math.max(0, draft.rssPages) * pageKib,
         fds: draft.fds,
         user: draft.uid === null ? '?' : (users.get(draft.uid) ?? draft.uid),
-        ...placeOf(draft.cgroup),
+        ...where(draft.cgroup),
+        pidInside: draft.inside,
         ports: sorted([...draft.inodes].flatMap((inode) => ports.get(inode) ?? [])),
       };
     }),

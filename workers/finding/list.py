@@ -1,6 +1,6 @@
 """Every process of the host, one fact per line; see list.parse.ts. Usage: list.py WORD.
 
-Python 3.6 or later, standard library only; it reads /proc and nothing else. WORD is repeated in the first and the last
+Python 3.6 or later, standard library only; it reads /proc, and for names of containers and pods what kubelet and runtimes keep in files. WORD is repeated in the first and the last
 line. Names of the host come last on their line, with newlines as \\1; no name can begin a line of its own.
 """
 import os
@@ -13,6 +13,13 @@ SECONDS = 6.0
 WINDOW = 0.5
 MOST_PROCESSES = 40000
 MOST_LINKS = 4096
+MOST_CONTAINERS = 3000
+CONTAINER = re.compile(r'[0-9a-f]{64}')
+# With dashes by cgroupfs, with underscores by systemd; without either for static pods.
+POD = re.compile(r'pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})')
+POD_LOGS = re.compile(r'([^_]+)_([^_]+)_([0-9a-f-]+)$')
+CONTAINER_LOG = re.compile(r'([^_]+)_([^_]+)_(.+)-([0-9a-f]{64})\.log$')
+WORD = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,252}$')
 LISTENING = b'0A'  # TCP_LISTEN of include/net/tcp_states.h
 SOCKET = re.compile(r'socket:\[(\d+)\]$')
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
@@ -59,6 +66,71 @@ def listening(pid):
                 yield fields[9].decode(), int(fields[1].rsplit(b':', 1)[1], 16)
 
 
+def told(kind, *words):
+    if all(isinstance(word, str) and WORD.match(word) for word in words):
+        line(kind, *words)
+
+
+def listed(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def parsed(path):
+    import json
+
+    try:
+        return json.loads((slurp(path, 1 << 20) or b'null').decode('utf-8', 'replace'))
+    except ValueError:
+        return None
+
+
+def annotated(id, path):
+    """What containerd, nerdctl and CRI-O write beside a container that runs (OCI's config.json)."""
+    config = parsed(path)
+    notes = config.get('annotations') if isinstance(config, dict) else None
+    if not isinstance(notes, dict):
+        return
+    pick = lambda *names: next((notes[name] for name in names if notes.get(name)), None)
+    told(b'k', id, pick('nerdctl/name', 'io.kubernetes.cri-o.Name'))
+    told(
+        b'h',
+        id,
+        pick('io.kubernetes.cri.sandbox-namespace', 'io.kubernetes.pod.namespace'),
+        pick('io.kubernetes.cri.sandbox-name', 'io.kubernetes.pod.name'),
+        pick('io.kubernetes.cri.container-name', 'io.kubernetes.container.name'),
+    )
+
+
+def containers(ids, pods):
+    """What the kubelet's log folders and the runtimes' own files call these containers and pods."""
+    for name in listed('/var/log/pods') if pods else ():
+        match = POD_LOGS.match(name)
+        if match and match.group(3) in pods:
+            told(b'g', match.group(3), match.group(1), match.group(2))
+    for name in listed('/var/log/containers') if ids else ():
+        match = CONTAINER_LOG.match(name)
+        if match and match.group(4) in ids:
+            told(b'h', match.group(4), match.group(2), match.group(1), match.group(3))
+    tasks = '/run/containerd/io.containerd.runtime.v2.task'
+    spaces = listed(tasks) if ids else ()
+    stored = '/var/lib/containers/storage/overlay-containers'
+    for each in parsed(stored + '/containers.json') or () if ids else ():
+        if isinstance(each, dict) and each.get('id') in ids and each.get('names'):
+            told(b'k', each['id'], each['names'][0])
+    for id in sorted(ids)[:MOST_CONTAINERS]:
+        if late():
+            break
+        config = parsed('/var/lib/docker/containers/%s/config.v2.json' % id)
+        if isinstance(config, dict):
+            told(b'k', id, str(config.get('Name')).lstrip('/'))
+        for space in spaces:
+            annotated(id, '%s/%s/%s/config.json' % (tasks, space, id))
+        annotated(id, '%s/%s/userdata/config.json' % (stored, id))
+
+
 def main(word):
     line(b'list', word)
     line(b'boot', (slurp('/proc/uptime') or b'0').split()[0], os.sysconf('SC_CLK_TCK'), os.sysconf('SC_PAGE_SIZE') // 1024)
@@ -75,6 +147,8 @@ def main(word):
     first = time.monotonic()
     users = {}
     spaces = {}
+    ids = set()
+    pods = set()
     room = 4000 if len(known) <= 2000 else 600
     for pid in known:
         try:
@@ -84,12 +158,18 @@ def main(word):
         for row in (slurp('/proc/%d/status' % pid, 4096) or b'').split(b'\n'):
             if row.startswith(b'Uid:'):
                 uid = int(row.split()[2])
+            if row.startswith(b'NSpid:') and len(row.split()) > 2:
+                line(b'i', pid, row.split()[-1])
         users[uid] = None
         line(b'u', pid, uid)
         text = slurp('/proc/%d/cmdline' % pid, room + 1) or b''
         cut = len(text) > room
         line(b'a', pid, 1 if cut else 0, text[:room].rstrip(b'\0').replace(b'\0', b'\2'))
-        line(b'c', pid, (slurp('/proc/%d/cgroup' % pid, 8192) or b'').rstrip(b'\n'))
+        group = (slurp('/proc/%d/cgroup' % pid, 8192) or b'').rstrip(b'\n')
+        line(b'c', pid, group)
+        path = group.decode('ascii', 'replace')
+        ids.update(CONTAINER.findall(path))
+        pods.update(uid.replace('_', '-') for uid in POD.findall(path))
         try:
             spaces.setdefault(os.readlink('/proc/%d/ns/net' % pid), pid)
         except OSError:
@@ -97,6 +177,7 @@ def main(word):
         if late():
             line(b'gap', 'there are so many processes that not all of them could be read in time')
             break
+    containers(ids, pods)
     ports = {}
     for index, pid in enumerate(spaces.values()):
         if index == 200 or late():

@@ -50,7 +50,8 @@ BEGIN { split(pids, P, " "); i = 1; part = 0; text = ""; long = length(mark) }
 length($0) >= long && substr($0, length($0) - long + 1) == mark {
   if (length($0) > long) add(substr($0, 1, length($0) - long))
   who = P[i]
-  if (part == 0) { if (match(text, /\001Uid:[ \t]*[0-9]+[ \t]+[0-9]+/)) { split(substr(text, RSTART, RLENGTH), U, /[ \t]+/); print "u " who " " U[3] } }
+  if (part == 0) { if (match(text, /\001Uid:[ \t]*[0-9]+[ \t]+[0-9]+/)) { split(substr(text, RSTART, RLENGTH), U, /[ \t]+/); print "u " who " " U[3] }
+    if (match(text, /\001NSpid:[ \t0-9]+/)) { n = split(substr(text, RSTART + 7, RLENGTH - 7), U, /[ \t]+/); while (n > 0 && U[n] == "") n--; if (n > 1 && U[n - 1] != "") print "i " who " " U[n] } }
   else if (part == 1) { sub(/\001+$/, "", text); if (text != "") print "c " who " " text }
   else { sub(/\002+$/, "", text); print "a " who " " (length(text) > 600 ? "1 " : "0 ") substr(text, 1, 600) }
   text = ""; if (++part == 3) { part = 0; i++ }
@@ -68,6 +69,15 @@ for pid in $(printf '%s\n' "$all" | awk '{ print $2 }'); do
   if [ "$count" = 100 ]; then some "$@"; set --; pids= ; count=0; fi
 done
 [ "$count" = 0 ] || some "$@"
+
+# The names of pods and containers, as the kubelet's log folders and docker's files have them.
+ls /var/log/pods 2>/dev/null | awk -F_ 'NF == 3 && $3 ~ /^[0-9a-f-]+$/ && ($1 $2) ~ /^[A-Za-z0-9.-]+$/ { print "g " $3 " " $1 " " $2 }'
+ls /var/log/containers 2>/dev/null | awk -F_ 'NF > 2 && /-[0-9a-f]+\.log$/ && /^[A-Za-z0-9._-]+$/ {
+  rest = substr($0, length($1) + length($2) + 3); id = substr(rest, length(rest) - 67, 64)
+  if (id ~ /^[0-9a-f]+$/ && length(id) == 64) print "h " id " " $2 " " $1 " " substr(rest, 1, length(rest) - 69)
+}'
+grep -o '"Name":"/[A-Za-z0-9._-]*"' /var/lib/docker/containers/*/config.v2.json /dev/null 2>/dev/null | awk -F/ '
+{ name = $NF; sub(/".*/, "", name); if (length($6) == 64 && name != "") print "k " $6 " " name }'
 
 # One process of each network namespace tells what is listened on in it.
 one_of_each=$(ls -ln /proc/[0-9]*/ns/net 2>/dev/null | awk '

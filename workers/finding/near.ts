@@ -57,8 +57,40 @@ export const nearTo = (selector: Selector, { processes, otherPorts }: HostList):
           )}?`;
     }
     case 'container': {
-      const ids = [...new Set(processes.flatMap((each) => each.container ?? []))].map((id) => id.slice(0, 12)).sort();
+      const inside =
+        selector.pid === undefined
+          ? []
+          : processes.filter(
+              ({ container, containerName }) =>
+                containerName === selector.id || container?.startsWith(selector.id.toLowerCase()),
+            );
+      if (inside.length > 0) {
+        const pids = inside.map((each) => each.pidInside ?? each.pid).sort((a, b) => a - b);
+        return `Inside that container are the process ids ${some(pids)}.`;
+      }
+      const names = processes.flatMap(({ container, containerName }) =>
+        container === null ? [] : [containerName ?? container.slice(0, 12)],
+      );
+      const near = alike(selector.id, names);
+      if (near.length > 0)
+        return `Did you mean ${list(
+          near.map((name) => code(name, 60)),
+          'or',
+        )}?`;
+      const ids = [...new Set(names)].sort();
       return ids.length === 0 ? 'No process there runs in a container.' : `Containers with processes are ${some(ids)}.`;
+    }
+    case 'pod': {
+      const pods = [
+        ...new Set(processes.flatMap(({ pod }) => (pod === null ? [] : [`${pod.namespace}/${pod.name}`]))),
+      ].sort();
+      const near = alike(`${selector.namespace}/${selector.name}`, pods);
+      if (near.length > 0)
+        return `Did you mean ${list(
+          near.map((name) => code(name, 100)),
+          'or',
+        )}?`;
+      return pods.length === 0 ? 'No process there belongs to a pod.' : `Pods with processes are ${some(pods)}.`;
     }
     default:
       return '';

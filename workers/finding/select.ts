@@ -1,5 +1,7 @@
-import type { Selector } from '../../playbooks/model/index.ts';
+import { type Selector, selectorText } from '../../playbooks/model/index.ts';
 import { count, duration, kib, list } from '../../playbooks/reading/text.ts';
+import { byContainer, byPod } from './contained.ts';
+import { globTest } from './glob.ts';
 import type { HostList, HostProcess } from './list.parse.ts';
 import { successorOf } from './successor.ts';
 
@@ -22,41 +24,6 @@ const STARTERS = new Set(
     'tini dumb-init docker-init catatonit s6-svscan s6-supervise runsv runsvdir strace ltrace watch xargs flock'
   ).split(' '),
 );
-
-/** A glob of `*` and `?` as a test of the whole text. */
-export const globTest = (pattern: string): ((text: string) => boolean) => {
-  const source = pattern
-    .split(/([*?]+)/)
-    .map((piece) =>
-      /^[*?]+$/.test(piece)
-        ? // Several stars in a row would make the match slow and mean the same.
-          `${'.'.repeat(piece.split('?').length - 1)}${piece.includes('*') ? '.*' : ''}`
-        : piece.replace(/[\\^$.|+()[\]{}]/g, '\\$&'),
-    )
-    .join('');
-  const stars = source.split('.*').length - 1;
-  // What a pattern of many stars costs grows with their power: such a one is taken piece by piece instead.
-  if (stars > 3) return inOrder(pattern);
-  const regex = new RegExp(`^${source}$`, 's');
-  return (text) => regex.test(text);
-};
-
-/** Whether the pieces between the stars stand in a text in their order; `?` is taken literally. */
-const inOrder =
-  (pattern: string) =>
-  (text: string): boolean => {
-    const pieces = pattern.split('*');
-    const [first = ''] = pieces;
-    const last = pieces.at(-1) ?? '';
-    if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
-    let at = first.length;
-    for (const piece of pieces.slice(1, -1)) {
-      const found = text.indexOf(piece, at);
-      if (found < 0) return false;
-      at = found + piece.length;
-    }
-    return at <= text.length - last.length;
-  };
 
 const isStarter = (process: HostProcess): boolean =>
   STARTERS.has(process.name) || STARTERS.has(process.programs[0] ?? '');
@@ -108,14 +75,6 @@ const byUnit = (name: string, all: HostList): readonly HostProcess[] => {
   return [];
 };
 
-const byContainer = (id: string, all: HostList): readonly HostProcess[] => {
-  const wanted = id.toLowerCase();
-  return withoutStarters(
-    all.processes.filter(({ container }) => container?.toLowerCase().startsWith(wanted)),
-    all,
-  );
-};
-
 /** The one from which all others descend. */
 const masterOf = (matches: readonly HostProcess[], { processes }: HostList): HostProcess | null => {
   if (matches.length < 2) return null;
@@ -158,7 +117,11 @@ const because = (selector: Selector): string => {
     case 'port':
       return `listens on port ${selector.port}`;
     case 'container':
-      return `runs in the container ${selector.id}`;
+      return selector.pid === undefined
+        ? `runs in the container ${selector.id}`
+        : `is ${selector.pid} inside the container ${selector.id}`;
+    case 'pod':
+      return `runs in the pod ${selectorText(selector).slice('pod:'.length)}`;
     default:
       return 'is meant';
   }
@@ -192,7 +155,9 @@ const matching = (selector: ByKind, all: HostList): readonly HostProcess[] => {
     case 'port':
       return all.processes.filter(({ ports }) => ports.includes(selector.port));
     case 'container':
-      return byContainer(selector.id, all);
+      return withoutStarters(byContainer(selector.id, selector.pid, all), all);
+    case 'pod':
+      return withoutStarters(byPod(selector, all), all);
   }
 };
 

@@ -94,7 +94,7 @@ const runtimeOf = (process: IdentifyData, look: Look): string => {
 };
 
 /** Where it belongs and what it listens on: by these its successor is found after a restart. */
-const placeOf = ({ cgroup }: IdentifyData, look: Look): Partial<ReportTarget> => {
+const placeOf = ({ cgroup, pidInside }: IdentifyData, look: Look): Partial<ReportTarget> => {
   const path = cgroup?.path ?? '';
   const unit = programUnit(unitsOf(path));
   const container = containerOf(path);
@@ -106,19 +106,27 @@ const placeOf = ({ cgroup }: IdentifyData, look: Look): Partial<ReportTarget> =>
   return {
     ...(unit === null ? {} : { unit }),
     ...(container === null ? {} : { container }),
+    ...(pidInside === undefined ? {} : { pidInside }),
     ...(seen.seen ? { ports: [...new Set(ports)].sort((a, b) => a - b) } : {}),
   };
 };
 
 /** Facts about the process that a reader has to keep in mind (see the list in the causes' page). */
-const standingCaveats = (process: IdentifyData): string[] => {
+const standingCaveats = (process: IdentifyData, pid: number): string[] => {
   const caveats: string[] = [];
   if (process.exe?.deleted === true) {
     caveats.push(
       'The executable was replaced or deleted on disk since the process started; files on disk may differ from the code that runs.',
     );
   }
-  if (process.container) caveats.push('The process runs in a container or chroot; its paths are as seen from inside.');
+  if (process.container && process.pidInside === undefined) {
+    caveats.push('The process runs in a container or chroot; its paths are as seen from inside.');
+  }
+  if (process.pidInside !== undefined) {
+    const id = containerOf(process.cgroup?.path ?? '');
+    const where = id === null ? 'its pid namespace' : `container ${id.slice(0, 12)}`;
+    caveats.push(`Process ${pid} is ${process.pidInside} inside ${where}; its paths are as seen from inside.`);
+  }
   if (process.tracer !== null) {
     caveats.push(
       `The process is being traced by pid ${process.tracer.pid}${process.tracer.command === null ? '' : ` (${process.tracer.command})`}.`,
@@ -163,7 +171,13 @@ export const summarize = (outcome: Outcome): Report => {
     ruledOut: [...judgement.ruledOut],
     cannotTell: [...judgement.cannotTell],
     caveats: [
-      ...new Set([...outcome.caveats, ...standingCaveats(process), ...newerSource(judgement), ...unseen, ...partly]),
+      ...new Set([
+        ...outcome.caveats,
+        ...standingCaveats(process, look.target.pid),
+        ...newerSource(judgement),
+        ...unseen,
+        ...partly,
+      ]),
     ],
     impact: {
       longestStallMs: Math.round(Math.max(0, ...evidence.map((each) => stallOf(each, probes.get(each.probe), look)))),

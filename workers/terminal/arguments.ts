@@ -127,7 +127,7 @@ export const readDiagnoseArguments = (words: readonly string[]): DiagnoseArgumen
     throw usage(
       rest.length > 0
         ? `"${rest[0]}" is one word too many.`
-        : 'A host and a pid are needed (or unit:NAME, name:PATTERN, port:N, container:ID, top:cpu|rss|fds).',
+        : 'A host and a pid are needed (or unit:NAME, name:PATTERN, port:N, container:ID, pod:NAMESPACE/NAME, top:cpu|rss|fds).',
       DIAGNOSE_USAGE,
     );
   }

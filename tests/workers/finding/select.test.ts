@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readSelector, type Selector, selectorText } from '../../../playbooks/model/index.ts';
 import { foundIn } from '../../../workers/finding/find.ts';
+import { globTest } from '../../../workers/finding/glob.ts';
 import { type HostList, parseList } from '../../../workers/finding/list.parse.ts';
-import { globTest } from '../../../workers/finding/select.ts';
 
 /** A process as the lister writes it. */
 interface Told {
@@ -246,7 +246,10 @@ test.each([
   ['0', 'a process id is a number from 1 to 4194304'],
   ['99999999999999999999', 'a process id is a number from 1 to 4194304'],
   ['unit:', 'after `unit:` comes a name: something has to follow the colon'],
-  ['web', 'a process is named by its process id or by unit:NAME, name:PATTERN, port:N, container:ID, top:cpu|rss|fds'],
+  [
+    'web',
+    'a process is named by its process id or by unit:NAME, name:PATTERN, port:N, container:ID, pod:NAMESPACE/NAME, top:cpu|rss|fds',
+  ],
 ])('%s is read', (text, wanted) => {
   expect(readSelector(text)).toEqual(wanted);
 });
