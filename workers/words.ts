@@ -56,6 +56,11 @@ export const failureOf = (
       );
     default: {
       const said = evidence === undefined ? '' : evidenceErrorText(evidence).trim().split('\n')[0]?.slice(0, 160);
+      // A runner that is installed on the host lets one session look at a process.
+      if (said?.startsWith('straceback: another look at process ') === true) {
+        const why = 'another look at it is running on the host; ask again when it is done';
+        return new LookFailed('busy', `I cannot look at ${where} now: ${why}.`);
+      }
       return new LookFailed(
         'internal',
         `I could not read ${where}: ${unseen.why}${said ? ` (the host said: ${said})` : ''}.`,

@@ -118,8 +118,25 @@ a_take() {
   a_held=$((a_held + 1))
 }
 
+# Ends a session that runs nothing and is asked for nothing: a worker that went without a word would keep its process from
+# others. The file of the session is written anew with each request.
+a_watch() {
+  exec </dev/null >/dev/null 2>&1
+  trap 'kill $a_nap; exit 0' TERM
+  while :; do
+    sleep 5 &
+    a_nap=$!
+    wait $a_nap
+    a_runs $$ "$a_own" || exit 0
+    [ -n "$(find "$RUN/session.$$" -mmin +10)" ] || continue
+    read -r _ D _ <"$RUN/session.$$"
+    # The end of what it reads is the end of a session.
+    sb_any_live || { kill $a_feeder; exit 0; }
+  done
+}
+
 a_exit() {
-  kill $a_feeder 2>/dev/null
+  kill $a_feeder $a_watcher 2>/dev/null
   sb_exit
   for a_pid in $a_mine; do rm -f "$RUN/look.$a_pid"; done
   rm -f "$RUN/session.$$"
@@ -187,7 +204,8 @@ allow() {
     case $a_above in *" $a_pid "*) a_why="process $a_pid is what this look runs in"; return 1 ;; esac
     [ -n "$(readlink "/proc/$a_pid/exe" 2>/dev/null)" ] || { a_why="process $a_pid runs no program"; return 1; }
   fi
-  if [ "$a_start" != 0 ]; then a_take "$a_pid" || return 1; fi
+  # A look begins with who the process is, and then knows its start time.
+  if [ "$a_start" != 0 ] || [ "$1" = identify ]; then a_take "$a_pid" || return 1; fi
   a_blocks=131072
   case " $2 " in *' writes-disk '*) a_blocks=unlimited ;; esac
 }
@@ -273,13 +291,19 @@ for a_file in flock timeout readlink; do
 done
 W=" installed $VERSION $(echo $ALLOW | tr ' ' ,)"
 B=$RUN
+# Before the descriptors of steps are there: what holds them keeps the session from ending.
+a_watch &
+a_watcher=$!
+trap 'rm -f "$RUN/session.$$"; kill $a_feeder $a_watcher 2>/dev/null' 0
 sb_start
 trap a_exit 0
 sb_stat "$E"
-echo "$a_own $D $E $start" >"$RUN/session.$$"
+a_sign="$a_own $D $E $start"
+echo "$a_sign" >"$RUN/session.$$"
 
 a_next=1
 while IFS= read -r a_line; do
+  echo "$a_sign" >"$RUN/session.$$"
   case $a_line in
     'run '*) [ ${#a_line} -le 100 ] || a_bad 'a request is too long'; a_run "${a_line#run }" ;;
     'sb_end '*) a_number "${a_line#sb_end }" 4 1 $MOST_STEPS || a_bad 'this is no step'; sb_end "${a_line#sb_end }" ;;

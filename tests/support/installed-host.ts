@@ -77,8 +77,13 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** Runs a command, sends it something, and closes its input when it has answered so many steps. */
-export const converse = async (argv: readonly string[], input: string | Buffer, answers: number): Promise<Said> => {
+/** Runs a command, sends it something, and closes its input when it has answered so many steps; for 0, at once or after `held`. */
+export const converse = async (
+  argv: readonly string[],
+  input: string | Buffer,
+  answers: number,
+  held?: Promise<void>,
+): Promise<Said> => {
   const [command = '', ...rest] = argv;
   const child = spawn(command, rest, { stdio: 'pipe', cwd: '/' });
   let [stdout, stderr] = ['', ''];
@@ -88,10 +93,10 @@ export const converse = async (argv: readonly string[], input: string | Buffer, 
   });
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString('latin1');
-    if ((stdout.match(/^[0-9a-f]{32} step \d+ /gm)?.length ?? 0) >= answers) child.stdin.end();
+    if ((stdout.match(/^[0-9a-f]{32} step \d+ /gm)?.length ?? 0) >= answers && answers > 0) child.stdin.end();
   });
   child.stdin.write(input);
-  if (answers === 0) child.stdin.end();
+  if (answers === 0) void (held ?? Promise.resolve()).then(() => child.stdin.end());
   const [status] = (await once(child, 'close')) as [number | null];
   return { status, stdout, stderr };
 };
@@ -100,11 +105,16 @@ export const converse = async (argv: readonly string[], input: string | Buffer, 
 export const ask = (
   host: InstalledHost,
   requests: string | Buffer,
-  { answers = 0, nonce = randomBytes(16).toString('hex'), before = [] as readonly string[] } = {},
+  {
+    answers = 0,
+    nonce = randomBytes(16).toString('hex'),
+    before = [] as readonly string[],
+    held = Promise.resolve(),
+  } = {},
 ): Promise<Said> => {
   const text = Buffer.concat([Buffer.from(`N=${nonce} W= B=\nsb_start\n`), Buffer.from(requests)]);
   const argv = [...AS(host), ...before, '/usr/bin/sudo', '-n', `${host.prefix}/runner`];
-  return converse(argv, text, answers);
+  return converse(argv, text, answers, held);
 };
 
 /** Number of the template of a probe that takes so many words, as install.sh put it there. */

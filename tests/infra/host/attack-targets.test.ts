@@ -2,11 +2,13 @@ import { spawnSync } from 'node:child_process';
 import {
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -128,6 +130,19 @@ describe.skipIf(!canInstall)('whoever chooses the process', () => {
     expect(answers[0]?.stdout).toMatch(/^TID \d+:/m);
     expect(answers[2]?.stdout).toMatch(/^== core: \d+ bytes/m);
     place.untouched();
+  });
+
+  it('does not keep a process from others by saying nothing', async () => {
+    const target = await sleeper();
+    const idle = ask(host, stepsOf(host, 'last-check', target, [[]], { bytes: 16 }), { answers: 2 });
+    const session = await until('it has the process', () => {
+      const look = `/run/straceback/look.${target.pid}`;
+      return existsSync(look) && `/run/straceback/session.${readFileSync(look, 'utf8').trim()}`;
+    });
+    const longAgo = Date.now() / 1_000 - 3_600;
+    utimesSync(session, longAgo, longAgo);
+    expect(await idle).toMatchObject({ status: 0, stdout: expect.stringMatching(/ step 1 exited 0 /) });
+    expect([existsSync(session), existsSync(`/run/straceback/look.${target.pid}`)]).toEqual([false, false]);
   });
 
   it('leaves a process as it was when the runner is killed in the middle of a step', async () => {

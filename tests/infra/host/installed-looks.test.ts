@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostLookup, type SshHost } from '../../../infra/hosts.ts';
@@ -9,12 +9,21 @@ import { doctorText, examineHost } from '../../../workers/doctor.ts';
 import { listProcesses } from '../../../workers/finding/find.ts';
 import { hostKit } from '../../../workers/host-kit/kit.ts';
 import { closeConnections, openShell } from '../../../workers/ssh/shell.ts';
+import { stepsOf } from '../../support/attacker.ts';
 import { nextEvent, numberOf } from '../../support/events.ts';
 import { examine, startProgram, startStanding } from '../../support/incident.ts';
-import { canInstall, type InstalledHost, installedHost, sshdFor, templateOf } from '../../support/installed-host.ts';
+import {
+  ask,
+  canInstall,
+  type InstalledHost,
+  installedHost,
+  sshdFor,
+  templateOf,
+} from '../../support/installed-host.ts';
 import { startTimeOf } from '../../support/run-probe.ts';
 import { step } from '../../support/shells.ts';
 import { endSshd, testSshd, testUser } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
 
 const osRelease = step(['cat', '/etc/os-release'], { bytes: 8_192, seconds: 5 });
 
@@ -62,6 +71,22 @@ describe.skipIf(!canInstall)('a host with an installed runner', () => {
     const cores = readdirSync(path.join(host.keep, 'cores')).filter((name) => name.startsWith(`core.${pid}.`));
     expect(cores).toHaveLength(1);
     rmSync(path.join(host.keep, 'cores'), { recursive: true });
+  });
+
+  it('says that another look at the process is running', async () => {
+    const pid = await deadlocked();
+    const target = { pid, startTime: startTimeOf(pid) };
+    let end: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const other = ask(host, stepsOf(host, 'last-check', target, [[]], { bytes: 16 }), { held });
+    await until('it has the process', () => existsSync(`/run/straceback/look.${pid}`));
+    await expect(examine(pid, { through: installed })).rejects.toThrow(
+      `I cannot look at process ${pid} on guarded now: another look at it is running on the host; ask again when it is done.`,
+    );
+    end();
+    expect((await other).status).toBe(0);
   });
 
   it('lists processes, and tells the doctor its version and what it may do', async () => {
