@@ -93,6 +93,15 @@ export const PATTERNS: readonly Pattern[] = [
   },
 ];
 
+/**
+ * Arguments that stand on a line each: an option that names a secret, and the secret on the next one. The first group stays, the
+ * second goes.
+ */
+export const ARGUMENT_LINES = new RegExp(
+  String.raw`(^argument \d{1,6}: (?:--?${KEY}\nargument \d{1,6}: |(?:-u|--user)\nargument \d{1,6}: [^\s:]{1,128}:))([^\n]{1,4096})`,
+  'gim',
+);
+
 /** Values that say nothing and hide much when replaced: `password=None`, `token=0x7f…` in C frames. */
 const HARMLESS =
   /^(?:["']?(?:none|null|true|false|nil|yes|no|bearer|basic|digest|token)["']?|0x[0-9a-f]+|<[a-z ]+>|\d{1,3}|\*+|["']{2})$/i;

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { isHarmless, PATTERNS } from './patterns.ts';
+import { ARGUMENT_LINES, isHarmless, PATTERNS } from './patterns.ts';
 
 /**
  * Takes secrets out of everything that leaves the worker. The same secret gets the same placeholder within a look, so
@@ -132,5 +132,12 @@ export const redactor = (known: ReadonlySet<string> = new Set(), site: SiteRules
     return done + whole.slice(from);
   };
 
-  return { text: (text) => [...pieces(text)].map(inPiece).join(''), count: () => placeholders.size };
+  const inArguments = (text: string): string =>
+    text.includes('argument ')
+      ? text.replace(ARGUMENT_LINES, (whole: string, keep: string, secret: string) =>
+          isHarmless(keep, secret) || isExempt(secret) ? whole : keep + placeholder(secret),
+        )
+      : text;
+
+  return { text: (text) => [...pieces(inArguments(text))].map(inPiece).join(''), count: () => placeholders.size };
 };

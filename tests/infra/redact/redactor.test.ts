@@ -29,6 +29,9 @@ describe('what strace and argument lists make of a secret', () => {
     ['Server=db;User ID=sa;Pwd=b1rdsong;Encrypt=yes', 'b1rdsong'],
     ['card 4111 1111 1111 1111 declined', '4111 1111 1111 1111'],
     ['card 378282246310005 declined', '378282246310005'],
+    ['argument 3: --db-password\nargument 4: b1rd song\nargument 5: x', 'song'],
+    ['argument 1: -token\nargument 2: qzx', 'qzx'],
+    ['argument 1: -u\nargument 2: ann:b1rdsong', 'b1rdsong'],
     ['GET /f?X-Amz-Signature=fe5f80f77d5fa3beca038a248ff027d0 HTTP/1.1', 'fe5f80f77d5fa3beca'],
   ])('goes: %s', async (text, secret) => {
     expect(await redacted(text)).not.toContain(secret);
