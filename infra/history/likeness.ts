@@ -24,12 +24,14 @@ export const serviceOf = ({ unit, command }: Pick<ReportTarget, 'unit' | 'comman
 
 /** A peer (`db.example.com:5432`, `10.0.4.7:6379`): its numbers are its name. */
 const PEER = /\b(?:\d{1,3}(?:\.\d{1,3}){3}|[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+):\d{2,5}\b/gi;
+/** `pool.py:41` looks like a peer and is none. */
+const SOURCE = /\.(?:py[xid]?|c|cc|cpp|h|hpp|so|rs|go|js|ts|rb|php|java|lua|pl|sh):\d+$/i;
 /** A line of code moves with every release; its file and function stay. */
 const withoutLine = (name: string): string => name.replace(/:\d+(?=$|[),\s])/g, '');
 
 const namesIn = (text: string): string[] => {
   const spans = [...text.matchAll(/`([^`]+)`/g)].map(([, span = '']) => span);
-  const peers = [...text.matchAll(PEER)].map(([peer]) => peer);
+  const peers = [...text.matchAll(PEER)].map(([peer]) => peer).filter((peer) => !SOURCE.test(peer));
   const own = spans.filter((span) => !peers.some((peer) => span.includes(peer)));
   return [...peers, ...own.map((span) => timeless(withoutLine(span)))].filter((name) => name !== '' && name !== '#');
 };
