@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
 import { placeOf, type RedisAddress, type RedisPlace } from './place.ts';
@@ -79,6 +80,8 @@ export const patientOptions = (address: RedisAddress, ending?: AbortSignal) => {
 };
 
 const LONGEST_PAUSE_MS = 2_000;
+/** A server that does not answer within this is not there, ms. */
+const SILENT_MS = 1_500;
 /** By then a connection that makes one more attempt has made it. */
 const COMES_BACK_MS = LONGEST_PAUSE_MS + 1_000;
 
@@ -92,6 +95,7 @@ interface Client {
   readonly isCluster?: boolean;
   once(event: 'end' | 'close', listener: () => void): unknown;
   disconnect(): unknown;
+  ping?(): Promise<unknown>;
 }
 
 const clientsOf = async (closable: Closable): Promise<Client[]> => {
@@ -104,8 +108,19 @@ const clientsOf = async (closable: Closable): Promise<Client[]> => {
 const untilEnded = (client: Client): Promise<void> =>
   client.status === 'end' ? Promise.resolve() : new Promise((resolve) => client.once('end', resolve));
 
-const untilLost = (client: Client): Promise<void> =>
-  client.status === 'ready' ? new Promise((resolve) => client.once('close', resolve)) : Promise.resolve();
+/** A client of a cluster goes on looking for nodes when none is left, and does not say that it is lost: it is asked. */
+const untilSilent = async (client: Client): Promise<void> => {
+  for (;;) {
+    const answered = await endsWithin(client.ping?.() ?? Promise.resolve(), SILENT_MS).catch(() => false);
+    if (!answered || client.status === 'end') return;
+    await sleep(SILENT_MS, undefined, { ref: false });
+  }
+};
+
+const untilLost = (client: Client): Promise<void> => {
+  if (client.isCluster === true) return untilSilent(client);
+  return client.status === 'ready' ? new Promise((resolve) => client.once('close', resolve)) : Promise.resolve();
+};
 
 /**
  * Closes one of BullMQ's consumers whose connections were opened with `ending`'s signal. When Redis is away, or goes

@@ -18,5 +18,7 @@ process.once('SIGTERM', async () => {
   await worker.close();
   process.stdout.write('closed\n');
 });
+// Each question waits half a second for a connection, which a cluster on a busy machine may take longer for.
+while (!(await bot.healthy()));
 await bot.status();
 process.stdout.write('ready\n');

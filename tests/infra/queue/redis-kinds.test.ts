@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
 import { openBotQueue } from '../../../infra/queue/bot-side.ts';
@@ -7,9 +8,11 @@ import { type RedisAddress, readRedisUrl } from '../../../infra/queue/place.ts';
 import { type RedisFault, redisFrom } from '../../../infra/redis-settings.ts';
 import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
 import { botForTest, quiet, reportFor, shown, slackForTest, threadsIn, workerForTest } from '../../support/bot.ts';
-import { arrival } from '../../support/queue.ts';
+import { arrival, startProcess } from '../../support/queue.ts';
 import { certificatesForTest, folderForTest, freePorts, redisCli, serverForTest } from '../../support/redis-kinds.ts';
 import { until } from '../../support/until.ts';
+
+const CLOSING = fileURLToPath(new URL('./closing-process.ts', import.meta.url));
 
 /** Messages in a look's thread beside the first one, by what they are. */
 const reportsIn = (slack: LocalSlack, ts: string): number =>
@@ -108,7 +111,7 @@ test('a Redis Cluster of three', async () => {
   const folder = await folderForTest();
   const ports = await freePorts(6);
   const nodes = ports.slice(0, 3);
-  await Promise.all(
+  const servers = await Promise.all(
     nodes.map((port, index) =>
       serverForTest(folder, `node-${index}`, [
         `port ${port}`,
@@ -127,6 +130,16 @@ test('a Redis Cluster of three', async () => {
   // All of it is in one slot, so on one node.
   const sizes = await Promise.all(nodes.map(async (port) => Number(await redisCli(port, 'dbsize'))));
   expect(sizes.filter((size) => size > 0)).toHaveLength(1);
+  // Both sides close and let their process end, with the cluster and without it.
+  const url = `redis+cluster://${addresses.join(',')}`;
+  const [there, left] = [startProcess(CLOSING, [url]), startProcess(CLOSING, [url])];
+  await Promise.all([there.says('ready'), left.says('ready')]);
+  there.child.kill('SIGTERM');
+  expect(await there.ended).toEqual([0, null]);
+  await Promise.all(servers.map(({ kill }) => kill()));
+  await left.says('lost');
+  left.child.kill('SIGTERM');
+  expect(await left.ended).toEqual([0, null]);
 });
 
 test('fail-overs by Sentinel in the middle of looks, planned and not: each is answered once', async () => {
