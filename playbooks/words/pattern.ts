@@ -146,8 +146,9 @@ export const joined = (left: string, right: string): string => {
 };
 
 /** The pattern with its names replaced; the names and pieces may stand in another order than where the values came from. */
-export const fillIn = ({ literals, names }: Pattern, values: ReadonlyMap<string, string>): string =>
-  literals.reduce((text, literal, index) => {
-    const name = names[index - 1];
-    return joined(index === 0 ? text : joined(text, name === undefined ? '' : (values.get(name) ?? '')), literal);
-  }, '');
+export const fillIn = ({ literals, names, inCode }: Pattern, values: ReadonlyMap<string, string>): string =>
+  literals.slice(1).reduce((text, literal, index) => {
+    const value = values.get(names[index] ?? '') ?? '';
+    // What stands in code is somebody else's: nothing is put in or left out there.
+    return inCode[index + 1] === true ? text + value + literal : joined(joined(text, value), literal);
+  }, literals[0] ?? '');

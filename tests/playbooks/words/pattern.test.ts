@@ -43,5 +43,7 @@ describe('pieces beside each other', () => {
   it('do not change what is inside of them', () => {
     const values = new Map([['name', '`x  检查y`']]);
     expect(fillIn(readPattern('线程{name}已结束'), values)).toBe('线程 `x  检查y` 已结束');
+    const name = new Map([['name', ' 检查 ']]);
+    expect(fillIn(readPattern('线程 `{name}` 已结束'), name)).toBe('线程 ` 检查 ` 已结束');
   });
 });
