@@ -7,6 +7,7 @@ import { caughtSignals, type Family, type ProcessWait } from '../reading/process
 import { isLibraryFile, pythonThreads, shareWhere, threadOf } from '../reading/python.ts';
 import { isChildWait, isReadiness, isReceive, splitArguments, waitLimit } from '../reading/syscalls.ts';
 import { code } from '../reading/text.ts';
+import { turnsOf } from '../reading/turns.ts';
 
 /** What is believed of the target. */
 export interface Opinion {
@@ -65,6 +66,23 @@ const waitsItself = (look: Look, family: Family, wait: ProcessWait): boolean => 
   return thread?.stacks[0]?.frames.some((frame) => !isLibraryFile(frame.file)) ?? false;
 };
 
+/** Whether a task awaits a child's end at both looks (asyncio/subprocess.py, Process.wait), and no task a stream. */
+const awaitsChild = (look: Look): boolean => {
+  const turns = turnsOf(look);
+  const within = (file: RegExp, name: RegExp) =>
+    turns.some(
+      ({ state, still, limitSeconds, stack }) =>
+        state === 'waiting' &&
+        still > 0 &&
+        (limitSeconds ?? Number.POSITIVE_INFINITY) > 60 &&
+        stack.frames.some((each) => file.test(each.file) && name.test(lastName(each))),
+    );
+  return (
+    within(/\/asyncio\/subprocess\.py$/, /^wait$/) &&
+    !within(/\/asyncio\/streams\.py$/, /^(?:read|readexactly|readuntil|readline)$/)
+  );
+};
+
 /**
  * What a ring of waits means. `stuck`: nobody outside can help. Null when it is not this cause's: rings in which all only
  * read, among processes that one program forked, wait for work and not for each other.
@@ -82,7 +100,8 @@ export const ringOpinion = (
     if (stuck) return { ring, writer, reader, confidence: 0.95, inferred: null, waiting: null };
     const main = waitsItself(look, family, after);
     const idle = loopSleeps(reader);
-    const confidence = main ? 0.78 : idle ? 0.65 : 0.4;
+    const awaited = reader === family.target && awaitsChild(look);
+    const confidence = main ? 0.78 : idle ? (awaited ? 0.85 : 0.65) : awaited ? 0.7 : 0.4;
     const inferred = main
       ? 'that none of the other threads, or of the others who have an end of the pipe, is going to read it'
       : 'that the other threads of the reader, which wait for something else, are never going to read';
@@ -163,6 +182,12 @@ export const expecting = (look: Look, family: Family): Opinion | null => {
       0.85,
       'that no other thread is going to read the pipe',
       `This process is inside of the library's ${through} for the child, with a time limit.`,
+    );
+  if (awaitsChild(look))
+    return opinion(
+      loopSleeps(target) ? 0.85 : 0.7,
+      'that no other task is going to read the pipe',
+      'A task of this process awaits the end of a child through `wait()`, and none reads a stream.',
     );
   if (
     pythonThreads(look) !== null &&

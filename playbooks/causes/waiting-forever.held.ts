@@ -8,9 +8,11 @@ import {
   type PythonView,
   quoteFrame,
   threadName,
+  threadOf,
 } from '../reading/python.ts';
-import { isReadiness, isReceive, waitLimit } from '../reading/syscalls.ts';
+import { intArgument, isReadiness, isReceive, waitLimit } from '../reading/syscalls.ts';
 import { code, count, duration, list, shellCommand } from '../reading/text.ts';
+import { quoteTurn, type TurnView, turnsOf } from '../reading/turns.ts';
 
 /** A process that has the writing end of a pipe whose end somebody waits for. */
 interface Holder {
@@ -28,6 +30,10 @@ interface Held {
   /** What reads to the end; null for a read of which that is not known. */
   readonly call: PythonFrame | null;
   readonly holders: readonly Holder[];
+  /** The task that waits for it, where an event loop does; its thread is the loop's. */
+  readonly turn: TurnView | null;
+  /** Seconds after which the wait ends in any case; null without a limit. */
+  readonly leftSeconds: number | null;
   /** The child that was started, when it has ended and nobody has waited for it yet. */
   readonly ended: Family['data']['zombies']['shown'][number] | null;
 }
@@ -64,11 +70,53 @@ const holdersOf = (family: Family, inode: string): Holder[] | null => {
   return [...relatives, ...data.holders.filter((each) => each.inode === inode)];
 };
 
+/** A limit that is still so far away (seconds) is none to those who wait. */
+const LONG_SECONDS = 60;
+
+/** Seconds that a poll with a long limit goes on at most, as it was begun; null for any other wait. */
+const leftSeconds = (own: RelativeThread): number | null => {
+  const left = own.syscall === 'poll' ? (intArgument(own.args, 2) ?? 0) / 1000 : 0;
+  return left >= LONG_SECONDS ? left : null;
+};
+
+/** The task that awaits all of a child's output, when nothing is known to end that soon (asyncio/subprocess.py). */
+const readingTurn = (look: Look): TurnView | null =>
+  turnsOf(look).find(
+    ({ state, still, limitSeconds, stack }) =>
+      state === 'waiting' &&
+      still > 0 &&
+      (limitSeconds ?? Number.POSITIVE_INFINITY) > LONG_SECONDS &&
+      stack.frames.some(
+        (each) => /\/asyncio\/subprocess\.py$/.test(each.file) && /(?:^|\.)communicate$/.test(each.function),
+      ) &&
+      !stack.frames.some((each) => /(?:^|\.)(?:wait_for|timeout)$/.test(each.function)),
+  ) ?? null;
+
+/** The same of a task: no child of the process has the pipe, and somebody else does. */
+const heldTurn = (look: Look, view: PythonView, family: Family): Held | null => {
+  const turn = readingTurn(look);
+  const tid = turn?.tid ?? family.target.pid;
+  const thread = threadOf(view, tid);
+  const own = family.target.threads.find((each) => each.tid === tid);
+  if (turn === null || thread === null || own === undefined) return null;
+  const children = new Set(
+    family.data.processes.filter((each) => each.parent === family.target.pid).map(({ pid }) => pid),
+  );
+  const inodes = new Set(
+    family.target.pipes.filter((each) => each.end === 'read' && each.fd > 2).map(({ inode }) => inode),
+  );
+  const held = [...inodes].map((inode) => eldest(holdersOf(family, inode) ?? []));
+  const holders = eldest(held.filter((each) => each.length > 0 && !each.some(({ pid }) => children.has(pid))).flat());
+  const call = turn.stack.frames.find((each) => /(?:^|\.)communicate$/.test(each.function)) ?? null;
+  return holders.length === 0 ? null : { thread, own, call, holders, turn, leftSeconds: null, ended: null };
+};
+
 /** What a steady wait reads: its pipe, or, when it polls for its child's output, all pipes that only others still hold. */
 const awaitedPipes = (family: Family, own: RelativeThread): string[] => {
   const pipe = pipeOf(own.fd);
   if (isReceive(own.syscall)) return pipe === null ? [] : [pipe];
-  if (!isReadiness(own.syscall) || waitLimit(own.syscall, own.args) !== 'none') return [];
+  if (!isReadiness(own.syscall) || (waitLimit(own.syscall, own.args) !== 'none' && leftSeconds(own) === null))
+    return [];
   return [...new Set(family.target.pipes.filter((each) => each.end === 'read').map((each) => each.inode))];
 };
 
@@ -79,7 +127,7 @@ const eldest = (holders: readonly Holder[]): Holder[] =>
     .toSorted((a, b) => b.ageSeconds - a.ageSeconds);
 
 /** A child that has ended and of which the output is read on, because somebody else has its pipe; null when there is none. */
-export const heldOpen = (view: PythonView, family: Family): Held | null => {
+export const heldOpen = (look: Look, view: PythonView, family: Family): Held | null => {
   for (const thread of view.threads) {
     const own = family.target.threads.find((each) => each.tid === thread.tid);
     const call = readsOutput(thread);
@@ -93,12 +141,14 @@ export const heldOpen = (view: PythonView, family: Family): Held | null => {
     const [ended] = family.data.zombies.shown
       .filter((each) => each.stayed && each.ageSeconds >= oldest - 0.5)
       .toSorted((a, b) => a.ageSeconds - b.ageSeconds);
-    if (call === null && ended === undefined) continue;
-    return { thread, own, call, holders: distinct, ended: ended ?? null };
+    const left = leftSeconds(own);
+    if ((call === null || left !== null) && ended === undefined) continue;
+    return { thread, own, call, holders: distinct, turn: null, leftSeconds: left, ended: ended ?? null };
   }
-  return null;
+  return heldTurn(look, view, family);
 };
 
+const capital = (text: string): string => text.replace(/^./, (letter) => letter.toUpperCase());
 const named = (holder: Holder): string => `process ${holder.pid} (${code(holder.command, 80)})`;
 
 const fixesOf = (held: Held, where: string | null): Fix[] => {
@@ -131,8 +181,8 @@ const fixesOf = (held: Held, where: string | null): Fix[] => {
 
 /** The finding about it. */
 export const heldDraft = (look: Look, family: Family, held: Held): FindingDraft => {
-  const { thread, own, call, holders, ended } = held;
-  const stack = thread.stacks[0];
+  const { thread, own, call, holders, ended, turn } = held;
+  const stack = turn?.stack ?? thread.stacks[0];
   const place = stack === undefined ? null : ownFrame(stack);
   const where = place === null ? null : frameName(place);
   const who = list(holders.slice(0, 3).map(named));
@@ -146,16 +196,20 @@ export const heldDraft = (look: Look, family: Family, held: Held): FindingDraft 
     ended === null
       ? 'that the child itself has ended; nobody among its children has the pipe'
       : 'that it waits for the end, and not for more of what is written there';
+  const waiter = turn === null ? capital(threadName(thread)) : 'A task';
+  const limit =
+    held.leftSeconds === null ? 'without a time limit' : `and is given up only after ${duration(held.leftSeconds)}`;
   return {
     confidence: call === null ? 0.75 : ended === null ? 0.8 : sure,
-    title: `${threadName(thread).replace(/^./, (letter) => letter.toUpperCase())} waits${where === null ? '' : ` in ${where}`} for the end of the output of a child that has ended: ${holders.length === 1 ? `process ${holders[0]?.pid} has` : `${count(holders.length, 'process', 'processes')} have`} its pipe open`,
+    title: `${waiter} waits${where === null ? '' : ` in ${where}`} for the end of the output of a child that has ended: ${holders.length === 1 ? `process ${holders[0]?.pid} has` : `${count(holders.length, 'process', 'processes')} have`} its pipe open`,
     summary:
-      `${threadName(thread).replace(/^./, (letter) => letter.toUpperCase())} stood ${where === null ? '' : `in ${where} `}for the whole window of ${duration(family.data.seconds)} and reads a child's output${call === null ? '' : ` to its end (${code(call.function)})`}, without a time limit. ` +
+      `${waiter} stood ${where === null ? '' : `in ${where} `}for the whole window of ${duration(family.data.seconds)} and reads a child's output${call === null ? '' : ` to its end (${code(call.function)})`}, ${limit}. ` +
       `${child} But ${who} ${still} the writing end of the pipe, which ${holders.length === 1 ? 'it' : 'they'} inherited, and no end of file comes before that is closed.` +
       (call === null || ended === null ? ` Not seen directly: ${inferred}.` : ''),
     evidence: [
-      ...(place === null ? [] : [quoteFrame(look, thread, place)]),
-      ...(call === null ? [] : [quoteFrame(look, thread, call)]),
+      ...(turn === null
+        ? [place, call].flatMap((each) => (each === null ? [] : [quoteFrame(look, thread, each)]))
+        : quoteTurn(look, turn)),
       look.quote(family.evidenceId, own.at),
       ...(ended === null ? [] : [look.quote(family.evidenceId, ended.at)]),
       ...holders.slice(0, 2).map((each) => look.quote(family.evidenceId, each.at)),

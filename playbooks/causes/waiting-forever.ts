@@ -44,7 +44,7 @@ const judge = (look: Look): Verdict => {
       verdict: 'cannot-tell',
       why: 'the system calls that its threads wait in could not be read; look as root or its owner',
     };
-  const held = heldOpen(view, family);
+  const held = heldOpen(look, view, family);
   if (held !== null) return { verdict: 'fires', findings: [heldDraft(look, family, held)] };
   const answer = lostWaits(look, view, family);
   if (typeof answer === 'string') return { verdict: 'clear', why: answer };

@@ -17,8 +17,11 @@ SESSION = 3  # in fields(); proc_pid_stat(5), field 6
 
 
 def awaited(person, stayed):
-    """Inodes (bytes) of pipes of which a process seems to wait for the end: those that it reads, after a child's end all."""
-    reads = set()
+    """Inodes (bytes) of pipes of which a process may wait for the end.
+
+    Those that it reads, after a child's end all; and those that it made itself, for an event loop has taken the child's end already.
+    """
+    reads = set(inode for number, inode, end in numbered_ends_of(person.pid) if end == 'read' and number > 2)
     for tid, (one, two) in person.threads.items():
         # The same call with the same arguments both times: it may be a read.
         if one and two and two[1] and one[1] == two[1] and len(two[1]) > 6 and one[3] == two[3]:
@@ -30,6 +33,11 @@ def awaited(person, stayed):
 
 def ends_of(pid):
     """(inode as bytes, end) of each pipe that a process has open."""
+    return ((inode, end) for _, inode, end in numbered_ends_of(pid))
+
+
+def numbered_ends_of(pid):
+    """(descriptor, inode as bytes, end) of each pipe that a process has open."""
     folder = '/proc/%d/fd/' % pid
     for number in numbers_in(folder)[:MOST_FDS]:
         link = point(folder + str(number)) or b''
@@ -37,7 +45,7 @@ def ends_of(pid):
             for line in (slurp('/proc/%d/fdinfo/%d' % (pid, number)) or b'').split(b'\n'):
                 # The access mode in the flags is the end (open(2)).
                 if line.startswith(b'flags:'):
-                    yield link[6:-1], ('read', 'write', 'both', '?')[int(line[6:], 8) & 3]
+                    yield number, link[6:-1], ('read', 'write', 'both', '?')[int(line[6:], 8) & 3]
 
 
 def holder_lines(person, people, stayed, uptime, gaps):

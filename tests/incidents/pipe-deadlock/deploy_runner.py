@@ -1,4 +1,7 @@
-"""Runs a deployment step from an asyncio service and waits for its end without reading what it prints."""
+"""Runs a deployment step from an asyncio service and waits for its end without reading what it prints.
+
+    deploy_runner.py [beside]    `beside`: another task goes on, and a time limit is far away
+"""
 import asyncio
 import os
 import subprocess
@@ -13,8 +16,17 @@ async def run_step():
     return await step.wait()
 
 
+async def beat():
+    while True:
+        await asyncio.sleep(0.2)
+
+
 async def main():
     relatives.when_descendant_waits('pipe_w', 0.5)
+    if sys.argv[1:] == ['beside']:
+        beating = asyncio.ensure_future(beat())
+        await asyncio.wait_for(run_step(), 3600)
+        beating.cancel()
     await run_step()
 
 

@@ -19,6 +19,7 @@ describe.each([
   ['convert_media.py', [], 0.9, 'convert'],
   ['sort_names.py', [], 0.9, 'sort_names'],
   ['deploy_runner.py', [], 0.6, ''],
+  ['deploy_runner.py', ['beside'], 0.6, ''],
 ] as const)('%s %s', (program, args, atLeast, place) => {
   it('is a deadlock over a pipe, named with its place', async () => {
     const python = others[program.length % Math.max(1, others.length)] ?? system;

@@ -27,6 +27,7 @@ it.each([
   ['script', older, 0.9],
   ['threads', newer, 0.9],
   ['lines', system, 0.7],
+  ['patient', system, 0.9],
 ] as const)(
   'release_agent.py %s waits for a pipe that a service has inherited, and says which',
   async (kind, python, atLeast) => {
@@ -42,13 +43,24 @@ it.each([
   },
 );
 
+it.each([system, newer])('release_agent.py awaits waits in a task, beside which others go on (%s)', async (python) => {
+  const { pid } = await startStanding(`${HERE}/release_agent.py`, { python, args: ['awaits'] });
+  const report = await examine(pid, WINDOW);
+  const finding = expectFinding(report, 'waiting-forever', 0.7);
+  expect(finding.title).toMatch(
+    /^A task waits in .*restart_awaited.* for the end of the output of a child that has ended/,
+  );
+  expect(finding.evidence.map((quote) => quote.text).join('\n')).toMatch(/^pipe \d+ is held by process \d+: /m);
+  expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
+});
+
 describe('healthy waits', () => {
   it.each(['healthy_stop_event.py', 'healthy_bare_event.py', 'healthy_pool_work.py'])('%s', async (program) => {
     const { pid } = await startStanding(`${HERE}/${program}`);
     expectHealthy(await examine(pid, WINDOW));
   });
 
-  it.each(['slow', 'redirected'])('release_agent.py %s', async (kind) => {
+  it.each(['slow', 'redirected', 'impatient', 'awaits-some'])('release_agent.py %s', async (kind) => {
     const { pid } = await startStanding(`${HERE}/release_agent.py`, { args: [kind] });
     expectHealthy(await examine(pid, WINDOW));
   });

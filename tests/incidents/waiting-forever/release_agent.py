@@ -1,8 +1,10 @@
 """Restarts a service by a script and wants to know what the script said; the service that it leaves behind keeps the pipe.
 
-    release_agent.py KIND    `capture`, `script`, `threads`, `lines`: ways to meet that; `slow`: the script itself is at work;
-                             `redirected`: the service has an output of its own. Says `standing PID`.
+    release_agent.py KIND    `capture`, `script`, `threads`, `lines`, `patient`, `awaits`: ways to meet that; `slow`: the script itself
+                             is at work; `redirected`: the service has an output of its own; `impatient`, `awaits-some`: it
+                             gives up soon. Says `standing PID`.
 """
+import asyncio
 import os
 import subprocess
 import sys
@@ -17,8 +19,8 @@ class Agent:
     def __init__(self):
         self.said = {}
 
-    def restart(self, name, command):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def restart(self, name, command, limit=None):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=limit)
         self.said[name] = done.stdout
 
     def restart_by_script(self, name):
@@ -43,6 +45,18 @@ class Agent:
             thread.join()
 
 
+    async def restart_awaited(self, name, limit):
+        async def beat():
+            while True:
+                await asyncio.sleep(0.2)
+
+        beating = asyncio.ensure_future(beat())
+        script = '(%s) & echo started' % SERVICE
+        child = await asyncio.create_subprocess_shell(script, stdout=asyncio.subprocess.PIPE)
+        self.said[name], _ = await (child.communicate() if limit is None else asyncio.wait_for(child.communicate(), limit))
+        beating.cancel()
+
+
 def tell():
     # Once the child has written and gone, or is at work; the kernel offers no event for a zombie that stays.
     for _ in range(100):
@@ -56,6 +70,10 @@ def main():
     kind = sys.argv[1]
     if kind == 'capture':
         agent.restart('web', ['sh', '-c', '(%s) & echo started' % SERVICE])
+    elif kind in ('patient', 'impatient'):
+        agent.restart('web', ['sh', '-c', '(%s) & echo started' % SERVICE], 3600 if kind == 'patient' else 30)
+    elif kind in ('awaits', 'awaits-some'):
+        asyncio.new_event_loop().run_until_complete(agent.restart_awaited('web', None if kind == 'awaits' else 30))
     elif kind == 'script':
         agent.restart_by_script('web')
     elif kind == 'lines':

@@ -29,6 +29,13 @@ describe('fires', () => {
     expect(finding.related?.[0]?.why).toContain('does not read');
   });
 
+  it('on a task that awaits a child which is blocked, while another task goes on', () => {
+    const finding = firingOn(cause, 'pipe-deadlock/asyncio-beside');
+    expect(finding.confidence).toBeGreaterThanOrEqual(0.6);
+    expect(finding.confidence).toBeLessThan(0.9);
+    expect(finding.summary).toContain('Not seen directly: ');
+  });
+
   it('on two that both write', () => {
     const finding = firingOn(cause, 'pipe-deadlock/checker');
     expect(finding.confidence).toBeGreaterThanOrEqual(0.9);

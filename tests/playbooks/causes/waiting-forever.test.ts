@@ -21,6 +21,17 @@ describe('fires', () => {
     expect(finding.fixes[0]?.code).toContain('jobs.put(DONE)');
   });
 
+  it('on a task that awaits the end of a pipe which a service has, and on a limit that is an hour away', () => {
+    const task = firingOn(cause, 'waiting-forever/awaited');
+    expect(task.confidence).toBeGreaterThanOrEqual(0.7);
+    expect(task.confidence).toBeLessThan(0.9);
+    expect(task.title).toMatch(/^A task waits in .*restart_awaited.* for the end of the output of a child/);
+    expect(task.summary).toContain('Not seen directly: that the child itself has ended');
+    const patient = firingOn(cause, 'waiting-forever/patient');
+    expect(patient.confidence).toBeGreaterThanOrEqual(0.9);
+    expect(patient.summary).toMatch(/and is given up only after (?:60|59) min/);
+  });
+
   it('on a pool of which a worker was killed', () => {
     const finding = firingOn(cause, 'waiting-forever/pool-killed');
     expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
