@@ -149,6 +149,9 @@ export const doctorText = (found: Diagnosis): string => {
   if (found.install !== null) lines.push(`install what is missing: ${found.install}`);
   else if (found.missing.length > 0)
     lines.push(`install these with the host's package manager: ${found.missing.map((each) => each.package).join(' ')}`);
-  if (!found.root) lines.push("to look at other users' processes, log in as root or allow this account `sudo -n sh`.");
+  if (!found.root)
+    lines.push(
+      "to look at other users' processes, log in as root, allow this account `sudo -n sh`, or install an account for looks alone (docs/hosts.md).",
+    );
   return `${lines.join('\n')}\n`;
 };

@@ -91,8 +91,10 @@ remove() {
     . "$prefix/settings"
     rm -rf "$prefix"
     # Cores are for people to remove.
-    [ -z "$KEEP" ] || [ ! -d "$KEEP" ] || rmdir "$KEEP/cores" "$KEEP" 2>/dev/null || rmdir "$KEEP" 2>/dev/null ||
-      echo "Cores are left in $KEEP."
+    if [ -n "$KEEP" ] && [ -d "$KEEP" ]; then
+      rmdir "$KEEP/cores" 2>/dev/null
+      rmdir "$KEEP" 2>/dev/null || echo "Cores are left in $KEEP."
+    fi
   fi
   echo "Removed: account $user, its sudo rule and $prefix."
 }

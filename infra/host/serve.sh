@@ -14,7 +14,7 @@ KIT=$1
 SCRIPTS=$KIT/scripts
 RUN=/run/straceback
 MOST_SESSIONS=32
-MOST_STEPS=600
+MOST_STEPS=400
 MOST_AT_ONCE=60
 MOST_PROCESSES=12
 
@@ -42,7 +42,7 @@ mkdir -m 700 "$RUN" 2>/dev/null
 rm -f "$RUN/in.$$"
 mkfifo "$RUN/in.$$" || a_no "$RUN cannot be written"
 exec 3<&0
-dd bs=4096 count=2000 <&3 3<&- >"$RUN/in.$$" 2>/dev/null &
+dd bs=1024 count=2000 <&3 3<&- >"$RUN/in.$$" 2>/dev/null &
 a_feeder=$!
 exec <"$RUN/in.$$" 3<&-
 rm -f "$RUN/in.$$"
@@ -81,7 +81,7 @@ a_alive() {
 
 # Counts the sessions, and removes what those have left that were killed.
 a_sessions() {
-  a_count=0
+  a_count=0 a_dead=
   set +f
   for a_file in "$RUN"/session.*; do
     set -f
@@ -92,9 +92,25 @@ a_sessions() {
     else
       case $a_folder in "$RUN"/straceback.*) rm -rf "$a_folder" ;; esac
       rm -f "$a_file"
+      a_dead=yes
     fi
   done
+  [ -z "$a_dead" ] || a_unlook
   set -f
+}
+
+# Frees the processes whose look has ended without clearing up.
+a_unlook() {
+  exec 6>"$RUN/lock"
+  flock 6
+  set +f
+  for a_file in "$RUN"/look.*; do
+    set -f
+    a_holder=
+    { read -r a_holder; } 2>/dev/null <"$a_file"
+    [ -z "$a_holder" ] || a_alive "$a_holder" || rm -f "$a_file"
+  done
+  exec 6>&-
 }
 
 # a_take PID: this session has the look at a process, or gets it; only one has.

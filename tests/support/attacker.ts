@@ -50,18 +50,18 @@ export const hostileWords = (marker: string): string[] => [
   '\\',
 ];
 
-/** Steps of one template, numbered from `first` on, each with its own words. */
+/** Steps of one template, numbered from `first` on, each with its own words and as much time as it may have. */
 export const stepsOf = (
   host: InstalledHost,
   name: string,
   { pid, startTime }: AskedProcess,
   words: readonly (readonly string[])[],
-  { first = 1, seconds = 5, bytes = 4_096 } = {},
+  { first = 1, bytes = 4_096 } = {},
 ): string =>
   words
     .map((each, at) => {
-      const template = templateOf(host, name, each.length);
-      const head = ['run', first + at, template, seconds, bytes, pid, startTime, each.length];
+      const { number, seconds } = templateOf(host, name, each.length);
+      const head = ['run', first + at, number, seconds, bytes, pid, startTime, each.length];
       return `${head.join(' ')}\n${each.map((word) => `=${word}\n`).join('')}`;
     })
     .join('');

@@ -117,13 +117,14 @@ export const ask = (
   return converse(argv, text, answers, held);
 };
 
-/** Number of the template of a probe that takes so many words, as install.sh put it there. */
-export const templateOf = (host: InstalledHost, name: string, words: number): number => {
+/** The template of a probe that takes so many words, as install.sh put it there: its number, and the seconds that it may take. */
+export const templateOf = (host: InstalledHost, name: string, words: number): { number: number; seconds: number } => {
   const version = readFileSync(path.join(host.prefix, 'version'), 'utf8').trim();
   const steps = readFileSync(path.join(host.prefix, `kit-${version}`, 'steps.sh'), 'utf8');
   const line = steps.split('\n').find((each) => each.includes(`[ $# = ${words} ]`) && each.includes(` allow ${name} `));
   if (line === undefined) throw new Error(`no template of ${name} takes ${words} words`);
-  return Number(/^\s*(\d+)\)/.exec(line)?.[1]);
+  const seconds = new RegExp(` allow ${name} '[^']*' [a-z]+ (\\d+) `).exec(line)?.[1];
+  return { number: Number(/^\s*(\d+)\)/.exec(line)?.[1]), seconds: Number(seconds) };
 };
 
 /** Whether the account exists. */

@@ -140,7 +140,7 @@ describe.skipIf(!canInstall)('a host with an installed runner', () => {
 
   it.skipIf(!canBindMount)('runs where sh is bash', () => {
     const nonce = randomBytes(16).toString('hex');
-    const run = `run 1 ${templateOf(host, 'lsof', 1)} 5 4096 ${process.pid} ${startTimeOf(process.pid)} 1`;
+    const run = `run 1 ${templateOf(host, 'lsof', 1).number} 5 4096 ${process.pid} ${startTimeOf(process.pid)} 1`;
     const input = `N=${nonce} W= B=\nsb_start\n${run}\n=$(id) 'é'\n${run.replace('run 1', 'run 2')}\n=a\tb\nnothing\n`;
     const bash = 'mount --bind /bin/bash "$(readlink -f /bin/sh)" && exec sudo -n -u "$1" sudo -n "$2"';
     const argv = ['-m', '/bin/bash', '-c', bash, 'bash', host.user, `${host.prefix}/runner`];
