@@ -37,7 +37,7 @@ const variants = (text: string): { text: string; stop: string }[] => {
   const cases = [...new Set([text, small, large])];
   // Without its full stop first: what fills the end of a pattern does not take it with it.
   return [
-    ...(text.endsWith('.') ? cases.map((each) => ({ text: each.slice(0, -1), stop: '。' })) : []),
+    ...(/[^.]\.$/.test(text) ? cases.map((each) => ({ text: each.slice(0, -1), stop: '。' })) : []),
     ...cases.map((each) => ({ text: each, stop: '' })),
   ];
 };

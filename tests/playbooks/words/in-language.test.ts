@@ -92,6 +92,15 @@ const hostile = fc.string({
 const code = (text: string): string => `\`${text.replace(/[`\n]/g, "'")}\``;
 
 describe('whatever a host says', () => {
+  it('what ends in dots of its own keeps them', () => {
+    const said = inLanguage(
+      'All that it moved were 3 writes of the same text to `log`, about 5 a second: "no"....',
+      'zh',
+      'busy-loop',
+    );
+    expect(said.endsWith('："no"...。')).toBe(true);
+  });
+
   it('a name in code comes out as it went in', () => {
     fc.assert(
       fc.property(hostile, (name) => {
