@@ -45,6 +45,13 @@ it.skipIf(!hasModule('eventlet') || !canRun('/usr/bin/gdb'))(
   },
 );
 
+it('runs no code in a service that spins, whoever allowed it, and says why', async () => {
+  const live = await startPython(PICKS);
+  await untilBurnt(live.pid, 0.2);
+  const report = await examine(live.pid, { playbook: 'pyrasite', allow: ['slows', 'risks-death'] });
+  expect(told(report)).toMatch(/nothing was run in process \d+: it spins: its main thread ran in 2\.0 s without pause/);
+});
+
 /** Debian's Pythons bring neither debug information nor gdb's helper: the article's situation. */
 const bare = debianPythons.filter(({ version }) => version === '3.13');
 
