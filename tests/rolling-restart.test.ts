@@ -57,9 +57,12 @@ const startStraceback = (words: readonly string[], env: NodeJS.ProcessEnv) => {
 const siteForTest = async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'straceback-rolling-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const [slack, redis] = await Promise.all([slackForTest(), redisForTest()]);
+  const [slack, redis] = await Promise.all([slackForTest({ ackTimeoutMs: 30_000 }), redisForTest()]);
   const config = path.join(folder, 'straceback.yaml');
-  await writeFile(config, `hosts:\n  - {name: local, transport: local}\ndataFolder: data\nhealth: {port: 0}\n`);
+  await writeFile(
+    config,
+    `hosts:\n  - {name: local, transport: local}\ndataFolder: data\nhealth: {port: 0}\nhistory: {keep: false}\n`,
+  );
   const env = {
     SLACK_API_URL: slack.apiUrl,
     SLACK_BOT_TOKEN: slack.botToken,

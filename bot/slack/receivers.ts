@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, HTTPReceiver, LogLevel, type Receiver, type ReceiverEvent, SocketModeReceiver } from '@slack/bolt';
 import type { Log } from '../../infra/log.ts';
+import { endsWithin } from '../../infra/queue/within.ts';
 import { clientOptions } from './api.ts';
 
 /** Says how the connection to Slack is: one sentence for those who look after the program. */
@@ -33,9 +34,9 @@ const boltLogger = (log: Log) => {
  * Bolt acknowledges an event before anybody has seen it, so one that comes while the bot ends would be lost. Here the
  * acknowledgement waits for the listeners: an event that was not kept is delivered again by Slack.
  */
-const acknowledgedWhenKept = (app: App): App => {
+const acknowledgedWhenKept = (app: App, running: Set<Promise<void>>): App => {
   const view: App = Object.create(app);
-  view.processEvent = async (event: ReceiverEvent) => {
+  const take = async (event: ReceiverEvent) => {
     if (event.body.type !== 'event_callback') return await app.processEvent(event);
     let acknowledge: (() => Promise<void>) | null = null;
     await app.processEvent({
@@ -46,11 +47,20 @@ const acknowledgedWhenKept = (app: App): App => {
     });
     await (acknowledge as (() => Promise<void>) | null)?.();
   };
+  view.processEvent = async (event: ReceiverEvent) => {
+    const done = take(event);
+    running.add(done);
+    try {
+      await done;
+    } finally {
+      running.delete(done);
+    }
+  };
   return view;
 };
 
-const withLateAck = (receiver: Receiver): Receiver => ({
-  init: (app) => receiver.init(acknowledgedWhenKept(app)),
+const withLateAck = (receiver: Receiver, running = new Set<Promise<void>>()): Receiver => ({
+  init: (app) => receiver.init(acknowledgedWhenKept(app, running)),
   start: (...args) => receiver.start(...args),
   stop: (...args) => receiver.stop(...args),
 });
@@ -58,6 +68,7 @@ const withLateAck = (receiver: Receiver): Receiver => ({
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 15_000;
 const GREETING_MS = 30_000;
+const ACKNOWLEDGED_MS = 3_000;
 
 /** Errors that no waiting mends: Slack knows the token and refuses it. */
 const isRefusal = (error: unknown): boolean =>
@@ -82,6 +93,7 @@ export const socketEntrance = (options: {
   });
   const { client } = receiver;
   const stop = new AbortController();
+  const running = new Set<Promise<void>>();
   let keeping: Promise<void> = Promise.resolve();
 
   /** Connects once. Throws when Slack says no, when the connection ends before it is greeted, or is not in time. */
@@ -143,12 +155,17 @@ export const socketEntrance = (options: {
   };
 
   return {
-    receiver: withLateAck(receiver),
+    receiver: withLateAck(receiver, running),
     open: async () => {
       keeping = keep(await connect());
     },
     close: async () => {
       stop.abort();
+      // What has come in is acknowledged first; Slack waits for that no longer than this.
+      await endsWithin(
+        Promise.allSettled([...running]).then(() => undefined),
+        ACKNOWLEDGED_MS,
+      );
       await client.disconnect();
       await keeping;
     },
