@@ -69,6 +69,7 @@ test('what is missing is said with the command that installs it', () => {
     distribution: 'Debian GNU/Linux 12',
     ptraceScope: 1,
     python: null,
+    runner: null,
     tools: {},
   };
   const missing = [{ tool: 'gdb', package: 'gdb', why: 'no cores' }];
