@@ -1,30 +1,20 @@
 #!/usr/bin/env node
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { noticesIn, ROUTE_USAGE, readRouteArguments, routeText } from './bot/alerts/dry-run.ts';
+import { dryRun, ROUTE_USAGE, readRouteArguments } from './bot/alerts/dry-run.ts';
 import { routeFaults } from './bot/alerts/route.ts';
-import { openAudit } from './infra/audit.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
-import { BadConfig, type Config, hostFromCommandLine, readConfig } from './infra/config.ts';
+import { BadConfig, readConfig } from './infra/config.ts';
 import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
-import { languageFor } from './infra/language.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
-import { doctorText, examineHost } from './workers/doctor.ts';
 import { HOST_KIT_USAGE, writeHostKit } from './workers/host-kit/write.ts';
 import { loadKnowledge } from './workers/knowledge.ts';
-import { keepFolderOf, shellOpener } from './workers/reach.ts';
-import {
-  type Reach,
-  readDiagnoseArguments,
-  readDoctorArguments,
-  USAGE,
-  UsageError,
-} from './workers/terminal/arguments.ts';
-import { diagnoseOnTerminal } from './workers/terminal/diagnose.ts';
+import { USAGE, UsageError } from './workers/terminal/arguments.ts';
+import { diagnose, doctor } from './workers/terminal/commands.ts';
 
 const HELP = `Straceback, a process doctor that lives in a chat channel.
 
@@ -43,26 +33,8 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
 Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
 `;
 
-type Hosts = Config['hosts'];
-
 /** The longest that stopping may take: running looks are given half a minute to end. */
 const LONGEST_STOP_MS = 60_000;
-
-/** Hosts as a terminal user reaches them: by the options given, else by the inventory, else as ssh(1) would by name. */
-const terminalHosts = (config: Config, reach: Reach): Hosts => {
-  const given = Object.values(reach).some((value) => value !== undefined);
-  return (name) => {
-    if (name === 'local') return config.hosts(name);
-    // The jump host is reached without itself, and by what the inventory knows of it.
-    if (name === reach.jump) return config.hosts(name) ?? hostFromCommandLine(name, { ...reach, jump: undefined });
-    return (given ? undefined : config.hosts(name)) ?? hostFromCommandLine(name, reach);
-  };
-};
-
-/** Reads the inventory of a look from the terminal; what is wrong with it is said, and the look goes on with what is known. */
-const readInventory = async ({ inventory }: Config): Promise<void> => {
-  for (const fault of await inventory.refresh()) process.stderr.write(`straceback: ${fault}\n`);
-};
 
 /** Aborted by Ctrl-C or a polite kill; a second one ends the program at once. */
 const stopSignal = (): AbortSignal => {
@@ -74,48 +46,6 @@ const stopSignal = (): AbortSignal => {
     });
   }
   return controller.signal;
-};
-
-const diagnose = async (words: readonly string[]): Promise<number> => {
-  const asked = readDiagnoseArguments(words);
-  const config = readConfig(asked.config);
-  await readInventory(config);
-  const hosts = terminalHosts(config, asked.reach);
-  const opener = shellOpener(hosts);
-  try {
-    const knowledge = await loadKnowledge(config.playbooksFolder, config.redaction);
-    return await diagnoseOnTerminal(
-      { ...asked, language: asked.language ?? languageFor(config.language, null) },
-      { knowledge, openShell: opener.openShell, keepFolder: keepFolderOf(hosts) },
-      {
-        out: (text) => void process.stdout.write(text),
-        err: (text) => void process.stderr.write(text),
-        interactive: process.stderr.isTTY === true,
-        signal: stopSignal(),
-      },
-    );
-  } finally {
-    await opener.close();
-  }
-};
-
-const doctor = async (words: readonly string[]): Promise<number> => {
-  const asked = readDoctorArguments(words);
-  const config = readConfig(asked.config);
-  await readInventory(config);
-  const opener = shellOpener(terminalHosts(config, asked.reach));
-  try {
-    const shell = await opener.openShell(asked.host);
-    try {
-      const found = await examineHost(asked.host, shell);
-      process.stdout.write(asked.json ? `${JSON.stringify(found, null, 2)}\n` : doctorText(found));
-      return 0;
-    } finally {
-      await shell.close();
-    }
-  } finally {
-    await opener.close();
-  }
 };
 
 /**
@@ -164,75 +94,18 @@ const serve = async (
       closers.unshift(worker.close);
     }
     if (sides.bot) {
-      const [{ openBotQueue }, { startBot }] = await Promise.all([
-        import('./infra/queue/bot-side.ts'),
-        import('./bot/bot.ts'),
-      ]);
-      const queue = await openBotQueue({ redisUrl, log, telemetry });
-      closers.unshift(queue.close);
-      const [{ openKeptHistory }, { relayedAudit }] = await Promise.all([
-        import('./infra/history/open.ts'),
-        import('./infra/history/relay.ts'),
-      ]);
-      const history = openKeptHistory({ config, redisUrl, queue, log });
-      if (history !== undefined) {
-        // After the queue, whose last answers are still handed to it.
-        closers.splice(closers.indexOf(queue.close) + 1, 0, history.close);
-        around.parts.ask('history', () => {
-          const { ok, why } = history.state();
-          return { ok, why: why ?? 'History is written.' };
-        });
-      }
-      const audit = openAudit({ folder: config.audit.folder, side: 'bot' });
-      around.parts.tell('slack', { ok: false, why: 'There is no connection to Slack yet.' });
-      const bot = await startBot({
-        slack: config.slack,
-        queue,
-        hosts: {
-          // Asked for anew each time: an inventory is read again and again.
-          get names() {
-            return config.hostNames;
-          },
-          known: (name) => config.hosts(name) !== undefined,
-          patterns: config.hostPatterns,
-        },
+      const { startBotSide } = await import('./bot/side.ts');
+      const bot = await startBotSide({
+        config,
+        redisUrl,
         playbooks: [...knowledge.playbooks.values()].map((playbook) => summaryOf(playbook, knowledge.probes)),
         causes: [...knowledge.causes.values()].map(({ id, title }) => ({ id, title })),
-        policy: config.policy,
-        audit: history === undefined ? audit : relayedAudit(audit, 'bot', history.keepAudit),
-        history,
-        alerts: config.alerts,
-        language: config.language,
+        around,
         log,
-        counts,
-        trace,
-        tell: (state) => around.parts.tell('slack', state),
         signal: stopped,
-      }).catch((error: unknown) => {
-        if (stopped.aborted) return null;
-        throw error;
       });
       if (bot === null) return 0;
       closers.unshift(bot.close);
-      if (config.alertIntake !== undefined) {
-        const [{ startAlertServer }, { loadAlertSources }] = await Promise.all([
-          import('./bot/alerts/server.ts'),
-          import('./bot/registry.ts'),
-        ]);
-        const sources = await loadAlertSources();
-        closers.unshift(
-          (
-            await startAlertServer({
-              settings: config.alertIntake,
-              sources,
-              queue,
-              log,
-              counts,
-              redaction: config.redaction,
-            })
-          ).close,
-        );
-      }
     }
     around.parts.tell('start', { ok: true, why: 'It is up.' });
     log.info({ bot: sides.bot, worker: sides.worker }, 'straceback is up');
@@ -247,9 +120,6 @@ const serve = async (
   }
 };
 
-/** As much as a source may send in one request, and more: the whole of standard input. */
-const MOST_ROUTE_BYTES = 10 * 1024 * 1024;
-
 /** Says what would be done with an alert. */
 const route = async (words: readonly string[]): Promise<number> => {
   const asked = readRouteArguments(words);
@@ -262,16 +132,9 @@ const route = async (words: readonly string[]): Promise<number> => {
   const site = { playbooks: [...knowledge.playbooks.values()] };
   const faults = routeFaults(config.alerts, site);
   if (faults.length > 0) throw new BadConfig(faults);
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for await (const piece of process.stdin as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > MOST_ROUTE_BYTES) throw new UsageError('The payload is larger than 10 MiB.');
-    pieces.push(piece);
-  }
-  const notices = noticesIn(Buffer.concat(pieces), asked.source, await loadAlertSources(), Date.now());
-  if (typeof notices === 'string') throw new UsageError(notices);
-  process.stdout.write(routeText(notices, config.alerts, site));
+  const said = await dryRun(process.stdin, asked.source, await loadAlertSources(), config.alerts, site);
+  if ('why' in said) throw new UsageError(said.why);
+  process.stdout.write(said.text);
   return 0;
 };
 
@@ -317,7 +180,7 @@ const history = async (command: 'export' | 'purge', words: readonly string[]): P
 const main = async ([command = 'help', ...words]: readonly string[]): Promise<number> => {
   switch (command) {
     case 'diagnose':
-      return diagnose(words);
+      return diagnose(words, stopSignal());
     case 'doctor':
       return doctor(words);
     case 'bot':

@@ -97,3 +97,25 @@ export const routeText = (notices: readonly Notice[], routing: AlertRouting, sit
   notices.length === 0
     ? 'Nothing: this event says nothing about an alert.\n'
     : `${notices.map((notice) => one(notice, routing, site).join('\n')).join('\n\n')}\n`;
+
+/** As much as a source may send in one request, and more. */
+const MOST_BYTES = 10 * 1024 * 1024;
+
+/** Reads a payload to its end and says what would be done with it, or why it cannot be read. */
+export const dryRun = async (
+  input: AsyncIterable<Uint8Array>,
+  source: string | undefined,
+  sources: ReadonlyMap<string, AlertSource>,
+  routing: AlertRouting,
+  site: Site,
+): Promise<{ readonly text: string } | { readonly why: string }> => {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of input) {
+    size += piece.length;
+    if (size > MOST_BYTES) return { why: 'The payload is larger than 10 MiB.' };
+    pieces.push(piece);
+  }
+  const notices = noticesIn(Buffer.concat(pieces), source, sources, Date.now());
+  return typeof notices === 'string' ? { why: notices } : { text: routeText(notices, routing, site) };
+};
