@@ -107,6 +107,8 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
   let state = NOT_YET;
   let open: Promise<Database> | null = null;
   const ending = new AbortController();
+  /** What was open before has to let go of its folder first. */
+  let dropping: Promise<void> = Promise.resolve();
 
   const say = (next: HistoryState) => {
     if (next.ok !== state.ok || next.why !== state.why) {
@@ -116,7 +118,10 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
     state = next;
   };
   const connect = async (): Promise<Database> => {
-    const pool = 'url' in place ? openPgPool(options, place.url) : await openPglitePool(place.folder, ending.signal);
+    const pool =
+      'url' in place
+        ? openPgPool(options, place.url)
+        : await openPglitePool(place.folder, ending.signal, options.statementMs ?? 60_000);
     const database: Database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
     try {
       await migrate(database, place, log);
@@ -141,7 +146,7 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
     use: async (work) => {
       if (ending.signal.aborted) throw new HistoryUnavailable('The history has been closed.');
       try {
-        open ??= connect();
+        open ??= dropping.then(connect);
         const mine = open;
         const database = await mine.catch((error: unknown) => {
           if (open === mine) open = null;
@@ -161,12 +166,13 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
         }
         say({ ok: false, why: trouble.message });
         // Opened anew then: what comes back may be of another version, and an embedded one that has ended stays so.
-        void drop().catch(() => undefined);
+        dropping = drop().catch(() => undefined);
         throw trouble;
       }
     },
     close: async () => {
       ending.abort();
+      await dropping;
       await drop();
     },
   };

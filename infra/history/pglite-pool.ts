@@ -55,9 +55,9 @@ const turns = () => {
  * The embedded PostgreSQL in a folder, as the pool that Kysely's dialect for PostgreSQL works on. It has one connection: who has it,
  * has it until they release it, so that transactions follow each other. Throws HistoryUnavailable when another process has the
  * folder. A thread that has ended fails all that wait; the pool has to be made anew then. `signal` ends the opening, which
- * takes seconds the first time.
+ * takes seconds the first time; a thread that does not answer for `answerMs` is ended (a full disk can bring it there).
  */
-export const openPglitePool = async (folder: string, signal: AbortSignal): Promise<PostgresPool> => {
+export const openPglitePool = async (folder: string, signal: AbortSignal, answerMs: number): Promise<PostgresPool> => {
   const claim = await claimFolder(folder);
   const thread = new Worker(new URL('./pglite-thread.js', import.meta.url), {
     workerData: { folder: path.join(folder, 'pglite') },
@@ -94,7 +94,26 @@ export const openPglitePool = async (folder: string, signal: AbortSignal): Promi
     new Promise((done, failed) => {
       if (gone !== null) return failed(gone);
       last += 1;
-      waiting.set(last, { done, failed });
+      const timer = setTimeout(() => {
+        const seconds = Math.round(answerMs / 1_000);
+        fail(
+          new HistoryUnavailable(
+            `The embedded database in ${folder} did not answer for ${seconds} s (is its disk full?); it is opened anew.`,
+          ),
+        );
+        void thread.terminate();
+      }, answerMs);
+      timer.unref();
+      waiting.set(last, {
+        done: (result) => {
+          clearTimeout(timer);
+          done(result);
+        },
+        failed: (error) => {
+          clearTimeout(timer);
+          failed(error);
+        },
+      });
       thread.postMessage({ id: last, ...message });
     });
   const end = async () => {
