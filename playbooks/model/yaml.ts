@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 
 /** Why a text is no YAML, and the line where. */
 export interface YamlFault {
@@ -10,6 +10,8 @@ export interface YamlFault {
 export interface YamlText {
   readonly value: unknown;
   readonly lineOf: (at: readonly PropertyKey[]) => number;
+  /** The same for the key that leads to it, which may stand above it. */
+  readonly lineOfKey: (at: readonly PropertyKey[]) => number;
 }
 
 /** Reads YAML that a person wrote. Never throws: faults, with their lines, are an answer. */
@@ -32,8 +34,16 @@ export const readYaml = (text: string): YamlText | { readonly faults: readonly Y
     }
     return 1;
   };
+  const lineOfKey = (at: readonly PropertyKey[]): number => {
+    const around: unknown = at.length > 1 ? document.getIn(at.slice(0, -1), true) : document.contents;
+    const pair = isMap(around)
+      ? around.items.find(({ key }) => isScalar(key) && String(key.value) === String(at.at(-1)))
+      : undefined;
+    const start = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+    return start === undefined ? lineOf(at) : lines.linePos(start).line;
+  };
   try {
-    return { value: document.toJS(), lineOf };
+    return { value: document.toJS(), lineOf, lineOfKey };
   } catch (error) {
     // An alias without its anchor, or one that stands for more than a file has room for.
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

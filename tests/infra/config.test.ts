@@ -56,7 +56,7 @@ describe('the configuration', () => {
 
   it.each([
     ['YAML that does not parse', 'hosts: [', /straceback\.yaml:1: /],
-    ['a word that it does not know', 'hosts: []\ncolour: red\n', /straceback\.yaml:1: .*colour/],
+    ['a word that it does not know', 'hosts: []\ncolour: red\n', /straceback\.yaml:2: colour/],
     ['a wrong value', 'policy:\n  allow: [everything]\n', /straceback\.yaml:2: policy\.allow\.0/],
     [
       'a rule about nobody',
@@ -139,7 +139,7 @@ describe('the configuration', () => {
     [
       'sources without a port',
       'alerts:\n  sources:\n    grafana: {secrets: A}\n',
-      /straceback\.yaml:3: alerts\.sources: port/,
+      /straceback\.yaml:2: alerts\.sources: port/,
     ],
     ['a port without sources', 'alerts:\n  port: 8088\n', /straceback\.yaml:2: alerts\.port: sources is missing/],
     [
@@ -152,7 +152,7 @@ describe('the configuration', () => {
       'alerts:\n  port: 1\n  sources:\n    x: {secrets: "a b+c"}\n',
       /straceback\.yaml:4: .*names the environment/,
     ],
-    ['an unknown setting', 'alerts:\n  port: 1\n  token: x\n', /straceback\.yaml:2: alerts: .*token/],
+    ['an unknown setting', 'alerts:\n  port: 1\n  token: x\n', /straceback\.yaml:3: alerts\.token/],
   ])('says where the fault is in the intake of alerts: %s', async (_, text, reason) => {
     await expect(config(text)).rejects.toThrow(reason);
   });
