@@ -68,8 +68,18 @@ module.exports = {
     ),
     only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
     only('only-queue-imports-its-tools', 'bullmq-otel|@bull-board', '^(infra/queue|tests)', 'They know BullMQ.'),
-    only('only-metrics-imports-prom-client', 'prom-client', '^(infra/metrics|tests)', 'Who counts knows no Prometheus.'),
-    only('only-tracing-imports-opentelemetry', '@opentelemetry', '^(infra/tracing|tests)', 'It is loaded only when it is on.'),
+    only(
+      'only-metrics-imports-prom-client',
+      'prom-client',
+      '^(infra/metrics|tests)',
+      'Who counts knows no Prometheus.',
+    ),
+    only(
+      'only-tracing-imports-opentelemetry',
+      '@opentelemetry',
+      '^(infra/tracing|tests)',
+      'It is loaded only when it is on.',
+    ),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

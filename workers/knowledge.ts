@@ -1,7 +1,7 @@
+import { NO_SITE_RULES, type SiteRules } from '../infra/redact/redactor.ts';
 import { loadPlaybooks } from '../playbooks/catalog.ts';
 import type { Cause, Playbook, Probe } from '../playbooks/model/index.ts';
 import { catalogFolder, loadCauses, loadProbes } from '../playbooks/registry.ts';
-import { NO_SITE_RULES, type SiteRules } from '../infra/redact/redactor.ts';
 
 /** All that this program knows of tools, faults and procedures. */
 export interface Knowledge {

@@ -1,6 +1,6 @@
-import { type Evidence, type Finding, LookFailed, type Report } from '../../playbooks/model/index.ts';
 import { type Redactor, redactor, type SiteRules } from '../../infra/redact/redactor.ts';
 import { scanForSecrets } from '../../infra/redact/scan.ts';
+import { type Evidence, type Finding, LookFailed, type Report } from '../../playbooks/model/index.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: false });
 

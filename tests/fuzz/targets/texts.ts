@@ -4,13 +4,13 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { BadConfig, readConfig } from '../../../infra/config.ts';
 import { AnswerMessage, Intake, problems, whereFrom } from '../../../infra/queue/messages.ts';
+import { redactor } from '../../../infra/redact/redactor.ts';
+import { scanForSecrets } from '../../../infra/redact/scan.ts';
 import { readPlaybook } from '../../../playbooks/catalog.ts';
 import { type Probe, Request } from '../../../playbooks/model/index.ts';
 import { gate } from '../../../workers/prose/gate.ts';
 import type { ModelProse } from '../../../workers/prose/schema.ts';
 import { viewOf } from '../../../workers/prose/view.ts';
-import { redactor } from '../../../infra/redact/redactor.ts';
-import { scanForSecrets } from '../../../infra/redact/scan.ts';
 import { sickReport } from '../../support/reports.ts';
 import { damagedText, NASTY, sentences, type Target, textTarget } from '../target.ts';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type PyLocalsData, pyLocals } from '../../../playbooks/probes/py-locals.ts';
 import { redactor } from '../../../infra/redact/redactor.ts';
+import { type PyLocalsData, pyLocals } from '../../../playbooks/probes/py-locals.ts';
 import { fixtureNames, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startProcess } from '../../support/live-process.ts';
 import { expectNeverThrows } from '../../support/parser-safety.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Report } from '../../../playbooks/model/index.ts';
 import { redactor } from '../../../infra/redact/redactor.ts';
+import { Report } from '../../../playbooks/model/index.ts';
 import { redactEvidence, redactReport } from '../../../workers/stages/redact.ts';
 import { anyReport } from '../../support/any-report.ts';
 
