@@ -59,6 +59,18 @@ export const loadProbes = async (): Promise<ReadonlyMap<string, Probe>> =>
 export const loadCauses = async (): Promise<ReadonlyMap<string, Cause>> =>
   new Map((await loadUnits(path.join(here, 'causes'), CauseShape)).map(({ id, unit }) => [id, unit as Cause]));
 
-/** The text of a script that a probe carries. Throws when the probe names one that is not beside it. */
-export const readProbeScript = (name: string): Promise<string> =>
-  readFile(path.join(probesFolder, path.basename(name)), 'utf8');
+const scripts = new Map<string, Promise<string>>();
+
+/**
+ * The text of a script that a probe carries. It is read once: every look carries the same ones, and hundreds of them at once
+ * share one text. Throws when the probe names one that is not beside it.
+ */
+export const readProbeScript = (name: string): Promise<string> => {
+  const known = scripts.get(name);
+  if (known !== undefined) return known;
+  const reading = readFile(path.join(probesFolder, path.basename(name)), 'utf8');
+  scripts.set(name, reading);
+  // One that could not be read is tried again.
+  reading.catch(() => scripts.delete(name));
+  return reading;
+};

@@ -98,11 +98,14 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
       if (judgement.findings.length === 0) throw new LookFailed('connection-lost', connectionLost(request.host, lost));
       break;
     }
+    const related = whomToFollow(judgement.findings, request.pid);
     const [sourced, followed] = await Promise.all([
       look.withSource(judgement),
-      follow(whomToFollow(judgement.findings, request.pid), request, tools, shell, ids),
+      follow(related, request, tools, shell, ids),
+      // Lines of source are read in the time of one answer, so nobody waits for a second one after it.
+      related.length === 0 ? look.lastCheck() : undefined,
     ]);
-    await look.lastCheck();
+    if (related.length > 0) await look.lastCheck();
     if (tools.signal.aborted) throw whyAborted(tools.signal);
     return await finish(sourced, followed);
   } catch (error) {

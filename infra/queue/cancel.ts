@@ -29,10 +29,17 @@ const CHECK_MS = 250;
 
 const nameOf = (requestId: string): string => key('cancelled', requestId);
 
-const read = async (redis: RedisClient, requestId: string): Promise<Cancellation | null> => {
-  const text = await redis.get(nameOf(requestId));
-  return text === null ? null : (Cancellation.safeParse(JSON.parse(text)).data ?? null);
+const parsed = (text: string | null): Cancellation | null => {
+  try {
+    return text === null ? null : (Cancellation.safeParse(JSON.parse(text)).data ?? null);
+  } catch {
+    // Not ours; nobody wished anything by it.
+    return null;
+  }
 };
+
+const read = async (redis: RedisClient, requestId: string): Promise<Cancellation | null> =>
+  parsed(await redis.get(nameOf(requestId)));
 
 /** What the answer to a cancelled look says when there is nothing else to say. */
 export const cancelledBy = ({ by }: Pick<Cancellation, 'by'>): LookFailed =>
@@ -47,24 +54,48 @@ const whileWaiting = (by: string): Failure => ({
 export const wasCancelled = (redis: RedisClient, requestId: string): Promise<Cancellation | null> =>
   read(redis, requestId);
 
+/** Aborts looks of this process soon after somebody has cancelled them. */
+export interface CancelWatch {
+  /** Watches for one look until the returned function is called. */
+  readonly watch: (requestId: string, abort: AbortController) => () => void;
+}
+
 /**
- * Aborts `abort` soon after somebody has cancelled the look, until the returned function is called. A key is looked at
- * instead of a message waited for: it is there whatever either side missed.
+ * Opens the watch. Keys are looked at instead of messages waited for: they are there whatever either side missed. All looks
+ * are asked about in one command, so that a worker with hundreds of them asks Redis no more often than one with a single look.
  */
-export const abortWhenCancelled = (redis: RedisClient, requestId: string, abort: AbortController): (() => void) => {
+export const cancelWatch = (redis: RedisClient): CancelWatch => {
+  const watched = new Map<AbortController, string>();
   let timer: NodeJS.Timeout | null = null;
-  let over = false;
-  const check = async () => {
-    // While Redis is away nobody can cancel either.
-    const cancelled = await read(redis, requestId).catch(() => null);
-    if (over) return;
-    if (cancelled === null) timer = setTimeout(check, CHECK_MS);
-    else abort.abort(cancelledBy(cancelled));
+  let asking = false;
+  const later = () => {
+    if (timer !== null || asking || watched.size === 0) return;
+    timer = setTimeout(check, CHECK_MS);
   };
-  timer = setTimeout(check, CHECK_MS);
-  return () => {
-    over = true;
-    if (timer !== null) clearTimeout(timer);
+  const check = async () => {
+    timer = null;
+    asking = true;
+    const asked = [...watched];
+    // While Redis is away nobody can cancel either.
+    const found = await redis.mget(asked.map(([, id]) => nameOf(id))).catch(() => []);
+    asking = false;
+    for (const [index, [abort]] of asked.entries()) {
+      const cancelled = parsed(found[index] ?? null);
+      if (cancelled !== null && watched.delete(abort)) abort.abort(cancelledBy(cancelled));
+    }
+    later();
+  };
+  return {
+    watch: (requestId, abort) => {
+      watched.set(abort, requestId);
+      later();
+      return () => {
+        watched.delete(abort);
+        if (watched.size > 0 || timer === null) return;
+        clearTimeout(timer);
+        timer = null;
+      };
+    },
   };
 };
 

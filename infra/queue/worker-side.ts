@@ -4,7 +4,7 @@ import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
 import { type Log, withLogFields } from '../log.ts';
 import { afterAnswers } from './after-answers.ts';
-import { abortWhenCancelled, cancelledBy, wasCancelled } from './cancel.ts';
+import { cancelledBy, cancelWatch, wasCancelled } from './cancel.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { untilTaken } from './fail-over.ts';
@@ -136,6 +136,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   });
   watchErrors(answers, 'answers', log);
   const withTargetLock = targetLock(journalRedis);
+  const cancelling = cancelWatch(journalRedis);
   const running = new Map<string, AbortController>();
   const ending = new AbortController();
   let worker: Worker | null = null;
@@ -202,7 +203,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
         return job.updateProgress({ progress: latest, request, order } satisfies ProgressMessage);
       });
       stopProgress = progress.stop;
-      stopChecking = abortWhenCancelled(journalRedis, request.id, abort);
+      stopChecking = cancelling.watch(request.id, abort);
       const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call });
       if (signal.reason === TAKEN_OVER && result.outcome.kind === 'failure') throw TAKEN_OVER;
       return result;

@@ -6,6 +6,7 @@ import type { Impact, LookFailed, Progress } from '../../playbooks/model/index.t
 import { type Investigation, investigate } from '../../workers/investigate.ts';
 import { type Knowledge, loadKnowledge } from '../../workers/knowledge.ts';
 import { keepFolderOf, type ShellOpener, shellOpener } from '../../workers/reach.ts';
+import type { HostShell } from '../../workers/ssh/shell.ts';
 import { PHASE_WORDS } from '../../workers/words.ts';
 import { endPrograms, startStanding } from '../support/incident.ts';
 import { endSshd, testSshd, testWire, type Wire } from '../support/sshd.ts';
@@ -41,6 +42,7 @@ interface Asked {
   readonly requestedAt?: number;
   readonly progress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;
+  readonly openShell?: ShellOpener['openShell'];
 }
 
 const look = (asked: Asked): Promise<Investigation> =>
@@ -57,7 +59,7 @@ const look = (asked: Asked): Promise<Investigation> =>
     },
     {
       ...knowledge,
-      openShell: opener.openShell,
+      openShell: asked.openShell ?? opener.openShell,
       keepFolder,
       progress: asked.progress ?? (() => {}),
       journal: { started: async () => {}, earlier: async () => asked.earlier ?? [] },
@@ -67,6 +69,32 @@ const look = (asked: Asked): Promise<Investigation> =>
   );
 
 const idle = () => startStanding('healthy/idle_server.py');
+
+test('the last check does not wait for the lines of source', async () => {
+  const { pid } = await idle();
+  const asked: string[] = [];
+  let checked = () => {};
+  const lastCheck = new Promise<void>((resolve) => {
+    checked = resolve;
+  });
+  const openShell = async (host: string): Promise<HostShell> => {
+    const shell = await opener.openShell(host);
+    return {
+      root: shell.root,
+      cancel: (id) => shell.cancel(id),
+      close: () => shell.close(),
+      run: async (step) => {
+        asked.push(step.id);
+        if (step.id === 'last-check') checked();
+        // One after the other would never end.
+        if (step.id === 'source-lines') await lastCheck;
+        return shell.run(step);
+      },
+    };
+  };
+  await look({ pid, playbook: 'triage', openShell });
+  expect(asked).toEqual(expect.arrayContaining(['source-lines', 'last-check']));
+});
 
 describe('a connection that is cut', () => {
   test.each([

@@ -14,24 +14,25 @@ export interface Dialect {
 
 /** For the runner that is sent: scripts are carried to `folder` once, and any command is quoted. */
 export const sentDialect = (folder: string): Dialect => {
-  const scripts = new Map<string, string>();
-  const keyOf = (script: CarriedScript): string => `${script.name}\0${script.content}`;
+  /** Paths on the host by name, then by text. The texts are the probes' own, and no look keeps a copy of them. */
+  const scripts = new Map<string, Map<string, string>>();
 
   /**
    * The lines that bring a script to the host, none when it is there already. Scripts keep their names, side by side in one
    * folder, so that one can load another; only a second text of the same name gets another folder.
    */
   const carry = (script: CarriedScript): string => {
-    if (scripts.has(keyOf(script))) return '';
-    const namesakes = [...scripts.keys()].filter((each) => each.startsWith(`${script.name}\0`)).length;
-    const file = `scripts${namesakes}/${script.name}`;
-    scripts.set(keyOf(script), `${folder}/${file}`);
+    const namesakes = scripts.get(script.name) ?? new Map<string, string>();
+    if (namesakes.has(script.content)) return '';
+    const file = `scripts${namesakes.size}/${script.name}`;
+    scripts.set(script.name, namesakes.set(script.content, `${folder}/${file}`));
     return `sb_put ${file} ${quoteWord(script.content)}\n`;
   };
 
   const fillIn = (word: string, carried: readonly CarriedScript[]): string =>
     carried.reduce(
-      (text, script) => text.replaceAll(`{script:${script.name}}`, () => scripts.get(keyOf(script)) ?? ''),
+      (text, script) =>
+        text.replaceAll(`{script:${script.name}}`, () => scripts.get(script.name)?.get(script.content) ?? ''),
       word,
     );
 

@@ -1,12 +1,13 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
 import { openBotQueue } from '../../../infra/queue/bot-side.ts';
-import { cancelLook } from '../../../infra/queue/cancel.ts';
+import { cancelLook, cancelWatch } from '../../../infra/queue/cancel.ts';
 import { openPatient, patientOptions } from '../../../infra/queue/connection.ts';
 import type { Answer } from '../../../infra/queue/messages.ts';
-import { ANSWERS, LOOKS, PREFIX } from '../../../infra/queue/names.ts';
+import { ANSWERS, key, LOOKS, PREFIX } from '../../../infra/queue/names.ts';
 import { openWorkerQueue, type WorkerQueueOptions } from '../../../infra/queue/worker-side.ts';
 import { LookFailed, type Request } from '../../../playbooks/model/index.ts';
 import { arrival, redisForTest, requestForTest, startProcess } from '../../support/queue.ts';
@@ -192,4 +193,27 @@ test('a look that waits for another one on the same process ends too', async () 
   expect((await answered).outcome).toMatchObject({ failure: { code: 'cancelled' } });
   end.arrive();
   await held;
+});
+
+test('a worker with many looks asks for all of them at once, and ends only the one that is meant', async () => {
+  const redis = await redisForTest();
+  const client = openPatient(redis.url, silentLog);
+  onTestFinished(() => void client.disconnect());
+  const { watch } = cancelWatch(client);
+  const looks = Array.from({ length: 50 }, () => ({ request: requestForTest(), abort: new AbortController() }));
+  const stops = looks.map(({ request, abort }) => watch(request.id, abort));
+  onTestFinished(() => {
+    for (const stop of stops) stop();
+  });
+  const [first, meant, ...others] = looks;
+  if (first === undefined || meant === undefined) throw new Error('there are no looks');
+  await client.set(key('cancelled', first.request.id), 'no wish');
+  const told = once(meant.abort.signal, 'abort');
+  await client.set(key('cancelled', meant.request.id), JSON.stringify({ id: 'a', by: 'bob', request: meant.request }));
+  await told;
+  expect(meant.abort.signal.reason).toMatchObject({ code: 'cancelled', message: 'The look was cancelled by bob.' });
+  expect([first, ...others].filter(({ abort }) => abort.signal.aborted)).toEqual([]);
+  const counts = String(await client.call('INFO', 'commandstats'));
+  expect(counts).toContain('cmdstat_mget:');
+  expect(counts).not.toContain('cmdstat_get:');
 });

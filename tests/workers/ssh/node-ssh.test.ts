@@ -38,6 +38,14 @@ afterEach(async () => {
   await endSshd();
 });
 
+test('a login offers what there is, and spends no round trip on asking without anything', async () => {
+  const sshd = await testSshd({ config: ['LogLevel DEBUG'] });
+  const shell = await open(sshd.host('web-7'));
+  await shell.close();
+  expect(sshd.log()).toContain('method publickey');
+  expect(sshd.log()).not.toContain('method none');
+});
+
 describe('host keys', () => {
   test('an unknown one is refused, with its fingerprint and the steps to learn it', async () => {
     const sshd = await testSshd();

@@ -63,6 +63,11 @@ const connect = async (host: SshHost, sock: Duplex | undefined, connectMs: numbe
     ...(privateKey === undefined ? {} : { privateKey }),
     ...(host.agent === undefined ? {} : { agent: host.agent }),
     ...(sock === undefined ? {} : { sock }),
+    // ssh2 would ask for `none` first, to hear what is allowed: a round trip that tells nothing about what we have.
+    authHandler: [
+      ...(privateKey === undefined ? [] : (['publickey'] as const)),
+      ...(host.agent === undefined ? [] : (['agent'] as const)),
+    ],
   };
   const ssh = new NodeSSH();
   const ready = ssh.connect(config as Parameters<NodeSSH['connect']>[0]);
