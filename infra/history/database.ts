@@ -111,6 +111,8 @@ export const openDatabase = (options: DatabaseOptions): OpenDatabase => {
   let dropping: Promise<void> = Promise.resolve();
 
   const say = (next: HistoryState) => {
+    // Whoever closes it knows that it ends.
+    if (ending.signal.aborted) return;
     if (next.ok !== state.ok || next.why !== state.why) {
       if (next.ok) log.info({}, 'history is open');
       else log.warn({}, next.why ?? 'history cannot be used');
