@@ -5,14 +5,13 @@ import { confidenceWords } from '../../playbooks/report-parts.ts';
 import { linkTo } from '../alerts/thread.ts';
 import type { Asked, Command } from '../command.ts';
 import type { BotContext } from '../context.ts';
+import { inTime } from '../in-time.ts';
 import { SlackAway } from '../slack/errors.ts';
 import { escaped, shownLines } from '../thread/rich-text.ts';
 import { quoted } from '../words.ts';
 
 const SIZE = 10;
 const MOST_PAGES = 1_000;
-/** Slack wants its acknowledgement within three seconds, and asking who may do this takes its part. */
-const SOON_MS = 1_500;
 const MOST_HEADLINE = 140;
 
 const SIGNS: Readonly<Record<string, string>> = {
@@ -49,18 +48,6 @@ const stillOpen = async (
   if (closed.size === 0) return page;
   await history.channels(closed);
   return await stillOpen(wanted, bot, history);
-};
-
-const inTime = async <T>(work: Promise<T>): Promise<T | null> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), SOON_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 };
 
 const pageText = ({ looks, total, leftOut }: ListedPage, about: string | null, page: number, url: string): string => {

@@ -1,8 +1,12 @@
+import type { QueueStatus } from '../../infra/queue/bot-side.ts';
 import { count, duration } from '../../playbooks/reading/text.ts';
 import { figuresOf } from '../alerts/figures.ts';
 import { readRoom } from '../alerts/room.ts';
 import type { Command } from '../command.ts';
 import type { BotContext } from '../context.ts';
+import { inTime } from '../in-time.ts';
+import { seenOf, sightOf } from '../sight.ts';
+import { SlackAway } from '../slack/errors.ts';
 import { escaped } from '../thread/rich-text.ts';
 
 /** What became of the alerts of today (UTC); nothing when none came. */
@@ -22,14 +26,31 @@ const alertsToday = async (bot: BotContext): Promise<string[]> => {
   return [`Alerts today: told ${count(figures.notices, 'time')}, ${parts.join(', ')}.`];
 };
 
+/** The looks that this person may see; none of other channels while Slack does not tell what is private. */
+const visible = async (active: QueueStatus['active'], user: string, channel: string, bot: BotContext) => {
+  const isHere = ({ request: { origin } }: QueueStatus['active'][number]) =>
+    origin.kind === 'slack' && (origin.channel === channel || origin.user === user);
+  const sees = sightOf(user, bot, channel);
+  const all = seenOf(
+    active,
+    async ({ request: { origin } }) => origin.kind === 'slack' && (await sees(origin)),
+    active.length,
+  ).catch((error: unknown) => {
+    if (error instanceof SlackAway) return null;
+    throw error;
+  });
+  return (await inTime(all)) ?? active.filter(isHere);
+};
+
 /** What runs and what waits, for the asker only. */
 export const status: Command = {
   verb: 'status',
   usage: '',
   summary: 'what is being examined now, what waits, how many workers there are',
-  run: async (_asked, bot) => {
+  run: async ({ user, channel }, bot) => {
     const { workers, waiting, active } = await bot.queue.status();
-    const lines = active.map(({ request, progress }) => {
+    const shown = await visible(active, user, channel, bot);
+    const lines = shown.map(({ request, progress }) => {
       const doing =
         progress === null
           ? 'starting'
@@ -41,6 +62,13 @@ export const status: Command = {
       workers === 0
         ? ['No worker is running: nothing will be examined until one is started (`straceback worker`).']
         : [];
-    return [summary, ...missing, ...(await alertsToday(bot)), ...lines].join('\n');
+    const hidden = active.length - shown.length;
+    const left =
+      hidden === 0
+        ? []
+        : [
+            `${count(hidden, 'look')} that may be seen only in private channels ${hidden === 1 ? 'is' : 'are'} not listed.`,
+          ];
+    return [summary, ...missing, ...(await alertsToday(bot)), ...lines, ...left].join('\n');
   },
 };

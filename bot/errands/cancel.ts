@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HostName, Pid } from '../../playbooks/model/index.ts';
 import { defineErrand } from '../errand.ts';
+import { sightOf } from '../sight.ts';
 import { cancelAll } from '../thread/cancel.ts';
 import { escaped } from '../thread/rich-text.ts';
 import { watched } from '../watches/message.ts';
@@ -16,13 +17,18 @@ export const cancel = defineErrand({
     pid: Pid,
     responseUrl: z.url(),
   }),
-  run: async ({ team, user, host, pid, responseUrl }, at, _delivery, bot) => {
-    const tell = (text: string) => bot.slack.respond(responseUrl, text);
+  run: async ({ team, channel, user, host, pid, responseUrl }, at, _delivery, bot) => {
+    const tell = (text: string) => bot.slack.respond(responseUrl, text, user);
     const refusal = await bot.access.refusal({ team, user });
     if (refusal !== null) return void (await tell(refusal));
     const it = (process: { readonly host: string; readonly pid: number }) =>
       process.host === host && process.pid === pid;
-    const said = await cancelAll(bot, { id: `${user}-${at}`, user, looks: it, watches: it });
-    await tell(escaped(said ?? `Nothing looks at ${watched({ host, pid })} now, so there is nothing to cancel.`));
+    const sees = sightOf(user, bot, channel);
+    const said = await cancelAll(bot, { id: `${user}-${at}`, user, looks: it, watches: it, sees });
+    await tell(
+      escaped(
+        said ?? `Nothing that you may see looks at ${watched({ host, pid })} now, so there is nothing to cancel.`,
+      ),
+    );
   },
 });

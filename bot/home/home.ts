@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BotContext } from '../context.ts';
+import { seenOf, sightOf } from '../sight.ts';
 import { SlackRefused } from '../slack/errors.ts';
 import { resolvedBy } from '../thread/resolved.ts';
 import { homeView, refusedView } from './view.ts';
@@ -7,6 +8,8 @@ import { homeView, refusedView } from './view.ts';
 /** The errand that shows somebody their home tab. */
 export const HOME_ERRAND = 'home';
 const MOST_RECENT = 15;
+/** So many are kept. */
+const MOST_KEPT = 100;
 const MOST_STATES = 500;
 
 /** The errand that ends a look for somebody who pressed it in their home tab. */
@@ -50,16 +53,34 @@ export const showHome = async (user: string, bot: BotContext): Promise<void> => 
   try {
     const refusal = await bot.access.refusal({ team: me.teamId, user });
     if (refusal !== null) return await slack.publish(user, refusedView(refusal));
-    const [status, looks, states] = await Promise.all([
+    const [all, kept, states] = await Promise.all([
       queue.status(),
-      queue.recentLooks.newest(MOST_RECENT),
+      queue.recentLooks.newest(MOST_KEPT),
       queue.hostStates.newest(MOST_STATES),
     ]);
+    const sees = sightOf(user, bot);
+    const looks = await seenOf(kept, sees, MOST_RECENT);
+    const active = await seenOf(
+      all.active,
+      async ({ request: { origin } }) => origin.kind === 'slack' && (await sees(origin)),
+      all.active.length,
+    );
+    const status = { ...all, active };
+    const leftOut = all.active.length - active.length;
     const recent = await Promise.all(
       looks.map(async (look) => ({ ...look, resolved: (await resolvedBy(bot, look)) !== null })),
     );
     const { causes, hosts } = bot;
-    const view = homeView({ status, recent, states, causes, hosts: hosts.names, url: me.url, now: Date.now() });
+    const view = homeView({
+      status,
+      leftOut,
+      recent,
+      states,
+      causes,
+      hosts: hosts.names,
+      url: me.url,
+      now: Date.now(),
+    });
     await slack.publish(user, view);
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;

@@ -17,7 +17,10 @@ export interface ShownLook extends RecentLook {
 
 /** All that the home tab shows. */
 export interface HomeContent {
+  /** Of looks that this person may see. */
   readonly status: QueueStatus;
+  /** How many run that they may not see. */
+  readonly leftOut: number;
   readonly recent: readonly ShownLook[];
   readonly hosts: readonly string[];
   readonly states: readonly HostState[];
@@ -45,8 +48,8 @@ const ago = (at: number, now: number): string => {
   return seconds < 5 ? 'just now' : `${duration(seconds)} ago`;
 };
 
-const running = ({ active, waiting, workers }: QueueStatus): KnownBlock[] => {
-  const summary = `${count(workers, 'worker')}, ${count(active.length, 'look')} running, ${waiting} waiting.`;
+const running = ({ active, waiting, workers }: QueueStatus, leftOut: number): KnownBlock[] => {
+  const summary = `${count(workers, 'worker')}, ${count(active.length + leftOut, 'look')} running, ${waiting} waiting.`;
   const none = workers === 0 ? ' Nothing will be examined until a worker is started (straceback worker).' : '';
   const blocks = active.slice(0, MOST_RUNNING).map(({ request, progress }): KnownBlock => {
     const percent = Math.floor(progress?.percent ?? 0);
@@ -72,6 +75,13 @@ const running = ({ active, waiting, workers }: QueueStatus): KnownBlock[] => {
     note(`${summary}${none}`),
     ...blocks,
     ...(left > 0 ? [note(`And ${count(left, 'more look')}.`)] : []),
+    ...(leftOut > 0
+      ? [
+          note(
+            `${count(leftOut, 'look')} in private channels that you are not in ${leftOut === 1 ? 'is' : 'are'} left out.`,
+          ),
+        ]
+      : []),
   ];
 };
 
@@ -132,7 +142,7 @@ export const homeView = (content: HomeContent): HomeView => ({
       type: 'actions',
       elements: [{ type: 'button', action_id: REFRESH, text: { type: 'plain_text', text: 'Refresh', emoji: false } }],
     },
-    ...running(content.status),
+    ...running(content.status, content.leftOut),
     ...recent(content),
     ...hosts(content),
   ],

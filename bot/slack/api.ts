@@ -32,6 +32,8 @@ export interface SlackApi {
   readonly groupMembers: (group: string) => Promise<readonly string[]>;
   /** Whether a channel is for its members only; a direct conversation is. Needs the scopes channels:read and groups:read. */
   readonly isPrivate: (channel: string) => Promise<boolean>;
+  /** The private channels that a person is in and the bot is, too. Needs the scope groups:read. */
+  readonly privateChannelsOf: (user: string) => Promise<readonly string[]>;
   /** Messages of a thread (`ts`) or of a channel, one page after the other; stops when `seen` says so. */
   readonly scan: (
     place: { channel: string; threadTs?: string | undefined; oldest?: string | undefined },
@@ -145,6 +147,21 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
       if (channel.startsWith('D')) return true;
       const method = 'conversations.info';
       return (await askAgain(method, method, () => web.conversations.info({ channel }))).channel?.is_private !== false;
+    },
+    privateChannelsOf: async (user) => {
+      const method = 'users.conversations';
+      const ids: string[] = [];
+      let cursor: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const wanted = { user, types: 'private_channel', limit: PAGE, ...withoutUndefined({ cursor }) };
+        const { channels, response_metadata: more } = await askAgain(method, method, () =>
+          web.users.conversations(wanted),
+        );
+        ids.push(...(channels ?? []).flatMap(({ id }) => (id === undefined ? [] : [id])));
+        cursor = more?.next_cursor;
+        if (cursor === undefined || cursor === '') break;
+      }
+      return ids;
     },
     scan: async ({ channel, threadTs, oldest }, seen) => {
       let cursor: string | undefined;

@@ -140,9 +140,9 @@ const failLook = async (
 };
 
 /** A look that has ended, for lists of what was looked at lately. */
-const recentOf = ({ request, outcome }: Answer, { channel, threadTs }: SlackOrigin): RecentLook => {
+const recentOf = ({ request, outcome }: Answer, { channel, threadTs, user }: SlackOrigin): RecentLook => {
   const { id, host, pid, playbook, requestedAt: at } = request;
-  const look = { requestId: id, host, pid, playbook, channel, threadTs, at };
+  const look = { requestId: id, host, pid, playbook, channel, threadTs, user, at };
   if (outcome.kind === 'failure') {
     const { code, sentence } = outcome.failure;
     return { ...look, state: code === 'cancelled' ? 'cancelled' : 'failed', cause: null, failure: sentence };

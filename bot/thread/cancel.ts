@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Request } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
 import type { BotContext } from '../context.ts';
+import { type Sight, seenOf } from '../sight.ts';
 import { SlackRefused } from '../slack/errors.ts';
 import { watched } from '../watches/message.ts';
 import { endWatch, WATCH_ERRAND } from '../watches/run.ts';
@@ -18,7 +19,7 @@ const KEEP_SECONDS = 24 * 3600;
 const MOST_SAID = 10;
 
 /** A person's name as others read it; their id where Slack does not tell. Throws SlackAway. */
-export const nameOf = async ({ slack }: Pick<BotContext, 'slack'>, user: string): Promise<string> => {
+const nameOf = async ({ slack }: Pick<BotContext, 'slack'>, user: string): Promise<string> => {
   try {
     const { real_name: realName, name } = await slack.person(user);
     return realName || name || user;
@@ -35,12 +36,21 @@ export interface CancelWish {
   readonly user: string;
   readonly looks: (request: Request) => boolean;
   readonly watches: (watch: Watch) => boolean;
+  /** Which of them this person may see; all without it. What they may not see they do not end. */
+  readonly sees?: Sight;
 }
 
 const planOf = async ({ queue }: BotContext, wish: CancelWish): Promise<Plan> => {
   const kept = Plan.safeParse(await queue.notes.get('cancelling', wish.id)).data;
   if (kept !== undefined) return kept;
-  const [looks, watches] = await Promise.all([queue.open(wish.looks), runningWatches(queue, wish.watches)]);
+  const sees = wish.sees ?? (async () => true);
+  const [open, running] = await Promise.all([queue.open(wish.looks), runningWatches(queue, wish.watches)]);
+  const looks = await seenOf(
+    open,
+    async ({ request: { origin } }) => origin.kind === 'slack' && (await sees(origin)),
+    open.length,
+  );
+  const watches = await seenOf(running, sees, running.length);
   const plan: Plan = {
     looks: looks.map(({ request, progress }) => ({ request, seconds: progress?.seconds ?? null })),
     watches: watches.map(({ id, host, pid }) => ({ id, host, pid })),

@@ -10,6 +10,8 @@ export const RecentLook = z.object({
   playbook: z.string(),
   channel: z.string(),
   threadTs: z.string(),
+  /** Who asked for it. */
+  user: z.string().optional(),
   /** When it was asked for, milliseconds since 1970. */
   at: z.number(),
   state: z.enum(['fault', 'healthy', 'unclear', 'failed', 'cancelled']),

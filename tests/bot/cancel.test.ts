@@ -123,7 +123,7 @@ test('/diagnose cancel ends the looks at a process, and tells the asker alone', 
   await said(slack, ts, 'was cancelled by');
   await quiet(queue);
   await slack.user('alice').slash('/diagnose', 'cancel web-7 6325', 'ops');
-  await told('Nothing looks at process 6325 on web-7 now, so there is nothing to cancel.');
+  await told('Nothing that you may see looks at process 6325 on web-7 now, so there is nothing to cancel.');
   expect(threadsIn(slack, 'ops')).toHaveLength(1);
 });
 

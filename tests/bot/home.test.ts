@@ -88,6 +88,50 @@ test('recent looks come with cause, state and thread; one that is resolved is gr
   expect(words(slack, 'bob')).toContain('✅ *process 6325 on web-7*');
 });
 
+test('looks of a private channel are shown to those who are in it, and nobody else ends them', async () => {
+  const { slack, redis, queue } = await setUp();
+  const alerts = slack.world.channels.find(({ name }) => name === 'alerts');
+  const alice = slack.world.users.find(({ name }) => name === 'alice');
+  if (alerts === undefined || alice === undefined) throw new Error('there is no #alerts or no alice');
+  alerts.isPrivate = true;
+  alerts.members = alerts.members.filter((id) => id !== alice.id);
+  workerForTest(redis.url, async (request, { signal }) => {
+    if (request.pid === 1) throw new LookFailed('no-such-process', 'There is no secret-pid.');
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    throw new LookFailed('cancelled', 'The look was cancelled.');
+  });
+  await slack.user('bob').slash('/diagnose', 'db-1 1', 'alerts');
+  await quiet(queue);
+  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'alerts');
+  await expect.poll(async () => (await queue.status()).active.length, { timeout: 30_000 }).toBe(1);
+  slack.user('alice').openHome();
+  await homeWith(slack, 'alice', '1 look in private channels that you are not in is left out.');
+  expect(words(slack, 'alice')).not.toMatch(/6325|secret-pid|straceback-home-cancel/);
+  slack.user('bob').openHome();
+  await homeWith(slack, 'bob', 'process 6325 on web-7 (triage)');
+  expect(words(slack, 'bob')).toContain('There is no secret-pid.');
+  const ops = (await slack.user('alice').slash('/diagnose', 'status', 'ops')).responses[0]?.text ?? '';
+  expect(ops).toContain('1 look running');
+  expect(ops).not.toContain('6325');
+  const id = (await queue.status()).active[0]?.request.id ?? '';
+  await queue.accept({
+    kind: 'errand',
+    id: 'forged',
+    errand: 'cancel-look',
+    data: { user: alice.id, requestId: id },
+    at: Date.now(),
+  });
+  await slack.user('alice').slash('/diagnose', 'cancel web-7 6325', 'ops');
+  await slack.waitFor(() => slack.ephemerals('alice').find(({ text }) => text.includes('Nothing that you may see')), {
+    timeoutMs: 30_000,
+    what: 'alice is told that there is nothing for her to end',
+  });
+  await expect.poll(async () => (await queue.pending()).intake, { timeout: 30_000 }).toBe(0);
+  expect((await queue.status()).active).toHaveLength(1);
+  await slack.user('bob').actInView('straceback-home-cancel', id, 'home');
+  await homeWith(slack, 'bob', '0 looks running, 0 waiting.');
+});
+
 test('refreshed often, it is shown at most about once a second, and the last state is shown', async () => {
   const { slack, queue } = await setUp();
   const bob = slack.user('bob');
@@ -102,7 +146,7 @@ test('refreshed often, it is shown at most about once a second, and the last sta
     host: 'web-7',
     pid: 1,
     playbook: 'triage',
-    channel: 'C1',
+    channel: 'C0OPS0001',
     threadTs: '1.000001',
     at: Date.now(),
     state: 'healthy',
@@ -147,6 +191,7 @@ test('however much there is to show, Slack takes it', () => {
     at: 0,
   };
   const view = homeView({
+    leftOut: 3,
     status: {
       workers: 0,
       waiting: 5,

@@ -17,6 +17,7 @@ const PER_MINUTE: Record<string, number> = {
   'reactions.add': 50,
   'team.info': 50,
   'usergroups.users.list': 20,
+  'users.conversations': 50,
   'users.info': 100,
   'users.list': 20,
   'views.open': 100,

@@ -120,6 +120,24 @@ export const conversationMethods: Record<string, Method> = {
     const { items, next } = page(channelOf(slack, args.channel).members, args.cursor, args.limit ?? 100);
     return { members: items, response_metadata: { next_cursor: next } };
   }),
+  'users.conversations': method(
+    'bot',
+    z.object({ user: z.string().optional(), types: z.string().optional(), ...paging }),
+    (slack, args) => {
+      const { app, users, channels: all } = slack.state.world;
+      const user = args.user ?? app.botUserId;
+      if (!users.some((each) => each.id === user)) throw new SlackError('user_not_found');
+      const types = (args.types ?? 'public_channel').split(',');
+      const typeOf = ({ kind, isPrivate }: WorldChannel) =>
+        kind === 'im' ? 'im' : isPrivate ? 'private_channel' : 'public_channel';
+      // Of another person only those closed channels are told that the bot is in, too.
+      const channels = all
+        .filter((each) => types.includes(typeOf(each)) && each.members.includes(user))
+        .filter((each) => !each.isPrivate || each.members.includes(app.botUserId));
+      const { items, next } = page(channels, args.cursor, args.limit ?? 100);
+      return { channels: items.map((each) => describe(slack, each)), response_metadata: { next_cursor: next } };
+    },
+  ),
   'conversations.open': method(
     'bot',
     z.object({ users: z.string().optional(), channel: z.string().optional(), return_im: FormBoolean.optional() }),
