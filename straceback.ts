@@ -4,7 +4,8 @@ import path from 'node:path';
 import { dryRun, ROUTE_USAGE, readRouteArguments } from './bot/alerts/dry-run.ts';
 import { routeFaults } from './bot/alerts/route.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
-import { BadConfig, readConfig } from './infra/config.ts';
+import { BadConfig, type Config, readConfig } from './infra/config.ts';
+import { CONFIG_USAGE, readConfigArguments, runConfigCheck } from './infra/config-check/command.ts';
 import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
@@ -12,7 +13,7 @@ import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
 import { HOST_KIT_USAGE, writeHostKit } from './workers/host-kit/write.ts';
-import { loadKnowledge } from './workers/knowledge.ts';
+import { examinePlaybooks, loadKnowledge } from './workers/knowledge.ts';
 import { USAGE, UsageError } from './workers/terminal/arguments.ts';
 import { diagnose, doctor } from './workers/terminal/commands.ts';
 
@@ -23,6 +24,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   straceback up [--config FILE]        both on one machine; starts its own Redis when REDIS_URL is not set
   ${USAGE.diagnose}
   ${USAGE.doctor}
+  ${CONFIG_USAGE}
   ${HOST_KIT_USAGE}
   ${AUDIT_USAGE}
   ${EXPORT_USAGE}
@@ -155,6 +157,27 @@ const audit = async (words: readonly string[]): Promise<number> => {
   return 0;
 };
 
+/** Says everything that is wrong with the configuration. */
+const config = async (words: readonly string[]): Promise<number> => {
+  const asked = readConfigArguments(words);
+  if (typeof asked === 'string') throw new UsageError(asked);
+  const judges = {
+    playbooks: examinePlaybooks,
+    routes: (alerts: Config['alerts'], playbooks: readonly { id: string }[]) => routeFaults(alerts, { playbooks }),
+    sources: async (intake: NonNullable<Config['alertIntake']>) => {
+      const [{ sourceFaults }, { loadAlertSources }] = await Promise.all([
+        import('./bot/alerts/ready.ts'),
+        import('./bot/registry.ts'),
+      ]);
+      return sourceFaults(intake, await loadAlertSources());
+    },
+  };
+  return runConfigCheck(asked, judges, {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+  });
+};
+
 /** Writes what is installed on hosts. */
 const hostKit = async ([folder, ...rest]: readonly string[]): Promise<number> => {
   if (folder === undefined || rest.length > 0) throw new UsageError(HOST_KIT_USAGE);
@@ -193,6 +216,8 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
       return route(words);
     case 'audit':
       return audit(words);
+    case 'config':
+      return config(words);
     case 'host-kit':
       return hostKit(words);
     case 'export':

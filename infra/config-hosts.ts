@@ -27,6 +27,8 @@ export interface SiteHosts {
   /** Those of the list that can be used. */
   readonly listed: readonly HostSettings[];
   readonly known: HostLookup;
+  /** A host as a rule with these settings reaches it. Throws BadConfig when nothing can be reached so. */
+  readonly byRule: (name: string, settings: HostDefaults) => HostSettings;
   readonly inventory: Inventory;
   /** An inventory of these sources alone. */
   readonly inventoryOf: (settings: InventorySettings) => Inventory;
@@ -44,9 +46,11 @@ export const openHosts = (data: ConfigFile, base: string, env: Environment): Sit
     const { match: _match, ...settings } = rule;
     return withoutUndefined(settings);
   };
-  const byRule: HostLookup = (name) => {
+  const byRule = (name: string, rule: HostDefaults): HostSettings =>
+    hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...withoutUndefined(rule) }, env);
+  const byRules: HostLookup = (name) => {
     const rule = ruleFor(name);
-    return rule && hostFromCommandLine(name, { ...withoutUndefined(data.hostDefaults), ...rule }, env);
+    return rule && byRule(name, rule);
   };
   const inventoryOf = (settings: InventorySettings): Inventory =>
     openInventory(inSiteFolder(settings, base), (entry, isSshConfig) => {
@@ -58,7 +62,8 @@ export const openHosts = (data: ConfigFile, base: string, env: Environment): Sit
   const inventory = inventoryOf(data.inventory);
   return {
     listed,
-    known: (name) => inList(name) ?? inventory.lookup(name) ?? byRule(name),
+    known: (name) => inList(name) ?? inventory.lookup(name) ?? byRules(name),
+    byRule,
     inventory,
     inventoryOf,
     faults: faults.map(({ path, message }) => ({ path: ['hosts', ...path], message })),

@@ -138,6 +138,8 @@ export interface ExaminedConfig {
   readonly unread: readonly string[];
   /** Folder that relative paths are taken from. */
   readonly base: string;
+  /** The path in the file of something in `data`. */
+  readonly restored: (path: readonly PropertyKey[]) => readonly PropertyKey[];
 }
 
 /** Reads the configuration as `readConfig` does, and keeps on where something is wrong. Throws nothing. */
@@ -148,18 +150,21 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
   const source: ConfigSource = { file, value: read.value, lineOf: (at) => read.lineOfKey(at) };
   const base = file === undefined ? '.' : path.dirname(file);
   const later: ConfigFault[] = [];
+  const ofEnvironment: ConfigFault[] = [];
   const within = (key: string, found: readonly ConfigFault[]) =>
     later.push(...found.map((fault) => ({ ...fault, path: [key, ...(fault.path ?? [])] })));
 
   const hosts = openHosts(data, base, env);
   later.push(...hosts.faults);
   within('alerts', [...alertIntakeFaults(data.alerts), ...unknownAlertHosts(data.alerts, alertHostKnown(data, hosts))]);
-  const board = boardFrom(data.board, env.STRACEBACK_BOARD_PASSWORD, (message) => within('board', [{ message }]));
+  const board = boardFrom(data.board, env.STRACEBACK_BOARD_PASSWORD, (message) =>
+    ofEnvironment.push({ path: ['board'], message }),
+  );
   const redisFaults: RedisFault[] = [];
   const redis = redisFrom(data.redis, env, base, redisFaults);
   within('redis', redisFaults);
-  const history = historyOf(data.history, env, path.resolve(base, data.dataFolder, 'history'), later);
-  const model = modelOf(data, env, later);
+  const history = historyOf(data.history, env, path.resolve(base, data.dataFolder, 'history'), ofEnvironment);
+  const model = modelOf(data, env, ofEnvironment);
   const placeOf = (at: readonly PropertyKey[]): string => placeIn(source, restored(at));
 
   const config: Config = {
@@ -198,8 +203,9 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
     logLevel: data.log.level,
   };
   const placed = later.map((fault) => ({ ...fault, path: fault.path && restored(fault.path) }));
-  const faults = [...schemaFaults, ...placed.filter((fault) => fault.path === undefined || !explains(fault.path))];
-  return { config, data, hosts, source, faults, unread, base };
+  const certain = placed.filter((fault) => fault.path === undefined || !explains(fault.path));
+  const faults = [...schemaFaults, ...certain, ...ofEnvironment];
+  return { config, data, hosts, source, faults, unread, base, restored };
 };
 
 /**

@@ -1,5 +1,6 @@
+import { readdir } from 'node:fs/promises';
 import { NO_SITE_RULES, type SiteRules } from '../infra/redact/redactor.ts';
-import { loadPlaybooks } from '../playbooks/catalog.ts';
+import { BadPlaybooks, loadPlaybooks } from '../playbooks/catalog.ts';
 import type { Cause, Playbook, Probe } from '../playbooks/model/index.ts';
 import { catalogFolder, loadCauses, loadProbes } from '../playbooks/registry.ts';
 
@@ -20,4 +21,28 @@ export const loadKnowledge = async (siteFolder?: string, redaction: SiteRules = 
   const [probes, causes] = await Promise.all([loadProbes(), loadCauses()]);
   const folders = siteFolder === undefined ? [catalogFolder] : [catalogFolder, siteFolder];
   return { probes, causes, redaction, playbooks: await loadPlaybooks(folders, probes) };
+};
+
+/** The playbooks that there are, and what is wrong with those of the site, a line each with its place. */
+export interface ExaminedPlaybooks {
+  readonly ids: readonly string[];
+  /** How many of them are the site's own. */
+  readonly own: number;
+  readonly faults: readonly string[];
+}
+
+/** Loads the playbooks as `loadKnowledge` does, and goes on where one is bad: its id is then its file's name. */
+export const examinePlaybooks = async (siteFolder: string | undefined): Promise<ExaminedPlaybooks> => {
+  const names = siteFolder === undefined ? [] : await readdir(siteFolder).catch(() => []);
+  const own = names.filter((name) => /\.ya?ml$/.test(name)).map((name) => name.replace(/\.ya?ml$/, ''));
+  const { playbooks, probes } = await loadKnowledge();
+  const ids = [...new Set([...playbooks.keys(), ...own])];
+  if (siteFolder === undefined) return { ids, own: 0, faults: [] };
+  try {
+    await loadPlaybooks([siteFolder], probes);
+    return { ids, own: own.length, faults: [] };
+  } catch (error) {
+    if (!(error instanceof BadPlaybooks)) throw error;
+    return { ids, own: own.length, faults: error.message.split('\n') };
+  }
 };

@@ -31,16 +31,20 @@ const readyOrFaults = (
   return { unit, way, against: { secrets, user: settings.user } };
 };
 
-/** The sources that are set up, with what each is checked against. Throws BadConfig with every fault. */
-export const readySources = (
-  settings: AlertIntakeSettings,
-  units: ReadonlyMap<string, AlertSource>,
-): ReadonlyMap<string, ReadySource> => {
+type Units = ReadonlyMap<string, AlertSource>;
+
+const made = (settings: AlertIntakeSettings, units: Units): (readonly [string, Made])[] => {
   const known = [...units.keys()].join(', ');
-  const made = [...settings.sources].map(
-    ([name, each]) => [name, readyOrFaults(name, each, units.get(name), known)] as const,
-  );
-  const faults = made.flatMap(([, each]) => (Array.isArray(each) ? each : []));
+  return [...settings.sources].map(([name, each]) => [name, readyOrFaults(name, each, units.get(name), known)]);
+};
+
+/** What is wrong with the sources that are set up, each with file and line. */
+export const sourceFaults = (settings: AlertIntakeSettings, units: Units): string[] =>
+  made(settings, units).flatMap(([, each]) => (Array.isArray(each) ? each : []));
+
+/** The sources that are set up, with what each is checked against. Throws BadConfig with every fault. */
+export const readySources = (settings: AlertIntakeSettings, units: Units): ReadonlyMap<string, ReadySource> => {
+  const faults = sourceFaults(settings, units);
   if (faults.length > 0) throw new BadConfig(faults);
-  return new Map(made.flatMap(([name, each]) => (Array.isArray(each) ? [] : [[name, each] as const])));
+  return new Map(made(settings, units).flatMap(([name, each]) => (Array.isArray(each) ? [] : [[name, each] as const])));
 };
