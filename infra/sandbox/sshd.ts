@@ -20,6 +20,10 @@ export interface SshdOptions {
   readonly authorizedKeysFile?: string;
   /** Further lines of sshd_config(5). */
   readonly config?: readonly string[];
+  /** A program and its arguments that becomes sshd in surroundings of its own: `nsenter --mount=…`. */
+  readonly through?: readonly string[];
+  /** Where its folder is made; the temporary folder when left out. */
+  readonly parentFolder?: string;
 }
 
 /** A real sshd on loopback, with throw-away keys. */
@@ -36,6 +40,10 @@ export interface Sshd {
   readonly host: (name: string, changes?: Partial<SshHost>) => SshHost;
   /** What sshd has said so far (its log). */
   readonly log: () => string;
+  /** The processes of the connections that are open now: killing one cuts its connection. */
+  readonly sessions: () => Promise<number[]>;
+  /** Ends it with its connections, and starts it again on the same port with the same keys. */
+  readonly restart: () => Promise<void>;
   /** Ends it and its sessions, and removes its folder. */
   readonly stop: () => Promise<void>;
 }
@@ -110,13 +118,19 @@ const stopProcess = async (sshd: ChildProcess): Promise<void> => {
 const ADDRESS_IN_USE = /Address already in use/;
 
 /** Starts sshd and waits until it listens; rejects with what it said when it ends instead. */
-const listen = async (path: string, config: string, log: string[]): Promise<ChildProcess> => {
-  const sshd = spawn(path, ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+const listen = async (
+  [program, ...args]: readonly [string, ...string[]],
+  config: string,
+  log: string[],
+): Promise<ChildProcess> => {
+  const sshd = spawn(program, [...args, '-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   sshd.stderr.setEncoding('utf8');
+  let said = '';
   await new Promise<void>((resolve, reject) => {
     sshd.stderr.on('data', (text: string) => {
       log.push(text);
-      if (log.join('').includes('Server listening on')) resolve();
+      said = (said + text).slice(-10_000);
+      if (said.includes('Server listening on')) resolve();
     });
     sshd.once('error', reject);
     sshd.once('exit', (code) => reject(new Error(`sshd ended with ${code}: ${log.join('').trim()}`)));
@@ -128,7 +142,9 @@ const listen = async (path: string, config: string, log: string[]): Promise<Chil
 export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
   const path = await findSshd();
   const user = options.user ?? userInfo().username;
-  const folder = await mkdtemp(join(tmpdir(), 'straceback-sshd-'));
+  const [first, ...more] = [...(options.through ?? []), path];
+  const program = [first ?? path, ...more] as const;
+  const folder = await mkdtemp(join(options.parentFolder ?? tmpdir(), 'straceback-sshd-'));
   const file = (name: string) => join(folder, name);
   try {
     // sshd of another user must be able to read authorized_keys.
@@ -165,7 +181,7 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
       await writeFile(file('sshd_config'), `${lines.join('\n')}\n`);
       let sshd: ChildProcess;
       try {
-        sshd = await listen(path, file('sshd_config'), log);
+        sshd = await listen(program, file('sshd_config'), log);
       } catch (error) {
         if (attempt < 5 && ADDRESS_IN_USE.test(log.join(''))) continue;
         throw error;
@@ -198,6 +214,11 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
         knownHostsFile: file('known_hosts'),
         host,
         log: () => log.join(''),
+        sessions: async () => (sshd.pid === undefined ? [] : await childrenOf(sshd.pid)),
+        restart: async () => {
+          await stopProcess(sshd);
+          sshd = await listen(program, file('sshd_config'), log);
+        },
         stop,
       };
     }

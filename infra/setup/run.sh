@@ -1,10 +1,10 @@
 #!/bin/sh
-# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|evals|fuzz|screenshots [ARGUMENTS].
+# Does everything a fresh clone needs before a job can run, then runs it: run.sh sandbox|test|incidents|bench|evals|fuzz|faults|screenshots [ARGUMENTS].
 # Installs npm packages as the lock file says and, as root on Debian or a relative, the system's tools by apt-get.
 set -eu
 cd "$(dirname "$0")/../.."
 
-job=${1:?usage: run.sh sandbox|test|incidents|bench|evals|fuzz|screenshots}
+job=${1:?usage: run.sh sandbox|test|incidents|bench|evals|fuzz|faults|screenshots}
 shift
 
 say() { printf 'straceback: %s\n' "$*" >&2; }
@@ -24,6 +24,7 @@ wanted='redis-server:redis-server sshd:openssh-server ssh:openssh-client ssh-key
 [ "$job" != test ] && [ "$job" != incidents ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux"
 
 [ "$job" != screenshots ] || wanted="$wanted chromium:chromium"
+[ "$job" != faults ] || wanted="$wanted unshare:util-linux nsenter:util-linux"
 
 has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
 
@@ -37,6 +38,7 @@ debian=python3-dbg
 [ "$job" != test ] && [ "$job" != incidents ] || debian="$debian python3-dev python3-gevent python3-eventlet python3-uvloop python3-requests python3-aiohttp python3-celery
   python3-redis python3-psycopg2 gunicorn uwsgi-core uwsgi-plugin-python3 libtcmalloc-minimal4 libjemalloc2 ltrace tcpdump
   debootstrap postgresql golang-go golang-github-masterminds-sprig-dev golang-k8s-sigs-yaml-dev"
+[ "$job" != faults ] || debian="$debian postgresql python3-psycopg2"
 # Without it Chromium shows boxes for emoji.
 [ "$job" != screenshots ] || debian="$debian fonts-noto-color-emoji"
 if [ -x /usr/bin/python3 ] && command -v dpkg-query >/dev/null 2>&1; then
@@ -85,6 +87,9 @@ case $job in
     ;;
   fuzz)
     exec node --import ./tests/support/typescript-loader.mjs tests/fuzz/run.ts "$@"
+    ;;
+  faults)
+    exec node --import ./tests/support/typescript-loader.mjs tests/faults/run.ts "$@"
     ;;
   screenshots)
     exec node --import ./tests/support/typescript-loader.mjs tests/screenshots/take.ts "$@"

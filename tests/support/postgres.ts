@@ -12,6 +12,8 @@ export interface Postgres {
   readonly local: string;
   readonly tcp: string;
   readonly pid: number;
+  /** Ends it at once, whoever is connected, and starts it again on its data. */
+  readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -81,20 +83,26 @@ export const startPostgres = async (): Promise<Postgres> => {
   });
   const port = await freePort();
   const settings = ['fsync=off', 'autovacuum=off', 'max_connections=40', 'shared_buffers=4MB', 'cluster_name=15/main'];
-  const server = spawn(
-    `${bin}/postgres`,
-    ['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  const exited = once(server, 'exit');
-  const stop = async () => {
+  const start = () => {
+    const server = spawn(
+      `${bin}/postgres`,
+      ['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port), ...settings.flatMap((each) => ['-c', each])],
+      { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    return { server, exited: once(server, 'exit') };
+  };
+  let running = start();
+  const halt = async () => {
     // SIGQUIT: at once, whoever is connected (postgres(1)).
-    server.kill('SIGQUIT');
-    await exited;
+    running.server.kill('SIGQUIT');
+    await running.exited;
+  };
+  const stop = async () => {
+    await halt();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await ready(server);
+    await ready(running.server);
   } catch (error) {
     await stop();
     throw error;
@@ -102,7 +110,12 @@ export const startPostgres = async (): Promise<Postgres> => {
   return {
     local: `host=${folder} port=${port} user=shop dbname=postgres`,
     tcp: `host=127.0.0.1 port=${port} user=shop dbname=postgres`,
-    pid: server.pid ?? 0,
+    pid: running.server.pid ?? 0,
+    restart: async () => {
+      await halt();
+      running = start();
+      await ready(running.server);
+    },
     stop,
   };
 };
