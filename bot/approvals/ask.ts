@@ -4,6 +4,7 @@ import type { BotContext } from '../context.ts';
 import type { Approvers } from '../policy.ts';
 import { postOnce } from '../thread/post-once.ts';
 import { noted } from './noted.ts';
+import { listApproval } from './open.ts';
 import { approvalMark, wantedContent } from './show.ts';
 import type { LastSeen, Wanted } from './wanted.ts';
 
@@ -44,6 +45,7 @@ export const askForApproval = async (
   const place = { channel: wanted.channel, threadTs: wanted.threadTs, since: wanted.asked.requestedAt };
   const content = { text, blocks: [...blocks, buttons] };
   const messageTs = await postOnce(slack, me.botId, place, content, approvalMark(wanted), attempt);
+  await listApproval(bot, { wanted, messageTs });
   await noted(bot, 'approval-asked', wanted, wanted.user);
   const id = `${OVER_ERRAND}-${wanted.asked.id}`;
   const errand = { kind: 'errand', id, errand: OVER_ERRAND, data: { wanted, messageTs }, at: Date.now() } as const;

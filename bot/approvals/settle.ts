@@ -24,14 +24,19 @@ export const decide = async (
   decision: Decision,
 ): Promise<Decision> => {
   if (await bot.queue.notes.claim(KIND, requestId, decision, REMEMBER_SECONDS)) return decision;
-  return (await decisionOn(bot, requestId)) ?? decision;
+  const stands = await decisionOn(bot, requestId);
+  // A decision that cannot be read is not taken for one's own.
+  if (stands === null) throw new Error(`the decision on ${requestId} cannot be read`);
+  return stands;
 };
 
 /** The sentence for somebody who pressed when it was decided already. */
-export const decidedSentence = ({ verdict, user }: Decision): string =>
-  verdict === 'expired'
-    ? 'It is too late: the approval has expired. Ask again.'
-    : `<@${user}> has ${verdict} this already.`;
+export const decidedSentence = ({ verdict, user, withdrawn }: Decision): string =>
+  withdrawn === true
+    ? `It was withdrawn by <@${user}>. Ask again if it is still wanted.`
+    : verdict === 'expired'
+      ? 'It is too late: the approval has expired. Ask again.'
+      : `<@${user}> has ${verdict} this already.`;
 
 /**
  * Why somebody may not approve, as the policy stands now; null when they may. Also that the requester may still ask, and what
@@ -82,7 +87,8 @@ export const showNotRun = async (
   await edited(bot, wanted, messageTs, decidedContent(wanted, decision, bot, trouble), approvalMark(wanted));
   if (!first) return;
   const words = { approved: '', refused: 'The approval was refused.', expired: 'Nobody approved it in time.' };
-  const sentence = `${words[decision.verdict]} ${trouble ?? 'Nothing was run; the thread has what was asked.'}`.trim();
+  const what = decision.withdrawn === true ? 'The question for an approval was withdrawn.' : words[decision.verdict];
+  const sentence = `${what} ${trouble ?? 'Nothing was run; the thread has what was asked.'}`.trim();
   const content = failureContent(asked, user, { code: 'not-approved', sentence });
   await edited(bot, wanted, threadTs, content, showingMark(asked, 'first'));
 };

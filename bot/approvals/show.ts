@@ -87,7 +87,7 @@ export const wantedContent = (wanted: Wanted, approvers: Approvers, bot: Pick<Bo
   ],
 });
 
-const decided = ({ verdict, user, at }: Decision, trouble: string | null): RichTextElement[] => {
+const decided = ({ verdict, user, at, withdrawn }: Decision, trouble: string | null): RichTextElement[] => {
   switch (verdict) {
     case 'approved':
       return [
@@ -96,7 +96,11 @@ const decided = ({ verdict, user, at }: Decision, trouble: string | null): RichT
         plain(` at ${clock(at)}. ${trouble ?? 'The look runs with exactly these impacts.'}`),
       ];
     case 'refused':
-      return [plain('⛔ Refused by '), person(user), plain(` at ${clock(at)}. Nothing was run.`)];
+      return [
+        plain(withdrawn === true ? '⛔ Withdrawn by ' : '⛔ Refused by '),
+        person(user),
+        plain(` at ${clock(at)}. Nothing was run.`),
+      ];
     case 'expired':
       return [
         plain(
@@ -114,7 +118,7 @@ export const decidedContent = (
   trouble: string | null = null,
 ): Content => ({
   text: fallback(
-    `${wanted.asked.playbook} on process ${wanted.asked.pid} on ${wanted.asked.host}: ${decision.verdict}`,
+    `${wanted.asked.playbook} on process ${wanted.asked.pid} on ${wanted.asked.host}: ${decision.withdrawn === true ? 'withdrawn' : decision.verdict}`,
   ),
   blocks: [
     ...question(wanted, bot),

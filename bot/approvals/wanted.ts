@@ -36,6 +36,8 @@ export const Decision = z.object({
   verdict: z.enum(['approved', 'refused', 'expired']),
   user: z.string(),
   press: z.string(),
+  /** Taken back by `cancel`: a refusal, which other versions read as such. */
+  withdrawn: z.literal(true).optional(),
   /** Milliseconds since 1970. */
   at: z.number(),
 });

@@ -16,7 +16,14 @@ export const cancelLook = defineErrand({
     if ((await bot.access.refusal({ team: bot.me.teamId, user })) === null) {
       const looks = ({ id }: { readonly id: string }) => id === requestId;
       // What they may not see is not among them, whatever a press carries.
-      const wish = { id: `${user}-${at}`, user, looks, watches: () => false, sees: sightOf(user, bot) };
+      const wish = {
+        id: `${user}-${at}`,
+        user,
+        looks,
+        watches: () => false,
+        approvals: () => false,
+        sees: sightOf(user, bot),
+      };
       bot.log.info({ user, requestId, said: await cancelAll(bot, wish) }, 'look cancelled from the home tab');
     }
     await refreshHome(user, bot);

@@ -24,7 +24,14 @@ export const cancel = defineErrand({
     const it = (process: { readonly host: string; readonly pid: number }) =>
       process.host === host && process.pid === pid;
     const sees = sightOf(user, bot, channel);
-    const said = await cancelAll(bot, { id: `${user}-${at}`, user, looks: it, watches: it, sees });
+    const said = await cancelAll(bot, {
+      id: `${user}-${at}`,
+      user,
+      looks: it,
+      watches: it,
+      approvals: ({ asked }) => it(asked),
+      sees,
+    });
     await tell(
       escaped(
         said ?? `Nothing that you may see looks at ${watched({ host, pid })} now, so there is nothing to cancel.`,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Request } from '../../playbooks/model/index.ts';
 import { duration } from '../../playbooks/reading/text.ts';
+import { OpenApproval, openApprovals, withdraw } from '../approvals/open.ts';
+import type { Wanted } from '../approvals/wanted.ts';
 import type { BotContext } from '../context.ts';
 import { type Sight, seenOf } from '../sight.ts';
 import { SlackRefused } from '../slack/errors.ts';
@@ -12,6 +14,7 @@ import { runningWatches, type Watch } from '../watches/state.ts';
 const Plan = z.object({
   looks: z.array(z.object({ request: Request, seconds: z.number().nullable() })),
   watches: z.array(z.object({ id: z.string(), host: z.string(), pid: z.number() })),
+  approvals: z.array(OpenApproval).default([]),
 });
 type Plan = z.infer<typeof Plan>;
 
@@ -36,15 +39,22 @@ export interface CancelWish {
   readonly user: string;
   readonly looks: (request: Request) => boolean;
   readonly watches: (watch: Watch) => boolean;
+  /** Questions for an approval that nobody has decided. */
+  readonly approvals: (wanted: Wanted) => boolean;
   /** Which of them this person may see; all without it. What they may not see they do not end. */
   readonly sees?: Sight;
 }
 
-const planOf = async ({ queue }: BotContext, wish: CancelWish): Promise<Plan> => {
+const planOf = async (bot: BotContext, wish: CancelWish): Promise<Plan> => {
+  const { queue } = bot;
   const kept = Plan.safeParse(await queue.notes.get('cancelling', wish.id)).data;
   if (kept !== undefined) return kept;
   const sees = wish.sees ?? (async () => true);
-  const [open, running] = await Promise.all([queue.open(wish.looks), runningWatches(queue, wish.watches)]);
+  const [open, running, wanted] = await Promise.all([
+    queue.open(wish.looks),
+    runningWatches(queue, wish.watches),
+    openApprovals(bot, wish.approvals),
+  ]);
   const looks = await seenOf(
     open,
     async ({ request: { origin } }) => origin.kind === 'slack' && (await sees(origin)),
@@ -54,6 +64,7 @@ const planOf = async ({ queue }: BotContext, wish: CancelWish): Promise<Plan> =>
   const plan: Plan = {
     looks: looks.map(({ request, progress }) => ({ request, seconds: progress?.seconds ?? null })),
     watches: watches.map(({ id, host, pid }) => ({ id, host, pid })),
+    approvals: await seenOf(wanted, (each) => sees(each.wanted), wanted.length),
   };
   await queue.notes.set('cancelling', wish.id, plan, KEEP_SECONDS);
   return plan;
@@ -92,17 +103,25 @@ const sentences = (parts: readonly string[]): string => {
 };
 
 /**
- * Ends what runs and waits, looks and watches; a sentence that says what became of each, or null when there was nothing. Safe to
+ * Ends what runs and waits, looks, watches and questions for an approval; a sentence that says what became of each, or null when there was nothing. Safe to
  * repeat. Throws SlackAway and QueueUnavailable.
  */
 export const cancelAll = async (bot: BotContext, wish: CancelWish): Promise<string | null> => {
   const plan = await planOf(bot, wish);
-  if (plan.looks.length === 0 && plan.watches.length === 0) return null;
+  if (plan.looks.length + plan.watches.length + plan.approvals.length === 0) return null;
   const by = await nameOf(bot, wish.user);
   const said: string[] = [];
   for (const watch of plan.watches) {
     await endWatch(bot, watch.id, `Ended by ${by}.`);
     said.push(`the watch of ${watched(watch)} has ended`);
+  }
+  for (const approval of plan.approvals) {
+    const { asked } = approval.wanted;
+    const became = await withdraw(approval, wish, bot);
+    const what = `\`${asked.playbook}\` at ${watched(asked)}`;
+    if (became === 'withdrawn') said.push(`the question for an approval of ${what} is withdrawn`);
+    // Its look may not be in the queue yet.
+    if (became === 'approved') said.push(`${what} was approved in this moment; say \`cancel\` again to end it`);
   }
   for (const look of plan.looks) {
     const one = await cancelOne(bot, wish, by, look);

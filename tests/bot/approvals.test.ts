@@ -268,6 +268,39 @@ test('a refusal is shown with who refused, and the requester may take the questi
   ]);
 });
 
+test('cancel in the thread withdraws the question, once, and a yes that comes after it runs nothing', async () => {
+  const { slack, queue, asked, question, ts, written } = await askedForCore();
+  const [held] = buttonsOf(question);
+  slack.events.repeat(1);
+  slack.user('alice').say('cancel', { channel: 'ops', threadTs: ts });
+  expect(await becomes(slack, question, /Withdrawn by/)).toContain('Nothing was run.');
+  const replies = () =>
+    slack.thread('ops', ts).filter((each) => shown(each).includes('at process 6325 on web-7 is withdrawn.'));
+  await slack.waitFor(() => replies()[0], { timeoutMs: 60_000, what: 'the reply that it is withdrawn' });
+  await queue.accept({
+    kind: 'press',
+    team: slack.world.team.id,
+    channel: question.channel,
+    user: slack.user('alice').id,
+    messageTs: question.ts,
+    threadTs: question.thread_ts ?? '',
+    token: held?.value ?? '',
+    id: 'after-it',
+    at: Date.now(),
+  });
+  await told(slack, 'alice', 'It was withdrawn by <@');
+  expect(asked).toHaveLength(1);
+  expect(replies()).toHaveLength(1);
+  expect((await written()).filter(({ event }) => event === 'refused').map(({ outcome }) => outcome)).toEqual([
+    `asked by ${slack.user('bob').id}; withdrawn by cancel`,
+  ]);
+  slack.user('alice').say('cancel', { channel: 'ops', threadTs: ts });
+  await slack.waitFor(
+    () => slack.thread('ops', ts).find((each) => shown(each).includes('so there is nothing to cancel')),
+    { timeoutMs: 60_000, what: 'that there is nothing more' },
+  );
+});
+
 test('what nobody approves in time expires, and a press after that is told so', async () => {
   const { slack, queue, asked, question, written } = await askedForCore({ policy: { approvalSeconds: 3 } });
   const [held] = buttonsOf(question);
