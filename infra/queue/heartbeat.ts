@@ -11,7 +11,8 @@ const GOODBYE_MS = 1_000;
 /** Redis's own clock is used on both sides, so that clocks of hosts may differ. */
 const NOW = `local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000);`;
 const BEAT = `${NOW} redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${ALIVE_MS}) return 1`;
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${ALIVE_MS})
+redis.call('PEXPIRE', KEYS[1], ${ALIVE_MS}) return 1`;
 const COUNT = `${NOW} return redis.call('ZCOUNT', KEYS[1], now - ${ALIVE_MS}, '+inf')`;
 
 /** Lets bots know that a worker is there, until `stop`. Trouble with Redis only makes it look absent. */

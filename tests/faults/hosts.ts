@@ -23,6 +23,8 @@ export type Disk = 'memory' | 'keep';
  */
 export interface Host {
   readonly name: string;
+  /** The process that keeps its namespace; /proc/HOLDER/root is what it sees. */
+  readonly holder: number;
   readonly sshd: Sshd;
   readonly targets: readonly Target[];
   /** Fills a disk to the last byte; the second call of what is returned does nothing. */
@@ -36,6 +38,8 @@ export interface Host {
   readonly close: () => Promise<void>;
 }
 
+const ROOT = path.join(import.meta.dirname, '../..');
+
 /** Where the temporary files of a host are, as it sees them. */
 const DISKS: Readonly<Record<Disk, { readonly at: string; readonly size: string }>> = {
   memory: { at: '/dev/shm', size: '32m' },
@@ -43,18 +47,22 @@ const DISKS: Readonly<Record<Disk, { readonly at: string; readonly size: string 
   keep: { at: '/var/tmp/straceback', size: '384m' },
 };
 
-/** Makes the surroundings, says `ready`, and keeps them until its input ends. $1: the folder of the run, which stays in sight. */
+/**
+ * Makes the surroundings, says `ready`, and keeps them until its input ends. $1 and $2 stay in sight though they may be below /tmp: the
+ * folder of the host and the repository.
+ */
 const HOLDER = `set -e
 mkdir -p /var/tmp/straceback
 mount -t tmpfs -o size=${DISKS.memory.size},mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o size=${DISKS.keep.size},mode=700 tmpfs /var/tmp/straceback
-run=$1
-mkdir "$run/seen" && mount --bind "$run" "$run/seen"
+mkdir /dev/shm/1 /dev/shm/2
+mount --bind "$1" /dev/shm/1
+mount --bind "$2" /dev/shm/2
 mount -t tmpfs -o size=64m,mode=1777 tmpfs /tmp
-mkdir -p "$run"
-exec 3<"/proc/self/cwd/seen"
-mount --bind /proc/self/fd/3 "$run"
-exec 3<&-
+mkdir -p "$1" "$2"
+mount --move /dev/shm/1 "$1"
+mount --move /dev/shm/2 "$2"
+rmdir /dev/shm/1 /dev/shm/2
 echo ready
 exec cat`;
 
@@ -86,7 +94,6 @@ export const PROGRAMS = [
   'tests/incidents/waiting-forever/nightly_cleanup.py',
 ] as const;
 
-const ROOT = path.join(import.meta.dirname, '../..');
 const STANDS = /^(?:symptom stands|standing (\d+)|\{"pid": (\d+), "event": "stuck"\})$/;
 
 const startTarget = async (
@@ -137,7 +144,7 @@ export const canMakeHosts = (): boolean => {
 export const startHost = async (name: string, folder: string, programs: number, first: number): Promise<Host> => {
   const own = path.join(folder, name);
   execFileSync('mkdir', ['-p', own]);
-  const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', HOLDER, 'sh', own], {
+  const holder = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', HOLDER, 'sh', own, ROOT], {
     stdio: ['pipe', 'pipe', 'inherit'],
     cwd: own,
   });
@@ -177,6 +184,7 @@ export const startHost = async (name: string, folder: string, programs: number, 
     const there = new Set(['/tmp', '/dev/shm'].flatMap(files));
     return {
       name,
+      holder: holder.pid ?? 0,
       sshd: running,
       targets,
       fill: (disk) => {
@@ -194,7 +202,7 @@ export const startHost = async (name: string, folder: string, programs: number, 
           statSync(outside(file), { throwIfNoEntry: false })?.isFile(),
         );
         return [
-          ...['/tmp', '/dev/shm'].flatMap(files).filter((file) => !there.has(file) && !own.startsWith(file)),
+          ...['/tmp', '/dev/shm'].flatMap(files).filter((file) => !there.has(file)),
           ...kept.filter((file) => !/\/cores\/core\.\d+\.\d+\.\d{8}T\d{6}Z$/.test(file)),
         ];
       },
