@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import type { Impact } from '../../playbooks/model/index.ts';
 import type { RedisClient } from './connection.ts';
 import { JournalEntry } from './messages.ts';
@@ -22,11 +23,14 @@ export interface OpenJournal extends Journal {
   readonly deliveries: number;
 }
 
-const readEntries = async (redis: RedisClient, name: string): Promise<JournalEntry[]> =>
-  (await redis.lrange(name, 0, -1)).flatMap((line) => {
+const entriesOf = (lines: readonly string[]): JournalEntry[] =>
+  lines.flatMap((line) => {
     const entry = JournalEntry.safeParse(parseJson(line));
     return entry.success ? [entry.data] : [];
   });
+
+const readEntries = async (redis: RedisClient, name: string): Promise<JournalEntry[]> =>
+  entriesOf(await redis.lrange(name, 0, -1));
 
 const parseJson = (text: string): unknown => {
   try {
@@ -47,15 +51,18 @@ export const openJournal = async (
 ): Promise<OpenJournal> => {
   const name = key('journal', requestId);
   const delivery = randomUUID();
-  const write = async (redis: RedisClient, entry: JournalEntry): Promise<void> => {
-    await redis.rpush(name, JSON.stringify(entry));
-    await redis.expire(name, KEEP_SECONDS);
+  /** Writes an entry and gives all that are there, in one transaction: it is one way to Redis and back. */
+  const write = async (redis: RedisClient, entry: JournalEntry): Promise<JournalEntry[]> => {
+    const writing = redis.multi().rpush(name, JSON.stringify(entry)).expire(name, KEEP_SECONDS).lrange(name, 0, -1);
+    const results = (await writing.exec()) ?? [];
+    for (const [error] of results) if (error !== null) throw error;
+    return entriesOf(z.array(z.string()).parse(results[2]?.[1]));
   };
-  await write(patient, { kind: 'began', delivery });
-  const before = await readEntries(patient, name);
+  const before = await write(patient, { kind: 'began', delivery });
   return {
     deliveries: before.filter((entry) => entry.kind === 'began').length,
-    started: (probe, impacts) => write(hurried, { kind: 'step', delivery, probe, impacts: [...impacts] }),
+    started: async (probe, impacts) =>
+      void (await write(hurried, { kind: 'step', delivery, probe, impacts: [...impacts] })),
     earlier: async () => {
       const entries = await readEntries(hurried, name);
       const probes = entries.flatMap((entry) =>

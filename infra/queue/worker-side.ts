@@ -160,7 +160,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       return;
     }
     const request = parsed.data;
-    if ((await answers.getJob(jobId('answer', request.id))) !== undefined) {
+    if ((await redis.exists(answers.toKey(jobId('answer', request.id)))) === 1) {
       log.info({ requestId: request.id }, 'request was answered by an earlier delivery');
       return;
     }

@@ -15,12 +15,16 @@ const DRAINED_MS = 10 * 60_000;
  * Does something `count` times at an even pace whether or not earlier ones have ended, and gives how long each took from when it
  * was due, ms: a server that stalls delays all that were due meanwhile.
  */
-const atPace = async (count: number, act: (index: number) => Promise<void>): Promise<number[]> => {
+export const atPace = async (
+  count: number,
+  act: (index: number) => Promise<void>,
+  aSecond = A_SECOND,
+): Promise<number[]> => {
   const took: number[] = [];
   const running: Promise<void>[] = [];
   const began = performance.now();
   for (let index = 0; index < count; index++) {
-    const due = began + (index * 1_000) / A_SECOND;
+    const due = began + (index * 1_000) / aSecond;
     const wait = due - performance.now();
     if (wait > 0) await sleep(wait);
     running.push(act(index).then(() => void took.push(performance.now() - due)));
@@ -29,7 +33,8 @@ const atPace = async (count: number, act: (index: number) => Promise<void>): Pro
   return took.sort((a, b) => a - b);
 };
 
-const printTimes = (print: Print, bench: string, took: readonly number[]): void => {
+/** Prints how long was waited, from the shortest to the longest of `took` (sorted, ms). */
+export const printTimes = (print: Print, bench: string, took: readonly number[]): void => {
   const at = (share: number) => took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? Number.NaN;
   print(bench, 'acknowledged, p50', at(0.5), 'ms');
   print(bench, 'acknowledged, p99', at(0.99), 'ms');
@@ -38,7 +43,8 @@ const printTimes = (print: Print, bench: string, took: readonly number[]): void 
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-const sendAlert = ({ alertsPort, secret }: BenchProgram, payload: object): Promise<number> =>
+/** Sends one alert as a source does; the status that it is answered with. Rejects when it is not. */
+export const sendAlert = ({ alertsPort, secret }: BenchProgram, payload: object): Promise<number> =>
   new Promise((resolve, reject) => {
     const body = JSON.stringify(payload);
     const time = String(Math.floor(Date.now() / 1_000));

@@ -35,12 +35,12 @@ const freePort = (): Promise<number> =>
     });
   });
 
-/** The entry as it lies beside this file: compiled, or by the loader for .ts. */
-const entry = (): string[] => {
+/** What node is given to run a file of the repository (without its extension): compiled, or by the loader for .ts. */
+export const nodeArguments = (file: string): string[] => {
   const root = path.resolve(import.meta.dirname, '../..');
   return import.meta.filename.endsWith('.ts')
-    ? ['--import', path.join(root, 'tests/support/typescript-loader.mjs'), path.join(root, 'straceback.ts')]
-    : [path.join(root, 'straceback.js')];
+    ? ['--import', path.join(root, 'tests/support/typescript-loader.mjs'), path.join(root, `${file}.ts`)]
+    : [path.join(root, `${file}.js`)];
 };
 
 /** Starts it; all that it started ends with `close`. */
@@ -68,7 +68,7 @@ export const startBenchProgram = async (): Promise<BenchProgram> => {
       log: { level: 'info' },
     };
     await writeFile(file, stringify(settings));
-    const child = spawn(process.execPath, [...entry(), 'bot', '--config', file], {
+    const child = spawn(process.execPath, [...nodeArguments('straceback'), 'bot', '--config', file], {
       stdio: ['ignore', 'inherit', 'pipe'],
       env: {
         ...process.env,

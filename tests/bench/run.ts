@@ -1,6 +1,9 @@
+import { cpus, loadavg } from 'node:os';
+
 /**
  * `npm run bench [NAME]`: measures, and prints one JSON object a line: {bench, figure, value, unit}. Figures are for
- * reading and comparing within one run; nothing is asserted.
+ * reading and comparing within one run; nothing is asserted. After each bench the same stands as a table of Markdown, with
+ * when and on what it was measured.
  */
 const BENCHES: Readonly<Record<string, () => Promise<{ run: (print: Print) => Promise<void> }>>> = {
   triage: () => import('./triage.ts'),
@@ -10,13 +13,31 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (print: Print) => Pr
   alerts: () => import('./alerts.ts'),
   flood: () => import('./flood.ts'),
   redact: () => import('./redact.ts'),
+  looks: () => import('./looks.ts'),
+  queue: () => import('./queue.ts'),
+  storm: () => import('./storm.ts'),
+  far: () => import('./far.ts'),
 };
 
 /** Prints one figure. */
 export type Print = (bench: string, figure: string, value: number, unit: string) => void;
 
-const print: Print = (bench, figure, value, unit) =>
-  void process.stdout.write(`${JSON.stringify({ bench, figure, value: Math.round(value * 1000) / 1000, unit })}\n`);
+const rows: string[] = [];
+
+const print: Print = (bench, figure, value, unit) => {
+  const rounded = Math.round(value * 1000) / 1000;
+  process.stdout.write(`${JSON.stringify({ bench, figure, value: rounded, unit })}\n`);
+  rows.push(`| ${figure} | ${rounded} | ${unit} |`);
+};
+
+/** What was printed since the last table. */
+const table = (name: string): string => {
+  const [processor] = cpus();
+  const busy = `load ${loadavg()[0]?.toFixed(1)} at the end`;
+  const where = `${cpus().length} cores (${processor?.model ?? 'unknown'}), Node ${process.versions.node}, ${busy}`;
+  const head = [`\`npm run bench ${name}\`, ${new Date().toISOString().slice(0, 16)}Z, ${where}:`, ''];
+  return ['', ...head, '| figure | value | unit |', '|---|---|---|', ...rows.splice(0), '', ''].join('\n');
+};
 
 const asked = process.argv[2];
 if (asked !== undefined && BENCHES[asked] === undefined) {
@@ -24,5 +45,7 @@ if (asked !== undefined && BENCHES[asked] === undefined) {
   process.exit(2);
 }
 for (const [name, load] of Object.entries(BENCHES)) {
-  if (asked === undefined || asked === name) await (await load()).run(print);
+  if (asked !== undefined && asked !== name) continue;
+  await (await load()).run(print);
+  process.stdout.write(table(name));
 }

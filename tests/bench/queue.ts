@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Queue, QueueEvents, Worker } from 'bullmq';
+import { silentLog } from '../../infra/log.ts';
+import { openBotQueue } from '../../infra/queue/bot-side.ts';
+import { openPatient, patientOptions } from '../../infra/queue/connection.ts';
+import { startRedis } from '../../infra/queue/redis-server.ts';
+import type { Request } from '../../playbooks/model/index.ts';
+import { nodeArguments } from './program.ts';
+import type { Print } from './run.ts';
+import { numberFrom } from './settings.ts';
+
+const LOOKS = numberFrom('STRACEBACK_BENCH_LOOKS', 4_000);
+const CONCURRENCY = 100;
+const WORKERS = [1, 2, 4].filter((count) => count <= numberFrom('STRACEBACK_BENCH_WORKERS', 4));
+
+type Kind = 'looks' | 'plain' | 'hop';
+
+/** Starts worker processes and waits until all are ready. */
+const startWorkers = async (kind: Kind, redisUrl: string, count: number) => {
+  const children = Array.from({ length: count }, () =>
+    spawn(process.execPath, [...nodeArguments('tests/bench/queue-worker'), kind, redisUrl, String(CONCURRENCY)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  );
+  const ended = children.map((child) => once(child, 'exit'));
+  await Promise.all(
+    children.map((child, index) =>
+      Promise.race([
+        once(child.stdout, 'data'),
+        ended[index]?.then(() => Promise.reject(new Error('a worker process ended'))),
+      ]),
+    ),
+  );
+  return {
+    go: () => {
+      for (const child of children) child.stdin.write('go\n');
+    },
+    close: async () => {
+      for (const child of children) child.stdin.end();
+      await Promise.all(ended);
+    },
+  };
+};
+
+const requestOf = (number: number): Request => ({
+  id: `request-${number}`,
+  host: `web-${number % 1_000}`,
+  pid: 1_000 + number,
+  playbook: 'triage',
+  allow: ['none', 'slows'],
+  origin: { kind: 'slack', team: 'T1', channel: 'C1', user: 'U1', threadTs: `${number}.000100`, via: 'command' },
+  requestedAt: 1_700_000_000_000,
+});
+
+/** Puts all, some hundreds at a time as many bots would. */
+const putAll = async (put: (number: number) => Promise<unknown>): Promise<void> => {
+  for (let first = 0; first < LOOKS; first += 500) {
+    const batch = Array.from({ length: Math.min(500, LOOKS - first) }, (_, index) => put(first + index));
+    await Promise.all(batch);
+  }
+};
+
+/** Redis's own counts: commands and processor seconds since it started (INFO), and its memory, MiB. */
+const redisCosts = async (url: string) => {
+  const redis = openPatient(url, silentLog);
+  try {
+    const info = String(await redis.call('INFO', 'everything'));
+    const field = (name: string) => Number(new RegExp(`^${name}:([0-9.]+)`, 'm').exec(info)?.[1]);
+    return {
+      commands: [...info.matchAll(/^cmdstat_[^:]+:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0),
+      cpu: field('used_cpu_user') + field('used_cpu_sys'),
+      memory: field('used_memory') / 2 ** 20,
+    };
+  } finally {
+    redis.disconnect();
+  }
+};
+
+interface Measured {
+  readonly perSecond: number;
+  readonly commandsEach: number;
+  readonly redisMsEach: number;
+  readonly memory: number;
+  readonly empty: number;
+}
+
+/** A Redis of its own, filled before the workers begin, so that they never wait for work; from then to the last answer. */
+const measure = async (
+  kind: Kind,
+  workers: number,
+  fill: (url: string) => Promise<{ answered: () => Promise<void>; close: () => Promise<unknown> }>,
+): Promise<Measured> => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'straceback-bench-'));
+  const redis = await startRedis({ folder });
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true }), redis.close];
+  try {
+    const { memory: empty } = await redisCosts(redis.url);
+    const side = await fill(redis.url);
+    closers.push(side.close);
+    const before = await redisCosts(redis.url);
+    const processes = await startWorkers(kind, redis.url, workers);
+    closers.push(processes.close);
+    processes.go();
+    const began = performance.now();
+    await side.answered();
+    const seconds = (performance.now() - began) / 1000;
+    const after = await redisCosts(redis.url);
+    return {
+      perSecond: LOOKS / seconds,
+      commandsEach: (after.commands - before.commands) / LOOKS,
+      redisMsEach: ((after.cpu - before.cpu) * 1000) / LOOKS,
+      memory: after.memory,
+      empty,
+    };
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+};
+
+/** The bot's side: puts the requests, and takes the answers, which it does nothing with. */
+const botSide = async (url: string) => {
+  const bot = openBotQueue({ redisUrl: url, log: silentLog });
+  await putAll((number) => bot.enqueue(requestOf(number)));
+  let answers = 0;
+  let all = () => {};
+  const answered = new Promise<void>((resolve) => {
+    all = resolve;
+  });
+  bot.onAnswer(async () => {
+    answers += 1;
+    if (answers === LOOKS) all();
+  });
+  return { answered: () => answered, close: bot.close };
+};
+
+/** What stands in for the bot beside plain BullMQ: jobs that were put, and their ends, or their answers, counted. */
+const plainSide = (kind: Exclude<Kind, 'looks'>) => async (url: string) => {
+  const connection = patientOptions(url);
+  const queue = new Queue('plain', { connection });
+  await putAll((number) => queue.add('look', requestOf(number), { jobId: `look-${number}` }));
+  let ends = 0;
+  let all = () => {};
+  const answered = new Promise<void>((resolve) => {
+    all = resolve;
+  });
+  const count = () => {
+    ends += 1;
+    if (ends === LOOKS) all();
+  };
+  const counting =
+    kind === 'hop'
+      ? new Worker('plain-answers', async () => count(), {
+          connection,
+          concurrency: 20,
+          removeOnComplete: { count: 0 },
+        })
+      : new QueueEvents('plain', { connection }).on('completed', count);
+  await counting.waitUntilReady();
+  return {
+    answered: () => answered,
+    close: async () => {
+      await counting.close();
+      await queue.close();
+    },
+  };
+};
+
+/**
+ * Looks that do nothing, from the bot's side through workers and back, beside BullMQ alone: `plain` does nothing with a job,
+ * `hop` puts a second one that somebody else takes, which is the least that a request with an answer can be.
+ */
+export const run = async (print: Print): Promise<void> => {
+  for (const workers of WORKERS) {
+    const name = `${workers} worker process${workers === 1 ? '' : 'es'}`;
+    const plain = await measure('plain', workers, plainSide('plain'));
+    const hop = await measure('hop', workers, plainSide('hop'));
+    const looks = await measure('looks', workers, botSide);
+    print('queue', `${name}: BullMQ alone`, plain.perSecond, 'jobs a second');
+    print('queue', `${name}: BullMQ alone, with an answer`, hop.perSecond, 'jobs a second');
+    print('queue', `${name}: looks that do nothing`, looks.perSecond, 'looks a second');
+    print('queue', `${name}: looks, of BullMQ with an answer`, (100 * looks.perSecond) / hop.perSecond, '%');
+    print('queue', `${name}: Redis commands of a look`, looks.commandsEach, 'commands');
+    print('queue', `${name}: Redis commands of BullMQ with an answer`, hop.commandsEach, 'commands');
+    print('queue', `${name}: processor time of Redis for a look`, looks.redisMsEach, 'ms');
+    print('queue', `${name}: processor time of Redis for BullMQ with an answer`, hop.redisMsEach, 'ms');
+    print('queue', `${name}: memory of Redis for ${LOOKS} looks`, looks.memory - looks.empty, 'MiB');
+  }
+};
