@@ -6,6 +6,7 @@ import { BodyTooLarge, parseArguments, parseMultipart, readBody, sendJson, sendT
 import { receiveUpload } from './methods/files.ts';
 import { METHODS } from './methods/index.ts';
 import { respondTo } from './response-urls.ts';
+import { checkScope } from './scopes.ts';
 import { SlackError } from './slack-error.ts';
 import type { LoggedRequest } from './types.ts';
 
@@ -47,13 +48,20 @@ function callMethod(slack: Slack, name: string, args: Record<string, unknown>, t
     if (found === undefined) return { status: 200, body: { ok: false, error: 'unknown_method', req_method: name } };
     const kind = tokenKind(slack, token);
     if (found.token !== 'either' && found.token !== kind) throw new SlackError('not_allowed_token_type');
+    if (kind === 'bot') checkScope(slack, name, args);
     const wait = slack.limiter.refuse(name, args);
     if (wait !== undefined) return tooMany(wait);
-    return { status: 200, body: { ok: true, ...found.run(slack, args, kind) } };
+    const body = { ok: true, ...found.run(slack, args, kind) };
+    return { status: 200, body, headers: scopesHeader(slack, kind) };
   } catch (error) {
     if (error instanceof SlackError) return { status: 200, body: error.toResponse() };
     throw error;
   }
+}
+
+/** Slack says with each answer what the token may do. */
+function scopesHeader(slack: Slack, kind: 'bot' | 'app'): Record<string, string> {
+  return { 'x-oauth-scopes': kind === 'bot' ? slack.settings.scopes.join(',') : 'connections:write' };
 }
 
 function tokenKind(slack: Slack, token: string | undefined): 'bot' | 'app' {

@@ -1,9 +1,13 @@
+import { ALL_SCOPES } from './scopes.ts';
+
 /** How a local Slack behaves; every figure defaults to Slack's own. */
 export interface LocalSlackOptions {
   /** TCP port on 127.0.0.1; a free one by default. */
   port?: number;
   /** Slash commands of the installed app. */
   commands?: string[];
+  /** What the app may do: the scopes of its bot token. All that this Slack knows by default. */
+  scopes?: readonly string[];
   /** The event types that the app is subscribed to. */
   subscriptions?: string[];
   /** Where events go: the open sockets, or by HTTP to this address with Slack's signature. */
@@ -40,6 +44,7 @@ export function settingsOf(options: LocalSlackOptions): Settings {
   return {
     port: options.port ?? 0,
     commands: options.commands ?? ['/diagnose'],
+    scopes: options.scopes ?? ALL_SCOPES,
     subscriptions: options.subscriptions ?? ['message', 'app_mention', 'app_home_opened'],
     requestUrl: options.requestUrl,
     ackTimeoutMs: options.ackTimeoutMs ?? 3_000,

@@ -108,9 +108,13 @@ function postableChannelOrArchived(slack: Slack, which: string): WorldChannel {
 export const conversationMethods: Record<string, Method> = {
   'conversations.history': history,
   'conversations.replies': replies,
-  'conversations.info': method('bot', z.object({ channel: z.string() }), (slack, args) => ({
-    channel: describe(slack, channelOf(slack, args.channel)),
-  })),
+  'conversations.info': method('bot', z.object({ channel: z.string() }), (slack, args) => {
+    const channel = channelOf(slack, args.channel);
+    // A closed channel is not there for those who are not in it.
+    if (channel.isPrivate && !channel.members.includes(slack.state.world.app.botUserId))
+      throw new SlackError('channel_not_found');
+    return { channel: describe(slack, channel) };
+  }),
   'conversations.list': method('bot', z.object({ ...paging, types: z.string().optional() }), (slack, args) => {
     const channels = slack.state.world.channels.filter((channel) => channel.kind === 'channel');
     const { items, next } = page(channels, args.cursor, args.limit ?? 100);
