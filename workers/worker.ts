@@ -57,18 +57,21 @@ export const startWorker = (options: WorkerOptions): RunningWorker => {
   const prose = proseAfterwards(config.model, { counts, trace });
 
   const look = async (request: Request, tools: LookTools, lost: AbortSignal): Promise<LookResult> => {
-    const { report, files } = await investigate(request, {
-      ...knowledge,
-      openShell,
-      keepFolder,
-      progress: tools.progress,
-      journal: tools.journal,
-      audit: audit.steps(request),
-      signal: AbortSignal.any([tools.signal, lost]),
-      now: Date.now,
-      trace,
-      counts,
-    });
+    const { report, files } = await investigate(
+      { ...request, requestedAt: tools.askedAt },
+      {
+        ...knowledge,
+        openShell,
+        keepFolder,
+        progress: tools.progress,
+        journal: tools.journal,
+        audit: audit.steps(request),
+        signal: AbortSignal.any([tools.signal, lost]),
+        now: Date.now,
+        trace,
+        counts,
+      },
+    );
     const encoder = new TextEncoder();
     const afterwards = prose(request, report);
     return {

@@ -2,6 +2,7 @@ import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import { type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
 import { type Cancelled, cancelLook } from './cancel.ts';
+import { clockOf } from './clock.ts';
 import {
   closeConsumer,
   closeRedis,
@@ -239,9 +240,12 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       if (replicated) await hurried.wait(1, REPLICATED_MS).catch(() => 0);
       return accepted;
     },
-    enqueue: (request) => {
+    enqueue: async (request) => {
       const { removeOnComplete, removeOnFail } = KEEP;
-      return add(looks, jobId('look', request.id), Request.parse(request), { removeOnComplete, removeOnFail });
+      // When it was asked by Redis's clock, which workers ask for, too: theirs may differ from ours.
+      const timestamp = await quickly(async () => (await clockOf(hurried)) - (Date.now() - request.requestedAt));
+      const keep = { removeOnComplete, removeOnFail, timestamp };
+      return await add(looks, jobId('look', request.id), Request.parse(request), keep);
     },
     find: (find) => {
       const { removeOnComplete, removeOnFail } = KEEP;

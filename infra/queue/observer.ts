@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import { type Log, withoutSecrets } from '../log.ts';
+import { clockOf } from './clock.ts';
 import { closeRedis, openHurried, untilReady, watchErrors } from './connection.ts';
 import { PREFIX, QUEUES } from './names.ts';
 import { placeName, placeOf, type RedisAddress } from './place.ts';
@@ -65,9 +66,9 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
     try {
       return await ask(async () => {
         const before = now();
-        const [seconds, micros] = await redis.time();
+        const theirs = await clockOf(redis);
         // The answer was made somewhere between asking and hearing.
-        return ((before + now()) / 2 - (Number(seconds) * 1000 + Number(micros) / 1000)) / 1000;
+        return ((before + now()) / 2 - theirs) / 1000;
       });
     } catch {
       return null;

@@ -5,6 +5,7 @@ import { type Failure, LookFailed, type Progress, Request } from '../../playbook
 import { type Log, withLogFields } from '../log.ts';
 import { afterAnswers } from './after-answers.ts';
 import { cancelledBy, cancelWatch, wasCancelled } from './cancel.ts';
+import { clockOf } from './clock.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { untilTaken } from './fail-over.ts';
@@ -33,6 +34,8 @@ export interface LookTools {
    */
   readonly signal: AbortSignal;
   readonly withTargetLock: WithTargetLock;
+  /** When it was asked for, by this machine's clock, ms since 1970; `requestedAt` is by the clock of the bot's. */
+  readonly askedAt: number;
 }
 
 /** What a look ends with. */
@@ -204,7 +207,8 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       });
       stopProgress = progress.stop;
       stopChecking = cancelling.watch(request.id, abort);
-      const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call });
+      const askedAt = Date.now() - ((await clockOf(redis)) - job.timestamp);
+      const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call, askedAt });
       if (signal.reason === TAKEN_OVER && result.outcome.kind === 'failure') throw TAKEN_OVER;
       return result;
     } catch (error) {

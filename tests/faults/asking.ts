@@ -27,11 +27,14 @@ export interface Asker {
   readonly repeatMentions: (count: number) => void;
   /** How many requests have their final answer. */
   readonly answered: () => number;
+  /** How many commands and follow-ups of the last half a minute wait for theirs: what hangs is found at the end, and holds up nothing. */
+  readonly underWay: () => number;
   readonly close: () => void;
 }
 
 /** The longest that somebody waits before asking goes on without, ms. */
 const PATIENCE_MS = 60_000;
+const UNDER_WAY_MS = 30_000;
 const ALERT_TRIES = 60;
 
 const at = <Value>(values: readonly Value[], index: number): Value => {
@@ -48,12 +51,15 @@ export const openAsker = (parts: Parts, name: string): Asker => {
   const threads: string[] = [];
   const events = new Map<string, string>();
   const acknowledged = new Set<string>();
+  /** When each was asked that is not answered yet. */
+  const waiting = new Map<string, number>();
   let repeats = 0;
   const ends = [
     slack.on('message', ({ message }) => {
       const mark = markIn(message);
       if (mark === null || !FINAL_PARTS.includes(mark.part)) return;
       answered.add(mark.request_id);
+      waiting.delete(mark.request_id);
       if (message.channel === slack.channel('ops') && message.thread_ts !== undefined) threads.push(message.thread_ts);
     }),
     slack.on('delivered', ({ id, acked }) => {
@@ -132,14 +138,17 @@ export const openAsker = (parts: Parts, name: string): Asker => {
   };
 
   return {
-    ask: (look, index) => {
-      if (look.way === 'command') return command(look);
-      return look.way === 'follow-up' ? followUp(look) : alert(look, index);
+    ask: async (look, index) => {
+      if (look.way === 'alert') return await alert(look, index);
+      const made = look.way === 'command' ? await command(look) : await followUp(look);
+      if (made?.taken && !answered.has(made.id)) waiting.set(made.id, Date.now());
+      return made;
     },
     repeatMentions: (count) => {
       repeats = Math.max(0, repeats) + count;
     },
     answered: () => answered.size,
+    underWay: () => [...waiting.values()].filter((since) => Date.now() - since < UNDER_WAY_MS).length,
     close: () => {
       for (const end of ends) end();
     },

@@ -91,7 +91,7 @@ export const runFaults = async (
     });
     asking.add(one);
     void one.finally(() => asking.delete(one)).catch(() => undefined);
-    await untilSo(LONGEST_TURN_MS, () => asking.size + asked.length - asker.answered() < AT_ONCE);
+    await untilSo(LONGEST_TURN_MS, () => asking.size + asker.underWay() < AT_ONCE);
     if ((index + 1) % 25 === 0)
       options.say(`${index + 1} asked, ${asker.answered()} answered, ${Math.round((Date.now() - began) / 1000)} s`);
   }
