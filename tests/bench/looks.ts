@@ -18,6 +18,9 @@ import { numberFrom } from './settings.ts';
 
 const AT_ONCE = numberFrom('STRACEBACK_BENCH_LOOKS', 200);
 const WINDOW = 3;
+/** A folder for a profile of the worker, which Chrome's developer tools can show. */
+const PROFILE = process.env.STRACEBACK_BENCH_PROFILE;
+const PROFILED = PROFILE === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', PROFILE];
 
 /** Starts a node process of the benches and gives the first line that it prints on `from` and `wanted` accepts. */
 const startNode = async (
@@ -98,7 +101,7 @@ export const run = async (print: Print): Promise<void> => {
     };
     await writeFile(file('straceback.yaml'), stringify(settings));
     const worker = await startNode(
-      [...nodeArguments('straceback'), 'worker', '--config', file('straceback.yaml')],
+      [...PROFILED, ...nodeArguments('straceback'), 'worker', '--config', file('straceback.yaml')],
       { REDIS_URL: redis.url },
       'stderr',
       (line) => line.includes('straceback is up'),
