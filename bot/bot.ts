@@ -23,6 +23,8 @@ import { handlePress } from './press.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
 import { type SlackApi, slackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
+import { slackForReaders } from './slack/for-readers.ts';
+import { textInLanguage } from './slack/in-language.ts';
 import { type Entrance, httpEntrance, socketEntrance, type TellState } from './slack/receivers.ts';
 import { watchedCalls } from './slack/watched.ts';
 import { showAnswer, showRefusal } from './thread/answer.ts';
@@ -186,7 +188,9 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext, trace: Tr
   });
   app.command('/diagnose', async ({ command, ack }) => {
     const answer = await trace.span('slack command', {}, () => dispatch(command, bot));
-    await (answer === null ? ack() : ack({ response_type: 'ephemeral', text: answer }));
+    if (answer === null) return await ack();
+    const text = textInLanguage(answer, bot.languages.ofUser(command.user_id));
+    await ack({ response_type: 'ephemeral', text });
   });
   app.event('app_mention', async ({ event, body }) => {
     if (event.user === undefined || event.bot_id !== undefined) return;
@@ -245,7 +249,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
   const access = auditedAccess(openAccess(slack, me.teamId, log), audit, log);
   const languages = openLanguages(options.language ?? 'reader', queue.notes, access);
   const bot: BotContext = {
-    slack,
+    slack: slackForReaders(slack, languages),
     queue: auditedQueue(queueForReaders(queue, languages), audit, log),
     hosts,
     playbooks,

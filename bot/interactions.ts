@@ -7,6 +7,7 @@ import { cancelFromHome, HomePress, refreshHome } from './home/home.ts';
 import { CANCEL, HOME_BUTTON } from './home/view.ts';
 import { HOST_FIELD, LOOK_FORM, offerHosts, submitLookForm } from './look-form.ts';
 import { ACTION_FORM, openActionForm, submitActionForm } from './press-form.ts';
+import { textInLanguage } from './slack/in-language.ts';
 
 /** What Slack sends of a press or a pick, as far as it is read. */
 const Pressing = z.object({
@@ -45,6 +46,19 @@ const pressOf = (body: unknown, element: unknown, teamId: string): Press | null 
   };
 };
 
+/** Complaints about fields, as the person who filled them in reads them; Slack shows them as plain text. */
+const inTheirs = (
+  errors: Readonly<Record<string, string>>,
+  user: string,
+  { languages }: BotContext,
+): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(errors).map(([field, said]) => [
+      field,
+      textInLanguage(said, languages.ofUser(user)).replaceAll('`', ''),
+    ]),
+  );
+
 /** Connects what people press, pick and fill in. What takes longer than Slack waits goes through the queue. */
 export const listenToInteractions = (app: App, bot: BotContext): void => {
   const { queue, me } = bot;
@@ -56,11 +70,11 @@ export const listenToInteractions = (app: App, bot: BotContext): void => {
   });
   app.view(ACTION_FORM, async ({ ack, body }) => {
     const errors = await submitActionForm(body, bot);
-    await (errors === null ? ack() : ack({ response_action: 'errors', errors }));
+    await (errors === null ? ack() : ack({ response_action: 'errors', errors: inTheirs(errors, body.user.id, bot) }));
   });
   app.view(LOOK_FORM, async ({ ack, body }) => {
     const errors = await submitLookForm(body, bot);
-    await (errors === null ? ack() : ack({ response_action: 'errors', errors }));
+    await (errors === null ? ack() : ack({ response_action: 'errors', errors: inTheirs(errors, body.user.id, bot) }));
   });
   app.event('app_home_opened', async ({ event }) => {
     if (event.tab === 'home') await refreshHome(event.user, bot);

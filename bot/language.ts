@@ -16,6 +16,8 @@ export interface Languages {
   readonly ofLook: (origin: Origin) => Language;
   /** Of a thread; `user` is who says something in it, and decides where nobody has before. Throws QueueUnavailable. */
   readonly ofThread: (channel: string, threadTs: string, user: string) => Promise<Language>;
+  /** Of a thread that there is, without deciding it. Throws QueueUnavailable. */
+  readonly ofOpenThread: (channel: string, threadTs: string) => Promise<Language>;
   /** The locale of a thread, `zh-CN`; null where the site's language is taken. Throws QueueUnavailable. */
   readonly localeOfThread: (channel: string, threadTs: string, user: string | null) => Promise<string | null>;
 }
@@ -39,6 +41,11 @@ export const openLanguages = (setting: LanguageSetting, notes: Notes, access: Ac
     ofUser: (user) => languageFor(setting, access.localeOf(user)),
     ofLook: (origin) => languageFor(setting, origin.kind === 'slack' ? origin.locale : undefined),
     ofThread: async (channel, threadTs, user) => languageFor(setting, await localeOfThread(channel, threadTs, user)),
+    ofOpenThread: async (channel, threadTs) => {
+      if (setting !== 'reader') return languageFor(setting, null);
+      const kept = await notes.get(KIND, `${channel}-${threadTs}`);
+      return languageFor(setting, typeof kept === 'string' ? kept : null);
+    },
     localeOfThread,
   };
 };

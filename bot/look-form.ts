@@ -118,9 +118,9 @@ const steps = ({ host, process, playbook, window }: Readonly<Record<string, stri
 
 const ONE_PROCESS = 'One process: a pid or one selector, in one word.';
 
-const tell = async (responseUrl: string, sentence: string, { slack, log }: BotContext): Promise<void> => {
+const tell = async (responseUrl: string, user: string, sentence: string, { slack, log }: BotContext): Promise<void> => {
   try {
-    await slack.respond(responseUrl, sentence);
+    await slack.respond(responseUrl, sentence, user);
   } catch (error) {
     log.info({ error: String(error) }, 'asker could not be told');
   }
@@ -144,8 +144,7 @@ export const submitLookForm = async (body: unknown, bot: BotContext): Promise<Re
   const all = steps(filled);
   for (const { field, words } of all) {
     const understood = readLook(words, bot);
-    // What a modal shows at a field is plain text.
-    if (typeof understood === 'string') return { [field]: understood.replaceAll('`', '') };
+    if (typeof understood === 'string') return { [field]: understood };
   }
   try {
     const answer = await look.run(
@@ -162,7 +161,7 @@ export const submitLookForm = async (body: unknown, bot: BotContext): Promise<Re
       bot,
     );
     // Nothing is wrong with the fields any more: it says what happens now.
-    if (answer !== null) void tell(typed.responseUrl, answer, bot);
+    if (answer !== null) void tell(typed.responseUrl, user.id, answer, bot);
     return null;
   } catch (error) {
     if (!(error instanceof QueueUnavailable)) throw error;

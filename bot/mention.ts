@@ -1,6 +1,5 @@
 import type { Delivery } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
-import { inLanguage } from '../playbooks/words/index.ts';
 import type { BotContext } from './context.ts';
 import type { Said } from './follow-up.ts';
 import { askQuestion } from './questions/ask.ts';
@@ -67,8 +66,8 @@ export const handleMention = async (mention: Mention, { attempt }: Delivery, bot
     const answer = await answerTo(said, bot);
     if (answer === null) return;
     const place = { channel, threadTs, since: mention.at };
-    const language = await bot.languages.ofThread(channel, threadTs, user);
-    const content = sentenceContent(inLanguage(answer, language));
+    await bot.languages.localeOfThread(channel, threadTs, user);
+    const content = sentenceContent(answer);
     await postOnce(slack, me.botId, place, content, { request_id: mention.id, part: 'reply' }, attempt);
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;

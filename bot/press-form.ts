@@ -30,7 +30,7 @@ export const openActionForm = async (press: Press, bot: BotContext): Promise<boo
   try {
     if ((await soon('users.info', bot.access.refusal(press))) !== null) return false;
     const view = modal(ACTION_FORM, form, form.blocks(usable.data, bot), { token, channel, messageTs, threadTs });
-    await soon('views.open', bot.slack.openView(press.id, view));
+    await soon('views.open', bot.slack.openView(press.id, view, press.user));
     return true;
   } catch (error) {
     // The same press, delivered twice: its modal is open.

@@ -62,13 +62,13 @@ export const approvalRefusal = async (wanted: Wanted, press: Press, bot: BotCont
 /** Edits a message; one that is gone or may not be edited is left. */
 const edited = async (
   bot: BotContext,
-  { channel }: Wanted,
+  { channel, threadTs }: Wanted,
   ts: string,
   content: Content,
   mark: Parameters<BotContext['slack']['edit']>[2],
 ) => {
   try {
-    await bot.slack.edit({ channel, ts }, content, mark, 'wait');
+    await bot.slack.edit({ channel, ts, threadTs }, content, mark, 'wait');
   } catch (error) {
     if (!(error instanceof SlackRefused)) throw error;
     bot.log.warn({ channel, code: error.code }, 'message about an approval cannot be edited');

@@ -10,7 +10,7 @@ export const form: Command = {
   summary: 'asks what to examine in a form; `/diagnose` alone does the same',
   run: async (asked, bot) => {
     try {
-      await soon('views.open', bot.slack.openView(asked.triggerId, lookForm(asked, bot)));
+      await soon('views.open', bot.slack.openView(asked.triggerId, lookForm(asked, bot), asked.user));
       return null;
     } catch (error) {
       // The same command, delivered twice: its modal is open.

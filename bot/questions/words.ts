@@ -1,5 +1,6 @@
 import { count } from '../../playbooks/reading/text.ts';
 import type { Language } from '../../playbooks/words/index.ts';
+import { textInLanguage } from '../slack/in-language.ts';
 
 /** The fixed words around an answer. */
 export interface QuestionWords {
@@ -36,19 +37,20 @@ const english: QuestionWords = {
 
 const chinese: QuestionWords = {
   looking: '正在查阅已看到的内容…',
-  noWorker: '现在没有运行中的 worker;有了之后就会回答。',
-  closer: (steps) => `模型要求再看一次(不影响进程):${steps.join('、')}…`,
+  noWorker: '现在没有运行中的 worker；有了之后就会回答。',
+  closer: (steps) => `模型要求再看一次（不影响进程）：${steps.join('、')}…`,
   cannotTell: '从已看到的内容无法判断。',
-  couldRun: (verb, summary) => `我可以运行 \`${verb}\`(${summary})。`,
+  couldRun: (verb, summary) => `我可以运行 \`${verb}\`（${textInLanguage(summary, 'zh')}）。`,
   run: (verb) => `运行 ${verb}`,
-  restsOn: '依据以下各行:',
-  nothing: (note) => `没有答案:${note}。规则的结论见 \`why\` 和 \`fix\`,看到的内容见 \`thread TID\` 和 \`raw PROBE\`。`,
+  restsOn: '依据以下各行：',
+  nothing: (note) =>
+    `没有答案：${textInLanguage(note, 'zh')}。规则的结论见 \`why\` 和 \`fix\`，看到的内容见 \`thread TID\` 和 \`raw PROBE\`。`,
   noModel:
-    '没有配置模型(配置中的 `model`),无法回答自由提问;请用命令:`why`、`fix`、`thread TID`、`raw PROBE`、`stacks`、`lsof`,`help` 列出全部。',
+    '没有配置模型（配置中的 `model`），无法回答自由提问；请用命令：`why`、`fix`、`thread TID`、`raw PROBE`、`stacks`、`lsof`，`help` 列出全部。',
   footer: (model, tokens, price, dropped, steps) => {
-    const looks = steps.length === 0 ? '' : `,另看了 ${steps.join('、')}`;
-    const left = dropped === 0 ? '' : `;略去 ${dropped} 句证据未涵盖的话`;
-    return `${model}${tokens === 0 ? '' : `(${tokens} 个 token${price})`} 依据本线程的证据${looks}${left}。输入 \`model\` 查看它看到和说过的内容。`;
+    const looks = steps.length === 0 ? '' : `，另看了 ${steps.join('、')}`;
+    const left = dropped === 0 ? '' : `；略去 ${dropped} 句证据未涵盖的话`;
+    return `${model}${tokens === 0 ? '' : `（${tokens} 个 token${price}）`} 依据本消息列的证据${looks}${left}。输入 \`model\` 查看它看到和说过的内容。`;
   },
 };
 

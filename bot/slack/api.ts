@@ -18,7 +18,7 @@ export interface SlackApi {
   ) => Promise<string>;
   /** Shows the same however often it is done. `busy` says what to do when Slack wants edits to slow down. */
   readonly edit: (
-    place: { channel: string; ts: string },
+    place: { channel: string; ts: string; threadTs?: string | undefined },
     content: Content,
     mark: Mark,
     busy: 'wait' | 'skip',
@@ -42,7 +42,7 @@ export interface SlackApi {
   /** One message as it stands now; null when it is not there (any more). */
   readonly message: (place: { channel: string; ts: string; threadTs?: string | undefined }) => Promise<Message | null>;
   /** Opens a modal for the person whose act gave this trigger, which works once and for three seconds. */
-  readonly openView: (triggerId: string, view: ModalView) => Promise<void>;
+  readonly openView: (triggerId: string, view: ModalView, user: string) => Promise<void>;
   /** Shows a person their home tab. */
   readonly publish: (user: string, view: HomeView) => Promise<void>;
   /** Sends bytes; the file is not shown anywhere until `share`. Returns its id. */
@@ -53,8 +53,8 @@ export interface SlackApi {
     files: readonly { id: string; title: string }[],
     comment: string,
   ) => Promise<void>;
-  /** Answers a slash command privately; false when the address no longer takes answers. */
-  readonly respond: (url: string, said: string | Content) => Promise<boolean>;
+  /** Answers `user`, privately, what they asked by a slash command; false when the address no longer takes answers. */
+  readonly respond: (url: string, said: string | Content, user: string) => Promise<boolean>;
 }
 
 export interface SlackApiOptions {

@@ -106,7 +106,7 @@ const pages = (rows: readonly string[]): string[] => {
 /** Shows something to the asker alone: through the command's own address while it works, else in channel or thread. */
 const showAsker = async ({ by }: Seeking, content: Content, { slack }: BotContext): Promise<void> => {
   if (by.kind === 'command') {
-    if (await slack.respond(by.responseUrl, content)) return;
+    if (await slack.respond(by.responseUrl, content, by.user)) return;
     await slack.ephemeral(by, content);
     return;
   }

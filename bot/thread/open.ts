@@ -33,7 +33,7 @@ const waitsFor = async ({ queue }: BotContext): Promise<string> => {
 export const openThread = async (opening: Opening, { attempt }: Delivery, bot: BotContext): Promise<void> => {
   const { slack, queue, log, me } = bot;
   const { channel, user, team, responseUrl } = opening;
-  const tell = (sentence: string) => slack.respond(responseUrl, sentence);
+  const tell = (sentence: string) => slack.respond(responseUrl, sentence, user);
   const refusal = await bot.access.refusal({ team, user });
   if (refusal !== null) {
     log.info({ user, team, channel }, 'command refused');
@@ -63,6 +63,8 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
     await tell(refusalSentence(error, me.userId));
     return;
   }
+  // What comes into the thread from now on is in the language of who asked.
+  await bot.languages.localeOfThread(channel, threadTs, user);
   if (weighed.way === 'ask') {
     const { needs, approvers } = weighed;
     const wanted = { asked: request, needs: [...needs], team, channel, user, threadTs, first: true, lastSeen: null };

@@ -17,7 +17,7 @@ export const showing = (request: Request, origin: SlackOrigin) => {
   const ts = messageTs ?? threadTs;
   const mark: Mark = showingMark(request, messageTs === undefined ? 'first' : 'look');
   return {
-    at: { channel, ts },
+    at: { channel, ts, threadTs },
     mark,
     edited: { channel, ts, requestId: request.id, requestedAt: request.requestedAt },
   };

@@ -40,10 +40,15 @@ const setWork = async (bot: BotContext, watch: Watch): Promise<void> => {
 
 /** Shows a watch in its message. One that has been deleted is no reason to end. */
 const show = async (bot: BotContext, watch: Watch, busy: 'wait' | 'skip'): Promise<void> => {
-  const { channel, messageTs } = watch;
+  const { channel, messageTs, threadTs } = watch;
   if (messageTs === null) return;
   try {
-    await bot.slack.edit({ channel, ts: messageTs }, watchContent(watch, everyMs(bot)), watchMark(watch), busy);
+    await bot.slack.edit(
+      { channel, ts: messageTs, threadTs },
+      watchContent(watch, everyMs(bot)),
+      watchMark(watch),
+      busy,
+    );
   } catch (error) {
     // What is not shown now is shown after the next look.
     if (!(error instanceof SlackRefused) && !(busy === 'skip' && error instanceof SlackAway)) throw error;

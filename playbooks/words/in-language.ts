@@ -194,6 +194,32 @@ export const translatedBy = (books: readonly Book[], text: string): Translated =
 export const translated = (text: string, language: Language, cause?: string): Translated =>
   language === 'en' ? { text, unknown: [] } : translatedBy(booksFor(cause), text);
 
+/** A sentence that is known in part only: names and people's words are left in a frame of the chat side's own, and in no other. */
+const saidByBot = (sentence: string): string => {
+  for (const books of [
+    ['bot', 'shared'],
+    ['bot', 'shared', 'causes'],
+  ]) {
+    const said = translatedBy(books.map(bookNamed), sentence);
+    if (said.unknown.length === 0) return said.text;
+  }
+  return translatedBy([bookNamed('bot')], sentence).text;
+};
+
+/**
+ * What the chat side shows, in another language: its own texts (`zh/bot-*.yaml`), and among them what any cause says. It is
+ * given everything that is shown, other people's words too, so that a sentence is left as it is unless it is known. Pure but for
+ * reading the texts once.
+ */
+export const shownInLanguage = (text: string, language: Language): string => {
+  if (language === 'en') return text;
+  return sentencesOf(text).reduce((said, { text: sentence, space }) => {
+    const each = sentence === '' ? '' : saidByBot(sentence);
+    // After a full-width mark no space is written, unless what follows is not Chinese.
+    return FULL_WIDTH_END.test(each) && !space.includes('\n') ? `${said}${each}` : `${said}${each}${space}`;
+  }, '');
+};
+
 /**
  * A text of ours in another language: sentence by sentence, by the texts of the cause first and then by those that all share.
  * What is filled in stays as it is, unless it is a phrase of ours too; a sentence without a translation stays English. Pure but for

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -28,6 +28,9 @@ export interface Book {
 
 /** As many characters of a text's beginning as pairs are found by. */
 export const START = 3;
+
+/** A pair of a cause with fewer letters of its own fits sentences that are none of its. */
+const TELLING_LETTERS = 16;
 
 const folder = path.join(import.meta.dirname, 'zh');
 
@@ -61,11 +64,28 @@ export const readPairs = (name: string): Pairs => {
 
 const books = new Map<string, Book>();
 
-/** The book of a cause, or `shared`, read once. */
+/** Names of all files of translations. */
+const allNames = (): string[] =>
+  readdirSync(folder)
+    .flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : []))
+    .sort();
+
+/** A book that is made of several files: of what the chat side says, or of what any cause says. */
+const filesOf = (name: string): string[] => {
+  if (name === 'bot') return allNames().filter((each) => each.startsWith('bot-'));
+  if (name === 'causes') return allNames().filter((each) => each !== 'shared' && !each.startsWith('bot-'));
+  return [name];
+};
+
+/** The book of a cause, of `shared`, `bot` or all `causes`, read once. */
 export const bookNamed = (name: string): Book => {
   const known = books.get(name);
   if (known !== undefined) return known;
-  const book = bookOf(readPairs(name));
+  const pairs = filesOf(name).flatMap(readPairs);
+  // Of the causes' texts among others' words only those that say enough not to be taken for them.
+  const book = bookOf(
+    name === 'causes' ? pairs.filter(({ en }) => lettersIn(readPattern(en)) >= TELLING_LETTERS) : pairs,
+  );
   books.set(name, book);
   return book;
 };
