@@ -37,6 +37,9 @@ if (!canMakeHosts()) {
 const say = (line: string): void => void process.stderr.write(`faults: ${line}\n`);
 say(`seed ${seed}; starting ${sizes.hosts} hosts, ${sizes.bots} bots, ${sizes.workers} workers`);
 const parts = await startParts(sizes);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void parts.close().finally(() => process.exit(130)));
+}
 try {
   const ran = await runFaults(parts, { seed, looks, say });
   process.stdout.write(tableOf(ran));
