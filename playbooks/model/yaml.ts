@@ -14,8 +14,27 @@ export interface YamlText {
   readonly lineOfKey: (at: readonly PropertyKey[]) => number;
 }
 
+/** Nothing that a person writes is nested so deeply; what reads it goes down with it. */
+const DEEPEST = 100;
+
+const isDeeper = (value: unknown, than: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (than === 0 || Object.values(value).some((each) => isDeeper(each, than - 1)));
+
+const TOO_DEEP = { faults: [{ line: 1, reason: `it is nested more than ${DEEPEST} levels deep` }] };
+
 /** Reads YAML that a person wrote. Never throws: faults, with their lines, are an answer. */
 export const readYaml = (text: string): YamlText | { readonly faults: readonly YamlFault[] } => {
+  try {
+    return read(text);
+  } catch (error) {
+    if (error instanceof RangeError) return TOO_DEEP;
+    throw error;
+  }
+};
+
+const read = (text: string): YamlText | { readonly faults: readonly YamlFault[] } => {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
   if (document.errors.length > 0) {
@@ -43,8 +62,10 @@ export const readYaml = (text: string): YamlText | { readonly faults: readonly Y
     return start === undefined ? lineOf(at) : lines.linePos(start).line;
   };
   try {
-    return { value: document.toJS(), lineOf, lineOfKey };
+    const value: unknown = document.toJS();
+    return isDeeper(value, DEEPEST) ? TOO_DEEP : { value, lineOf, lineOfKey };
   } catch (error) {
+    if (error instanceof RangeError) throw error;
     // An alias without its anchor, or one that stands for more than a file has room for.
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     return { faults: [{ line: 1, reason: `an alias cannot be used: ${reason}` }] };
