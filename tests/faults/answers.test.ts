@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { MARK_EVENT } from '../../bot/slack/shapes.ts';
 import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
 import type { Asked } from './asking.ts';
-import { answersOf, outcomesOf } from './invariants.ts';
+import { answersOf, outcomesOf, truthOf } from './invariants.ts';
 import { FAULT_KINDS, planRun } from './plan.ts';
 import { historyOf } from './stores.ts';
 import { failed, tableOf } from './table.ts';
@@ -85,6 +85,14 @@ test('an alert has one thread, one look and its answer, which may be a link to a
     'alert-1 (alert web-1 7 glance): left at "Looking at process 7 on web-1"',
     'alert-1 (alert web-1 7 glance): 2 looks',
   ]);
+});
+
+test('a program that lives and is said to have gone is told', () => {
+  const said = (text: string) => truthOf([posted('r-1', 'failure', text, '1.0')]).violations;
+  expect(said('The connection to web-1 was lost.')).toEqual([]);
+  const replaced =
+    'Process 7 on web-1 started after you asked: the one you meant has ended and its pid was reused by x.';
+  expect(said(replaced)).toEqual([`r-1: ${replaced}`]);
 });
 
 test('history that lacks a look or has one twice is told', () => {

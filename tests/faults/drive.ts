@@ -3,7 +3,16 @@ import { silentLog } from '../../infra/log.ts';
 import { openBotQueue } from '../../infra/queue/bot-side.ts';
 import { type Asked, openAsker } from './asking.ts';
 import { openFaults } from './faults.ts';
-import { answersOf, type Invariant, leftOf, type Outcomes, outcomesOf, sidesOf, unhurtOf } from './invariants.ts';
+import {
+  answersOf,
+  type Invariant,
+  leftOf,
+  type Outcomes,
+  outcomesOf,
+  sidesOf,
+  truthOf,
+  unhurtOf,
+} from './invariants.ts';
 import { FINAL_PARTS, markIn } from './marks.ts';
 import type { Parts } from './parts.ts';
 import { type FaultKind, type Plan, planRun } from './plan.ts';
@@ -125,6 +134,7 @@ export const runFaults = async (
     resident,
     invariants: [
       ...answersOf(asked, messages),
+      truthOf(messages),
       {
         name: 'All done in the end',
         of: '5 queues',

@@ -179,7 +179,7 @@ export const startHost = async (name: string, folder: string, programs: number, 
     const files = (at: string): string[] =>
       readdirSync(outside(at), { recursive: true, encoding: 'utf8' })
         .map((file) => path.join(at, file))
-        .filter((file) => !file.startsWith(own));
+        .filter((file) => !file.startsWith(own) && !file.startsWith(`${ROOT}/`));
     const running = sshd;
     const there = new Set(['/tmp', '/dev/shm'].flatMap(files));
     return {

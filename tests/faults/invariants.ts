@@ -28,6 +28,8 @@ export interface Outcomes {
 const UNFINISHED = /^Looking at /;
 /** What an alert's look shows in the place of a report that another thread has. */
 const ELSEWHERE = /where the report is|The same cause in the same process was found/;
+/** What is said of processes that have ended; none of these programs ends while it is looked at. */
+const SAID_GONE = /There is no process|it has ended|has ended|was reused by/;
 const MOST_MIB = 700;
 
 interface Marked {
@@ -95,6 +97,18 @@ export const answersOf = (asked: readonly Asked[], messages: readonly SlackMessa
     { name: 'One thread with one answer', of: `${alerts.length} alerts`, violations: wrongAlerts },
     { name: 'No message posted twice', of: `${marked.length} messages`, violations: doubled },
   ];
+};
+
+/** Nothing is said of the programs that cannot be: all of them live and stay the same. Pure. */
+export const truthOf = (messages: readonly SlackMessage[]): Invariant => {
+  const failures = markedIn(messages).filter(({ part }) => part === 'failure');
+  return {
+    name: 'No living program is said to have gone',
+    of: `${failures.length} sentences`,
+    violations: failures
+      .filter(({ message }) => SAID_GONE.test(shown(message)))
+      .map(({ id, message }) => `${id}: ${shown(message).slice(0, 150)}`),
+  };
 };
 
 /** What became of the requests. Pure. */
