@@ -95,6 +95,9 @@ const stallOf = (probe: string, { rssKib, threads }: KnownProcess): Span | null 
     case 'py-bt':
       // It gives up the rest of the threads after five seconds of stop.
       return { from: Math.min(5, 0.3 * many), to: Math.min(5, 0.45 * many) };
+    case 'native-motion':
+      // Some hundred moments of 0.1 to 0.6 ms each.
+      return { from: 0.03, to: 0.2 };
     case 'native-stacks':
       return { from: 0.01 * many, to: 0.13 * many };
     default:

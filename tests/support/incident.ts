@@ -31,6 +31,8 @@ export const pythons = (...versions: readonly string[]): string[] =>
 
 export interface StartOptions {
   readonly python?: string;
+  /** What runs the program instead of a Python: an interpreter and its options, or nothing for an executable. */
+  readonly by?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -40,11 +42,13 @@ const groups: { live: LiveProcess; folder: string }[] = [];
 /** Starts `tests/incidents/PROGRAM` in a process group and a temporary folder of its own. Both are gone after the test. */
 export const startProgram = async (program: string, options: StartOptions = {}): Promise<LiveProcess> => {
   const folder = await mkdtemp(path.join(tmpdir(), 'straceback-incident-'));
-  const live = await startProcess(
-    options.python ?? '/usr/bin/python3',
-    ['-u', path.join(INCIDENTS, program), ...(options.args ?? [])],
-    { detached: true, cwd: folder, env: { ...process.env, TMPDIR: folder, ...options.env } },
-  );
+  const by = options.by ?? [options.python ?? '/usr/bin/python3', '-u'];
+  const [file = '', ...words] = [...by, path.resolve(INCIDENTS, program), ...(options.args ?? [])];
+  const live = await startProcess(file, words, {
+    detached: true,
+    cwd: folder,
+    env: { ...process.env, TMPDIR: folder, ...options.env },
+  });
   groups.push({ live, folder });
   return live;
 };
