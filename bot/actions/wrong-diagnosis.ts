@@ -125,7 +125,7 @@ export const wrongDiagnosis = defineAction({
       user,
       at,
     };
-    await bot.queue.notes.set(FEEDBACK, look.request_id, feedback, KEEP_DAYS * 24 * 3600);
+    if (bot.history === null) await bot.queue.notes.set(FEEDBACK, look.request_id, feedback, KEEP_DAYS * 24 * 3600);
     const { requestId } = feedback;
     await bot.history?.keepNote(`feedback-${press.id}`, {
       kind: 'feedback',
@@ -145,7 +145,7 @@ export const wrongDiagnosis = defineAction({
       blocks: [
         paragraph([person(user), plain(` says that the diagnosis was wrong: ${shownLines(sentence)}${instead}`)]),
         ...(words === null ? [] : [paragraph([plain(shownLines(words))])]),
-        paragraph([plain(`I keep this for ${KEEP_DAYS} days.`)]),
+        paragraph([plain(`I keep this for ${bot.history?.keptDays ?? KEEP_DAYS} days.`)]),
       ],
     };
     const place = { channel, threadTs, since: at };

@@ -20,9 +20,11 @@ const seenBefore = async (requestId: string, bot: BotContext): Promise<void> => 
   const { channel, threadTs } = origin;
   const seen = await bot.history.seenBefore({ target: answer.outcome.report.target, finding, channel, threadTs, at });
   if (seen === null) return;
-  // It was open when it was written down.
-  if (seen.last.channel !== channel && (await bot.isClosed(seen.last.channel))) {
-    await bot.history.channels(new Map([[seen.last.channel, true]]));
+  // They were open when it was written down: the newest look, and each whose end is counted or quoted.
+  const closed = new Map<string, boolean>();
+  for (const each of seen.channels) if (each !== channel && (await bot.isClosed(each))) closed.set(each, true);
+  if (closed.size > 0) {
+    await bot.history.channels(closed);
     return await seenBefore(requestId, bot);
   }
   const message = { ...showing(answer.request, origin).at, threadTs };

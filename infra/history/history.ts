@@ -3,9 +3,21 @@ import type { AuditEntry } from '../audit.ts';
 import { type Log, withoutSecrets } from '../log.ts';
 import type { Outboxes } from '../queue/outbox.ts';
 import { endsWithin } from '../queue/within.ts';
+import { NO_SITE_RULES, type SiteRules } from '../redact/redactor.ts';
+import { wordsWithoutSecrets } from '../redact/words.ts';
 import { type HistoryState, type OpenDatabase, openDatabase } from './database.ts';
 import { drain } from './drain.ts';
-import { type Comparing, type ListedPage, listLooks, type SeenBefore, seenBefore, writeChannels } from './read.ts';
+import {
+  type Comparing,
+  type ListedPage,
+  listLooks,
+  looksOfThread,
+  type SeenBefore,
+  seenBefore,
+  type Thread,
+  type ThreadLook,
+  writeChannels,
+} from './read.ts';
 import { applyRetention } from './retention.ts';
 import type { KeptLook, KeptNote } from './rows.ts';
 import type { HistoryConfig } from './settings.ts';
@@ -18,11 +30,13 @@ export interface History {
   readonly state: () => HistoryState;
   /** Has a look written down, now or when it can be. Throws QueueUnavailable. */
   readonly keepLook: (look: KeptLook) => Promise<void>;
-  /** Has a small fact written down under an id. Throws QueueUnavailable. */
+  /** Has a small fact written down under an id, secrets taken out of what people wrote. Throws QueueUnavailable. */
   readonly keepNote: (id: string, note: KeptNote) => Promise<void>;
+  /** How long what was found and said is kept, days. */
+  readonly keptDays: number;
   /** Has a line of the audit log written down beside its file. Never throws and does not wait. */
   readonly keepAudit: (entry: AuditEntry) => void;
-  /** Throws HistoryUnavailable, as the next two. */
+  /** Throws HistoryUnavailable, as the next three. */
   readonly list: (wanted: {
     readonly about: string | null;
     readonly channel: string;
@@ -30,6 +44,8 @@ export interface History {
     readonly size: number;
   }) => Promise<ListedPage>;
   readonly seenBefore: (comparing: Comparing) => Promise<SeenBefore | null>;
+  /** The looks of a thread by their ids, of the newest so many. */
+  readonly ofThread: (thread: Thread) => Promise<ReadonlyMap<string, ThreadLook>>;
   /** What was found of channels: whether each is closed to others of the workspace. */
   readonly channels: (closed: ReadonlyMap<string, boolean>) => Promise<void>;
   /** Lets what is being written end, then closes. */
@@ -40,6 +56,8 @@ export interface HistoryOptions extends HistoryConfig {
   readonly outboxes: Outboxes;
   readonly readFile: ReadFile;
   readonly log: Log;
+  /** What a site calls a secret, and what not. */
+  readonly redaction?: SiteRules;
   /** How often what waits is looked for, and a database that is away is tried, ms. Default 5,000. Shorter in tests. */
   readonly everyMs?: number;
   /** How often what has been kept for long enough is removed, ms. Default ten minutes. */
@@ -62,6 +80,15 @@ const seldom = (log: Log) => {
     said.set(sentence, Date.now());
     log.error(fields, sentence);
   };
+};
+
+/** A note without the secrets that somebody wrote into it; words that cannot be checked are left out. */
+const checked = async (note: KeptNote, site: SiteRules): Promise<KeptNote> => {
+  if (note.kind === 'resolution' && note.note !== null)
+    return { ...note, note: await wordsWithoutSecrets(note.note, site) };
+  if (note.kind === 'feedback' && note.words !== null)
+    return { ...note, words: await wordsWithoutSecrets(note.words, site) };
+  return note;
 };
 
 /** Runs work after each nudge and every so often, one run at a time, until it is stopped. */
@@ -137,7 +164,8 @@ export const openHistory = (options: HistoryOptions): History => {
       `history: no more room for ${what} that wait for the database; newer ones are not kept until it is back`,
     );
   const keepNote: History['keepNote'] = async (id, note) => {
-    if (!(await outboxes.notes.put({ id, at: Date.now(), data: note }))) full('notes');
+    const data = await checked(note, options.redaction ?? NO_SITE_RULES);
+    if (!(await outboxes.notes.put({ id, at: Date.now(), data }))) full('notes');
     writing.nudge();
   };
   writing.nudge();
@@ -150,6 +178,7 @@ export const openHistory = (options: HistoryOptions): History => {
       writing.nudge();
     },
     keepNote,
+    keptDays: options.retentionDays,
     keepAudit: (entry) => {
       keepNote(randomUUID(), { kind: 'audit', entry }).catch((error: unknown) =>
         complain(
@@ -160,6 +189,7 @@ export const openHistory = (options: HistoryOptions): History => {
     },
     list: (wanted) => database.use((own) => listLooks(own, wanted)),
     seenBefore: (comparing) => database.use((own) => seenBefore(own, comparing)),
+    ofThread: (thread) => database.use((own) => looksOfThread(own, thread)),
     channels: (closed) => database.use((own) => writeChannels(own, closed)),
     close: async () => {
       // What is not written by then is written by the next process, or another one.

@@ -89,6 +89,38 @@ export const listLooks = async (
   return { looks, total, leftOut: all - total };
 };
 
+/** A thread of a channel. */
+export interface Thread {
+  readonly channel: string;
+  readonly threadTs: string;
+}
+
+/** A look as its own thread lists it. */
+export interface ThreadLook extends ListedLook {
+  readonly user: string;
+}
+
+const MOST_OF_THREAD = 500;
+
+/** The looks of a thread, by their ids. */
+export const looksOfThread = async (
+  database: Database,
+  { channel, threadTs }: Thread,
+): Promise<ReadonlyMap<string, ThreadLook>> => {
+  const rows = await database
+    .selectFrom('looks')
+    .where('channel', '=', storable(channel))
+    .where('thread_ts', '=', storable(threadTs))
+    .select(['id', 'host', 'pid', 'playbook', 'channel', 'user_id', 'requested_at'])
+    .select(['state', 'cause', 'confidence', 'headline'])
+    .orderBy('requested_at', 'desc')
+    .limit(MOST_OF_THREAD)
+    .execute();
+  return new Map(
+    rows.map(({ user_id: user, requested_at: at, ...row }) => [row.id, { ...row, threadTs, user, at }] as const),
+  );
+};
+
 /** Writes down what was found of channels: whether each is closed to others. */
 export const writeChannels = async (database: Database, closed: ReadonlyMap<string, boolean>): Promise<void> => {
   for (const [id, isPrivate] of closed) {
@@ -108,6 +140,8 @@ export interface SeenBefore {
   readonly first: Date;
   /** The newest look of it in another thread. */
   readonly last: { readonly at: Date; readonly host: string; readonly channel: string; readonly threadTs: string };
+  /** All channels of which something of this comes. */
+  readonly channels: readonly string[];
   /** What people wrote when they resolved it, newest first. */
   readonly helped: readonly { readonly words: string; readonly at: Date }[];
   /** How many of these threads were resolved, and in how many a later look showed the cause gone. */
@@ -183,6 +217,7 @@ export const seenBefore = async (
     times: threads.length,
     first: threads.at(-1)?.requested_at ?? last.requested_at,
     last: { at: last.requested_at, host: last.host, channel: last.channel, threadTs: last.thread_ts },
+    channels: [...new Set(threads.map((each) => each.channel))],
     helped: resolutions
       .flatMap(({ note, at: when }) => (note === null ? [] : [{ words: note, at: when }]))
       .slice(0, MOST_HELP),

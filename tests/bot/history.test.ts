@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { openKeptHistory } from '../../infra/history/open.ts';
 import type { Place } from '../../infra/history/trouble.ts';
@@ -10,6 +11,7 @@ import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
 import { botForTest, finishedThread, quiet, shown, slackForTest, threadsIn, workerForTest } from '../support/bot.ts';
 import { inDatabase, KINDS, placeForTest } from '../support/history.ts';
 import { redisForTest } from '../support/queue.ts';
+import { sickReport } from '../support/reports.ts';
 
 /** A bot with a history at a place, and a worker whose looks find the sick report. */
 const world = async (place: Place) => {
@@ -25,12 +27,18 @@ const world = async (place: Place) => {
     return closed;
   };
   onTestFinished(close);
-  const { queue } = await botForTest(slack, redis.url, { history });
+  const first = await botForTest(slack, redis.url, { history });
+  const { queue } = first;
   workerForTest(redis.url);
   const bob = slack.user('bob');
   const say = async (text: string, channel = 'ops') =>
     (await bob.slash('/diagnose', text, channel)).responses[0]?.text ?? '';
-  return { slack, queue, history, bob, say, close };
+  /** Another bot in the place of the first: it knows nothing of what Slack said to that one. */
+  const restart = async () => {
+    await first.close();
+    return (await botForTest(slack, redis.url, { history })).queue;
+  };
+  return { slack, queue, history, bob, say, close, redis, restart };
 };
 
 const firstWith = (slack: LocalSlack, words: RegExp, channel = 'ops'): Promise<SlackMessage> =>
@@ -95,6 +103,68 @@ test('looks of a private channel are listed there alone, and nowhere said to hav
     .toMatch(/^1 look, page 1 of 1[\s\S]*1 look in private channels is left out; ask there to see them\.$/);
   await quiet(queue);
   expect(threadsIn(slack, 'ops').map(shown).join()).not.toContain('Seen before');
+});
+
+test('what was said in a channel that is private by now is not told elsewhere, also when a newer look is', async () => {
+  const { slack, queue, bob, say, restart } = await world(await placeForTest(KIND));
+  await say('web-7 6325', 'alerts');
+  const [told] = await finishedThread(slack, 'alerts');
+  bob.say('<@U0STRACE1> resolve asked carol-of-payroll', { channel: 'alerts', threadTs: told?.ts ?? '' });
+  await firstWith(slack, /✅/, 'alerts');
+  await say('web-7 6325', 'ops');
+  expect(shown(await firstWith(slack, /Seen before/))).toContain('carol-of-payroll');
+  await quiet(queue);
+  const alerts = slack.world.channels.find(({ name }) => name === 'alerts');
+  if (alerts === undefined) throw new Error('there is no #alerts');
+  alerts.isPrivate = true;
+  const next = await restart();
+  await say('web-8 77', 'ops');
+  const third = await slack.waitFor(
+    () => threadsIn(slack, 'ops').find((message) => /77[\s\S]*Seen before/.test(shown(message))),
+    { timeoutMs: 60_000, what: 'the third look says what was seen before' },
+  );
+  expect(shown(third)).toContain('Seen before: 1 time');
+  expect(shown(third)).not.toContain('carol-of-payroll');
+  await quiet(next);
+});
+
+test('a secret in what helped is kept nowhere, and the thread tells its looks when their answers are gone', async () => {
+  const { slack, queue, bob, say, history, redis } = await world(await placeForTest(KIND));
+  await say('web-7 6325');
+  const [first] = await finishedThread(slack, 'ops');
+  const place = { channel: 'ops', threadTs: first?.ts ?? '' };
+  const token = ['xoxb', '123456789012', '1234567890123', 'aB3dE5fG7hI9jK1lM2nO4pQ6'].join('-');
+  bob.say(`<@U0STRACE1> resolve set SLACK_TOKEN=${token} anew`, place);
+  await firstWith(slack, /✅/);
+  await expect.poll(() => say('history'), soon).toMatch(/^1 look, page 1 of 1/);
+  await quiet(queue);
+  const client = new Redis(redis.url);
+  onTestFinished(() => void client.disconnect());
+  // As after a day.
+  const answers = await client.keys('*answer*');
+  for (const key of answers) await client.del(key);
+  expect(answers.length).toBeGreaterThan(0);
+  bob.say('<@U0STRACE1> history', place);
+  const line = await slack.waitFor(
+    () => slack.thread('ops', place.threadTs).find((message) => shown(message).includes('One look in this thread')),
+    { timeoutMs: 60_000, what: 'the looks of the thread' },
+  );
+  expect(shown(line).replaceAll('\n', '')).toMatch(
+    /asked by Bob.*process 6325 on web-7.*Main thread waits.*signal-handler-deadlock/,
+  );
+  expect(history.keptDays).toBe(730);
+  const report = sickReport;
+  const [finding] = report.findings;
+  if (finding === undefined) throw new Error('no finding');
+  const seen = await history.seenBefore({
+    target: report.target,
+    finding,
+    channel: 'C0OPS0001',
+    threadTs: '1.1',
+    at: Date.now(),
+  });
+  expect(seen?.helped[0]?.words).toContain('SLACK_TOKEN=');
+  expect(JSON.stringify(seen)).not.toContain(token.slice(5));
 });
 
 /** A way to the database that can be cut. */

@@ -1,8 +1,8 @@
 import type { ModelConfig } from '../../infra/config.ts';
 import { languageFor } from '../../infra/language.ts';
 import type { QuestionHandler, QuestionTools, Replied } from '../../infra/queue/questions.ts';
-import { redactor, type SiteRules } from '../../infra/redact/redactor.ts';
-import { scanForSecrets } from '../../infra/redact/scan.ts';
+import type { SiteRules } from '../../infra/redact/redactor.ts';
+import { wordsWithoutSecrets } from '../../infra/redact/words.ts';
 import type { Probe, Question, Reply } from '../../playbooks/model/index.ts';
 import { type ModelWatch, priceOf, watching } from '../prose/afterwards.ts';
 import { openClient } from '../prose/client.ts';
@@ -10,15 +10,6 @@ import { cacheOn, spendingOn } from '../prose/spending.ts';
 import { answerRound } from './answer.ts';
 import { type EvidenceText, MOST_FILE_CHARS } from './chunks.ts';
 import type { Source } from './gather.ts';
-
-/** What a person typed, without secrets; null when it could not be checked, and then it goes nowhere. */
-const withoutSecrets = async (text: string, site: SiteRules): Promise<string | null> => {
-  try {
-    return redactor(await scanForSecrets([text]), site).text(text);
-  } catch {
-    return null;
-  }
-};
 
 /** The looks of a thread whose answers are still kept, newest first, with their evidence as it left the worker: redacted. */
 const sourcesOf = async ({ looks, process }: Question, { answerTo, readFile }: QuestionTools): Promise<Source[]> => {
@@ -30,6 +21,9 @@ const sourcesOf = async ({ looks, process }: Question, { answerTo, readFile }: Q
     const { report } = answer.outcome;
     // A thread may hold looks at others (`on HOST PID`): their evidence says nothing of this process.
     if (report.target.host !== process.host || report.target.pid !== process.pid) continue;
+    // Another process may have had this pid before: what was seen of it says nothing of the one that the newest look saw.
+    const [newest] = sources;
+    if (newest !== undefined && newest.report.target.startTime !== report.target.startTime) continue;
     const files: EvidenceText[] = [];
     for (const file of answer.files) {
       const entry = report.evidence.find((each) => each.id === file.evidenceId);
@@ -62,7 +56,7 @@ export const questionHandler = (
     ...watching(model, watch),
   });
   return async (question, tools): Promise<Replied> => {
-    const text = await withoutSecrets(question.text, redaction);
+    const text = await wordsWithoutSecrets(question.text, redaction);
     const replied = (said: Reply['said'], input: number, output: number): Reply => {
       const usage = { input: question.spent.input + input, output: question.spent.output + output };
       return { said, model: model.name, usage, price: priceOf(usage, model.price) };

@@ -20,6 +20,23 @@ const said = async (
 };
 
 describe('an answer', () => {
+  it('rests on looks at this process alone, not at one that had its pid before', async () => {
+    const server = await modelServerForTest(() => answerOf([]));
+    const tools = toolsWith({ text: 'thread 25 holds now_held' });
+    const older = toolsWith({
+      report: { ...sickReport, target: { ...sickReport.target, startTime: '1' } },
+      text: 'thread 25 holds then_held',
+    });
+    const { file } = await round(server, questionFor('what does thread 25 hold?', { looks: ['look-1', 'look-2'] }), {
+      ...tools,
+      answerTo: (id) => (id === 'look-2' ? older.answerTo('look-1') : tools.answerTo(id)),
+      readFile: async (kept) => Buffer.from(kept.stored === 'older' ? 'then_held' : 'thread 25 holds now_held'),
+    });
+    const text = Buffer.from(file?.content ?? []).toString();
+    expect(text).toContain('now_held');
+    expect(text).not.toMatch(/"id":"[A-Z]\d+-2"/);
+  });
+
   it('keeps what its items cover', async () => {
     for (const claim of GOOD) {
       const { answer } = await said((input) =>
