@@ -78,7 +78,7 @@ class Thread:
             return True
         if event == EVENT_STOP:
             ptrace(LISTEN, self.tid)
-            raise Refused('ended: the process was stopped by a signal meanwhile')
+            raise Refused('failed: the process was stopped by a signal meanwhile')
         self.signals += 1
         ptrace(CONT, self.tid, 0, number if event == 0 else 0)
         return False
@@ -209,8 +209,10 @@ def examine(pid, start, seconds, stop):
     stat = slurp('/proc/%d/stat' % pid)
     if not stat or fields(stat)[19] != start:
         raise Refused('gone: there is no process %d' % pid if not stat else 'gone: process %d is another one by now' % pid)
-    machine = os.uname().machine
-    if machine not in PLACES or (slurp('/proc/%d/exe' % pid, 8) or b'')[4:5] != b'\x02':
+    machine, header = os.uname().machine, slurp('/proc/%d/exe' % pid, 8)
+    if header is None:
+        raise Refused("denied: its memory is readable for root and for the process's own user")
+    if machine not in PLACES or header[4:5] != b'\x02':
         raise Refused('unknown: registers of such a program are not known here (%s)' % machine)
     tracer = tracer_of(pid)
     if tracer:

@@ -96,6 +96,12 @@ describe('on a live process', () => {
     await expectUnhurt(pid, before);
   });
 
+  it.skipIf(process.getuid?.() !== 0)('says that it may not, to another user', async () => {
+    const { pid } = await startPython("print('ready')\nwhile True: pass");
+    const { parsed } = await runProbe(nativeMotion, { pid, uid: 65_534 });
+    expect(parsed).toMatchObject({ ok: false, reason: 'no-permission' });
+  });
+
   it.skipIf(!canRun('/usr/bin/gcc'))(
     'tells a loop in registers that goes on from one that does not, and hands signals on',
     async () => {
