@@ -24,6 +24,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   straceback up [--config FILE]        both on one machine; starts its own Redis when REDIS_URL is not set
   ${USAGE.diagnose}
   ${USAGE.doctor}
+  straceback doctor slack [--json] [--config FILE]   tokens, scopes, channels, clock, and whether Slack takes what the bot posts
   ${CONFIG_USAGE}
   ${HOST_KIT_USAGE}
   ${AUDIT_USAGE}
@@ -178,6 +179,24 @@ const config = async (words: readonly string[]): Promise<number> => {
   });
 };
 
+/** Checks all that the bot needs of Slack. */
+const slackDoctor = async (words: readonly string[]): Promise<number> => {
+  const [{ readSlackDoctorArguments, runSlackDoctor }, { samplesOf }] = await Promise.all([
+    import('./bot/slack-doctor/command.ts'),
+    import('./bot/slack-doctor/samples.ts'),
+  ]);
+  const asked = readSlackDoctorArguments(words);
+  if (typeof asked === 'string') throw new UsageError(asked);
+  const config = readConfig(asked.config);
+  const { playbooks, probes, causes } = await loadKnowledge(config.playbooksFolder, config.redaction);
+  const samples = samplesOf({
+    hosts: config.hostNames,
+    playbooks: [...playbooks.values()].map((playbook) => summaryOf(playbook, probes)),
+    causes: [...causes.values()].map(({ id, title }) => ({ id, title })),
+  });
+  return runSlackDoctor(config, samples, asked, (text) => void process.stdout.write(text));
+};
+
 /** Writes what is installed on hosts. */
 const hostKit = async ([folder, ...rest]: readonly string[]): Promise<number> => {
   if (folder === undefined || rest.length > 0) throw new UsageError(HOST_KIT_USAGE);
@@ -205,7 +224,7 @@ const main = async ([command = 'help', ...words]: readonly string[]): Promise<nu
     case 'diagnose':
       return diagnose(words, stopSignal());
     case 'doctor':
-      return doctor(words);
+      return words[0] === 'slack' ? slackDoctor(words.slice(1)) : doctor(words);
     case 'bot':
       return serve(words, { bot: true, worker: false, ownRedis: false });
     case 'worker':
