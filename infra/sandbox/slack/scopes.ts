@@ -39,6 +39,16 @@ export const ALL_SCOPES: readonly string[] = [
   ]),
 ].sort();
 
+/** Each kind of channel that is asked for by `types` has a scope of its own. */
+function checkTypes(slack: Slack, { types = 'public_channel' }: Record<string, unknown>): void {
+  const { scopes } = slack.settings;
+  const kinds: Readonly<Record<string, string>> = { public_channel: 'channels', private_channel: 'groups' };
+  for (const type of String(types).split(',')) {
+    const needed = `${kinds[type] ?? type}:read`;
+    if (!scopes.includes(needed)) throw new SlackError('missing_scope', [], { needed, provided: scopes.join(',') });
+  }
+}
+
 /** Refuses a bot's call that its token has no scope for, as Slack does: with what is needed and what is there. */
 export function checkScope(slack: Slack, method: string, args: Record<string, unknown>): void {
   const kind = BY_CHANNEL[method];
@@ -49,6 +59,7 @@ export function checkScope(slack: Slack, method: string, args: Record<string, un
       : channel?.kind === 'im'
         ? undefined
         : `${channel?.isPrivate === true ? 'groups' : 'channels'}:${kind}`;
+  if (method === 'users.conversations') checkTypes(slack, args);
   const { scopes } = slack.settings;
   if (needed === undefined || scopes.includes(needed)) return;
   throw new SlackError('missing_scope', [], { needed, provided: scopes.join(',') });

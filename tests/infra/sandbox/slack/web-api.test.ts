@@ -185,6 +185,30 @@ describe('people and places', () => {
   });
 });
 
+describe('the channels of a person', () => {
+  it('are told by kind, closed ones only where the bot is in them, each kind by its own scope', async () => {
+    const few = await startLocalSlack({ scopes: ['channels:read'] });
+    const all = await startLocalSlack();
+    try {
+      const bob = all.user('bob').id;
+      const [ops, alerts] = ['ops', 'alerts'].map((name) => all.world.channels.find((each) => each.name === name));
+      if (ops === undefined || alerts === undefined) throw new Error('there is no #ops or no #alerts');
+      ops.isPrivate = true;
+      alerts.isPrivate = true;
+      alerts.members = alerts.members.filter((id) => id !== all.world.app.botUserId);
+      const asked = { user: bob, types: 'private_channel' };
+      const { channels } = await webClient(all).users.conversations(asked);
+      expect(channels?.map(({ name }) => name)).toEqual(['ops']);
+      const open = (await webClient(all).users.conversations({ user: bob })).channels?.map(({ name }) => name);
+      expect(open).not.toContain('ops');
+      expect((await refusalOf(webClient(few).users.conversations(asked))).error).toBe('missing_scope');
+      expect((await webClient(few).users.conversations({ user: bob })).ok).toBe(true);
+    } finally {
+      await Promise.all([few.close(), all.close()]);
+    }
+  });
+});
+
 describe('files', () => {
   it('travel through uploadV2 into a thread, byte for byte', async () => {
     const channel = slack.channel('ops');
