@@ -12,6 +12,7 @@ import { freePort, makeKey } from '../../infra/sandbox/sshd.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { processFigures } from './process-figures.ts';
 import { nodeArguments } from './program.ts';
+import { redisCosts } from './queue.ts';
 import { recordLook } from './recording.ts';
 import type { Print } from './run.ts';
 import { numberFrom } from './settings.ts';
@@ -118,10 +119,16 @@ export const run = async (print: Print): Promise<void> => {
 
     const bot = openBotQueue({ redisUrl: redis.url, log: silentLog });
     closers.push(bot.close);
+    let answerBytes = 0;
+    let toldOfFailure = false;
     const waiting = new Map<string, (end: { seconds: number; report: boolean }) => void>();
-    bot.onAnswer(async ({ requestId, outcome }) =>
-      waiting.get(requestId)?.({ seconds: performance.now() / 1000, report: outcome.kind === 'report' }),
-    );
+    bot.onAnswer(async (answer) => {
+      const { requestId, outcome } = answer;
+      if (outcome.kind === 'failure' && !toldOfFailure) process.stderr.write(`${outcome.failure.sentence}\n`);
+      toldOfFailure ||= outcome.kind === 'failure';
+      answerBytes = JSON.stringify(answer).length;
+      waiting.get(requestId)?.({ seconds: performance.now() / 1000, report: outcome.kind === 'report' });
+    });
     let failures = 0;
     const look = async (host: string): Promise<number> => {
       const id = crypto.randomUUID();
@@ -135,7 +142,8 @@ export const run = async (print: Print): Promise<void> => {
         windowSeconds: WINDOW,
         allow: ['none'],
         origin: { kind: 'slack', team: 'T1', channel: 'C1', user: 'U1', threadTs: '1700000000.000100', via: 'command' },
-        requestedAt: Date.now(),
+        // What is replayed says how old the process was then: for a look that waited long it would be younger than the question.
+        requestedAt: Date.now() + 3_600_000,
       });
       const { seconds, report } = await end;
       waiting.delete(id);
@@ -152,6 +160,7 @@ export const run = async (print: Print): Promise<void> => {
     print('looks', `window of a look`, WINDOW, 's');
     print('looks', 'a single look, warm connection', single, 's');
     print('looks', 'memory before', idle.rss, 'MiB');
+    const redisBefore = await redisCosts(redis.url);
     for (const wave of ['new connections', 'warm connections']) {
       await eventLoop();
       const [before, hostsBefore] = await Promise.all([processFigures(pid), processFigures(hosts.child.pid ?? 0)]);
@@ -185,6 +194,11 @@ export const run = async (print: Print): Promise<void> => {
       print('looks', `${what}: event loop late, longest`, lag.longest, 'ms');
       print('looks', `${what}: memory of the worker at most`, after.peak, 'MiB');
     }
+    const redisAfter = await redisCosts(redis.url);
+    const looks = 2 * AT_ONCE;
+    print('looks', 'Redis commands of a look', (redisAfter.commands - redisBefore.commands) / looks, 'commands');
+    print('looks', 'memory of Redis for a look', ((redisAfter.memory - redisBefore.memory) * 1024) / looks, 'KiB');
+    print('looks', 'an answer, without its evidence', answerBytes / 1024, 'KiB');
     print('looks', 'looks without a report', failures, 'looks');
   } finally {
     for (const close of closers.reverse()) await close();

@@ -65,7 +65,7 @@ const putAll = async (put: (number: number) => Promise<unknown>): Promise<void> 
 };
 
 /** Redis's own counts: commands and processor seconds since it started (INFO), and its memory, MiB. */
-const redisCosts = async (url: string) => {
+export const redisCosts = async (url: string) => {
   const redis = openPatient(url, silentLog);
   try {
     const info = String(await redis.call('INFO', 'everything'));

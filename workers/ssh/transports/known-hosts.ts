@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import type { SshHost } from '../../../infra/hosts.ts';
 import { LookFailed } from '../../../playbooks/model/index.ts';
+import { atMost } from '../at-most.ts';
 
 /** One line of known_hosts that names the host. */
 export interface KnownKey {
@@ -67,6 +68,9 @@ export const hostKeyAlgorithms = (known: readonly KnownKey[]): ServerHostKeyAlgo
   return [...new Set([...wanted, ...Object.values(ALGORITHMS).flat()])];
 };
 
+/** Hundreds of new connections at once would start as many processes at once, none of which would be done in its time. */
+const turn = atMost(8);
+
 const run = (argv: readonly string[]): Promise<{ readonly found: boolean; readonly text: string }> =>
   new Promise((resolve, reject) => {
     const [command = '', ...rest] = argv;
@@ -89,7 +93,7 @@ export const readKnownKeys = async (host: SshHost): Promise<KnownKey[]> => {
     throw new LookFailed('host-key-unknown', sentence, error);
   }
   try {
-    const { text } = await run(['ssh-keygen', '-F', knownHostsName(host), '-f', host.knownHostsFile]);
+    const { text } = await turn(() => run(['ssh-keygen', '-F', knownHostsName(host), '-f', host.knownHostsFile]));
     return parseKnownKeys(text);
   } catch (error) {
     const sentence = `The known_hosts file ${host.knownHostsFile} could not be searched with ssh-keygen; install openssh-client where the worker runs.`;
