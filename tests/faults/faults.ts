@@ -62,7 +62,6 @@ export const openFaults = (parts: Parts, asker: Asker): FaultMaker => {
   };
   const full = (fault: PlannedFault, end: () => void) =>
     void lasting.push({ until: fault.at + FULL_FOR * fault.amount, end });
-  const sides = [...workers, ...bots];
 
   /** False when there was nothing that it could strike (yet). */
   const begin = (fault: PlannedFault): boolean => {
@@ -76,7 +75,7 @@ export const openFaults = (parts: Parts, asker: Asker): FaultMaker => {
         return true;
       }
       case 'clock moved': {
-        const side = at(sides, which);
+        const side = at(workers, which);
         inLine(side, () => side.killed(amount));
         return true;
       }
