@@ -46,7 +46,9 @@ const hostHint = ({ names, patterns = [] }: BotContext['hosts']): string => {
   return `${known}${rules}.`;
 };
 
-const blocks = ({ hosts, playbooks }: BotContext): KnownBlock[] => {
+type Site = Pick<BotContext, 'hosts' | 'playbooks'>;
+
+const blocks = ({ hosts, playbooks }: Site): KnownBlock[] => {
   const options = playbooks.slice(0, MAX_OPTIONS).map(({ id, title }) => ({
     text: label(`${id}: ${title}`),
     value: id,
@@ -100,8 +102,8 @@ const blocks = ({ hosts, playbooks }: BotContext): KnownBlock[] => {
 };
 
 /** The modal that asks what `/diagnose HOST PROCESS [playbook] [seconds]` says in words. */
-export const lookForm = ({ channel, responseUrl }: Asked, bot: BotContext): ModalView =>
-  modal(LOOK_FORM, { title: 'Examine a process', submit: 'Look' }, blocks(bot), { channel, responseUrl });
+export const lookForm = ({ channel, responseUrl }: Pick<Asked, 'channel' | 'responseUrl'>, site: Site): ModalView =>
+  modal(LOOK_FORM, { title: 'Examine a process', submit: 'Look' }, blocks(site), { channel, responseUrl });
 
 /** The words of the command that fields come to, and the field of the last of them. */
 const steps = ({ host, process, playbook, window }: Readonly<Record<string, string | null>>) => {

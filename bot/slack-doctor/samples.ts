@@ -9,6 +9,7 @@ import type { CauseSummary, PlaybookSummary } from '../context.ts';
 import { modal } from '../form.ts';
 import { withSeenBefore } from '../history/seen-line.ts';
 import { homeView, refusedView } from '../home/view.ts';
+import { lookForm } from '../look-form.ts';
 import { answerContent, lookingContent } from '../questions/show.ts';
 import type { Content } from '../slack/shapes.ts';
 import {
@@ -191,7 +192,7 @@ const questions = (): Sample[] => {
   ]);
 };
 
-const views = ({ hosts, causes }: SiteOfSamples): Sample[] => {
+const views = ({ hosts, playbooks, causes }: SiteOfSamples): Sample[] => {
   const request = { ...example.EXAMPLE_LOOK, origin: { kind: 'terminal' as const } };
   const home = homeView({
     status: {
@@ -236,6 +237,16 @@ const views = ({ hosts, causes }: SiteOfSamples): Sample[] => {
     { of: 'homeView', name: 'home tab', shown: { view: home } },
     { of: 'refusedView', name: 'home tab of a guest', shown: { view: refusedView('Guests may not ask for looks.') } },
     { of: 'modal', name: 'form', shown: { view: form } },
+    {
+      of: 'lookForm',
+      name: 'form that asks for a look',
+      shown: {
+        view: lookForm(
+          { channel: example.CHANNEL, responseUrl: URL_OF_TEAM },
+          { hosts: { names: hosts, known: () => true, patterns: [] }, playbooks },
+        ),
+      },
+    },
   ];
 };
 

@@ -1,8 +1,9 @@
 import type { HomeView, ModalView } from '@slack/types';
-import { LogLevel, WebAPIHTTPError, WebClient } from '@slack/web-api';
+import { WebAPIHTTPError, WebClient } from '@slack/web-api';
 import type { Log } from '../../infra/log.ts';
 import { SlackAway, sortingEnds } from './errors.ts';
 import { pacing } from './pacing.ts';
+import { quietLogger } from './quiet-logger.ts';
 import { type Content, MARK_EVENT, type Mark, type Message, Page, Person } from './shapes.ts';
 import type { Calling } from './watched.ts';
 
@@ -254,14 +255,3 @@ const withoutUndefined = <T extends object>(value: T): { [K in keyof T]: Exclude
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
-
-/** The client's own words are left out: what matters is in the errors, and its debug log has message texts. */
-const quietLogger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  setLevel: () => undefined,
-  getLevel: () => LogLevel.ERROR,
-  setName: () => undefined,
-};

@@ -1,6 +1,6 @@
 import { LogLevel } from '@slack/web-api';
 
-/** For clients whose own words nobody wants: what matters is in their errors. */
+/** Leaves a client's own words out: what matters is in its errors, and its debug log has message texts. */
 export const quietLogger = {
   debug: () => undefined,
   info: () => undefined,
