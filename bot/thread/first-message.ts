@@ -3,6 +3,7 @@ import type { Failure, Progress, Report, Request } from '../../playbooks/model/i
 import { duration } from '../../playbooks/reading/text.ts';
 import { confidenceWords, headline, subject, verdictOf } from '../../playbooks/report-parts.ts';
 import { inLanguage, type Language } from '../../playbooks/words/index.ts';
+import { textInLanguage } from '../slack/in-language.ts';
 import type { Content, Mark } from '../slack/shapes.ts';
 import {
   bold,
@@ -70,7 +71,10 @@ export const openingContent = (
     text: title,
     blocks: [
       header(title),
-      paragraph([...askedBy(asker, language, ' '), ...spans(cutTo(shownLines(inLanguage(why, language)), 600).text)]),
+      paragraph([
+        ...askedBy(asker, language, ' '),
+        ...spans(cutTo(shownLines(textInLanguage(why, language)), 600).text),
+      ]),
       footer(request, language),
     ],
   };

@@ -54,13 +54,13 @@ export { ALERTS, OPS, PID_ROUTE, routing } from './alert-routing.ts';
 /** A Slack, a Redis, a bot that routes alerts so and a worker that keeps what it is asked and gives the sick report. */
 export const alertSite = async (
   settings: Parameters<typeof routing>[0],
-  options: { slack?: LocalSlackOptions; handler?: LookHandler } = {},
+  options: { slack?: LocalSlackOptions; handler?: LookHandler; language?: 'en' | 'zh' } = {},
 ) => {
   const slack = await slackForTest(options.slack);
   const redis = await redisForTest();
   const log = keptLog();
   const alerts = routing(settings);
-  const { queue, close } = await botForTest(slack, redis.url, { log, alerts });
+  const { queue, close } = await botForTest(slack, redis.url, { log, alerts, language: options.language ?? 'reader' });
   const asked: Request[] = [];
   const worker = workerForTest(redis.url, async (request, tools) => {
     asked.push(request);
