@@ -115,6 +115,6 @@ test('the configuration says where history is and for how long', () => {
   const url = 'postgresql://u:p@db/straceback';
   expect(readConfig(example, { ...env, DATABASE_URL: url }).history?.place).toEqual({ url });
   expect(() => readConfig(example, { ...env, DATABASE_URL: 'mysql://x' })).toThrow(
-    /^DATABASE_URL is no address of a PostgreSQL/,
+    /^environment: DATABASE_URL is no address of a PostgreSQL/,
   );
 });
