@@ -32,6 +32,12 @@ export const clearOn = (cause: Cause, name: string, without: readonly string[] =
   return verdict.verdict === 'clear' ? verdict.why : '';
 };
 
+/** Holds that a cause about Python's stacks is clear of a healthy process, and of one without such stacks cannot tell. */
+export const expectHealthyOn = (cause: Cause, name: string): void => {
+  const stacks = loadLook(name).evidence.some(({ probe }) => probe === 'py-stacks');
+  expect(sayOf(cause, name).verdict).toBe(stacks ? 'clear' : 'cannot-tell');
+};
+
 /** Why a cause cannot tell, and what it wants; fails when it can. */
 export const untoldOn = (
   cause: Cause,
