@@ -112,7 +112,7 @@ test('bots and workers are restarted one after the other while looks run: each c
   );
   await quiet(queue);
   const threads = threadsIn(slack, 'ops');
-  const seen = pids.map((pid) => threads.filter((first) => shown(first).includes(String(pid))));
+  const seen = pids.map((pid) => threads.filter((first) => new RegExp(`\\b${pid}\\b`).test(shown(first))));
   expect(seen.map((own) => own.map(({ ts }) => reportsIn(slack, ts)))).toEqual(pids.map(() => [1]));
   expect(threads).toHaveLength(pids.length);
 });
