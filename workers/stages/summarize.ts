@@ -13,6 +13,7 @@ import {
 } from '../../playbooks/model/index.ts';
 import { gcore } from '../../playbooks/probes/gcore.ts';
 import type { IdentifyData } from '../../playbooks/probes/identify.ts';
+import { nativeMotion } from '../../playbooks/probes/native-motion.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
 import { sockets } from '../../playbooks/probes/sockets.ts';
@@ -78,6 +79,10 @@ const stallOf = (evidence: Evidence, probe: Probe | undefined, look: Look): numb
     if (known.id !== probe.id) continue;
     const seen = look.see<{ stoppedMs: number | null }>(known);
     if (seen.seen && seen.data.stoppedMs !== null) return seen.data.stoppedMs;
+  }
+  if (probe.id === nativeMotion.id) {
+    const seen = look.see(nativeMotion);
+    if (seen.seen) return seen.data.longestStopMs;
   }
   return evidence.seconds * 1000;
 };
