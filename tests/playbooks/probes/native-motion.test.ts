@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -10,6 +10,7 @@ import { canRun } from '../../support/incident.ts';
 import { endProcesses, startProcess, startPython, untilState } from '../../support/live-process.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
+import { until } from '../../support/until.ts';
 
 afterEach(endProcesses);
 
@@ -93,6 +94,24 @@ describe('on a live process', () => {
     const before = await processState(pid);
     const { parsed } = await runProbe(nativeMotion, { pid });
     expect(parsed).toMatchObject({ ok: false, why: expect.stringContaining('its busiest thread') });
+    await expectUnhurt(pid, before);
+  });
+
+  it('leaves it running and untraced when it is killed in the middle', async () => {
+    const { pid } = await startPython("print('ready')\nwhile True: pass");
+    const before = await processState(pid);
+    const traced = () =>
+      until('it is watched', () => /^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')));
+    let killed = false;
+    await runProbe(nativeMotion, {
+      pid,
+      windowSeconds: 30,
+      onStart: (child) =>
+        void traced().then(() => {
+          killed = process.kill(-(child.pid ?? 0), 'SIGKILL');
+        }),
+    });
+    expect(killed).toBe(true);
     await expectUnhurt(pid, before);
   });
 
