@@ -1,35 +1,8 @@
+import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
-import { z } from 'zod';
 import { claimFolder } from './folder-claim.ts';
-import { HistoryUnavailable } from './trouble.ts';
-
-const Failed = z.object({ message: z.string(), code: z.string().optional() });
-const Said = z.union([
-  z.object({ ready: z.literal(true) }),
-  z.object({ failed: Failed }),
-  z.object({ id: z.number(), error: Failed }),
-  z.object({
-    id: z.number(),
-    result: z.object({ rows: z.array(z.unknown()), affectedRows: z.number() }).optional(),
-  }),
-]);
-type Result = { rows: unknown[]; affectedRows: number };
-
-/** An error of the embedded database, with PostgreSQL's code. */
-class PgliteError extends Error {
-  readonly code: string | undefined;
-  constructor({ message, code }: z.infer<typeof Failed>) {
-    super(message);
-    this.code = code;
-  }
-}
-
-interface Waiter {
-  readonly done: (result: Result | undefined) => void;
-  readonly failed: (error: Error) => void;
-}
+import { openPgliteThread, type PgliteThreadOptions } from './pglite-link.ts';
 
 /** The first word of a statement, as node-postgres calls it. */
 const commandOf = (sql: string): PostgresQueryResult<unknown>['command'] => {
@@ -51,6 +24,28 @@ const turns = () => {
   };
 };
 
+const isThere = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+
+/**
+ * Makes the files of a database that is not there yet. In a thread of its own: making one takes several times the memory that it needs
+ * afterwards, and only a thread that ends gives it back. Under another name until it is whole, so that one whose making was
+ * ended in the middle is never taken for a database.
+ */
+const make = async (options: PgliteThreadOptions): Promise<void> => {
+  const unfinished = `${options.files}-unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  const thread = await openPgliteThread({ ...options, files: unfinished });
+  await thread.close();
+  await rename(unfinished, options.files);
+};
+
 /**
  * The embedded PostgreSQL in a folder, as the pool that Kysely's dialect for PostgreSQL works on. It has one connection: who has it,
  * has it until they release it, so that transactions follow each other. Throws HistoryUnavailable when another process has the
@@ -59,82 +54,18 @@ const turns = () => {
  */
 export const openPglitePool = async (folder: string, signal: AbortSignal, answerMs: number): Promise<PostgresPool> => {
   const claim = await claimFolder(folder);
-  const thread = new Worker(new URL('./pglite-thread.js', import.meta.url), {
-    workerData: { folder: path.join(folder, 'pglite') },
-    execArgv: [],
-  });
-  const waiting = new Map<number, Waiter>();
-  let last = 0;
-  let gone: Error | null = null;
-  const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
-  const fail = (error: Error) => {
-    gone ??= error;
-    for (const { failed } of waiting.values()) failed(gone);
-    waiting.clear();
+  const options = { files: path.join(folder, 'pglite'), folder, signal, answerMs };
+  const open = async () => {
+    if (!(await isThere(options.files))) await make(options);
+    return await openPgliteThread(options);
   };
-  const ready = new Promise<void>((resolve, reject) => {
-    thread.on('message', (message: unknown) => {
-      const said = Said.parse(message);
-      if ('ready' in said) return resolve();
-      if ('failed' in said) return reject(new PgliteError(said.failed));
-      const waiter = waiting.get(said.id);
-      waiting.delete(said.id);
-      if ('error' in said) waiter?.failed(new PgliteError(said.error));
-      else waiter?.done(said.result);
-    });
-    const over = (why: string) => {
-      const error = new HistoryUnavailable(`The embedded database in ${folder} has ended: ${why}.`);
-      fail(error);
-      reject(error);
-    };
-    thread.once('error', (error) => over(error instanceof Error ? error.message : String(error)));
-    thread.once('exit', () => over('it was stopped'));
-  });
-  const ask = (message: object): Promise<Result | undefined> =>
-    new Promise((done, failed) => {
-      if (gone !== null) return failed(gone);
-      last += 1;
-      const timer = setTimeout(() => {
-        const seconds = Math.round(answerMs / 1_000);
-        fail(
-          new HistoryUnavailable(
-            `The embedded database in ${folder} did not answer for ${seconds} s (is its disk full?); it is opened anew.`,
-          ),
-        );
-        void thread.terminate();
-      }, answerMs);
-      timer.unref();
-      waiting.set(last, {
-        done: (result) => {
-          clearTimeout(timer);
-          done(result);
-        },
-        failed: (error) => {
-          clearTimeout(timer);
-          failed(error);
-        },
-      });
-      thread.postMessage({ id: last, ...message });
-    });
-  const end = async () => {
-    await thread.terminate();
-    await ended;
+  const thread = await open().catch(async (error: unknown) => {
     await claim.release();
-  };
-  const giveUp = () => void thread.terminate();
-  signal.addEventListener('abort', giveUp, { once: true });
-  if (signal.aborted) giveUp();
-  try {
-    await ready;
-  } catch (error) {
-    await end();
     throw error;
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
+  });
   const turn = turns();
   const query = async (sql: string, parameters: readonly unknown[]) => {
-    const result = await ask({ sql, parameters });
+    const result = await thread.ask({ sql, parameters });
     const { rows = [], affectedRows = 0 } = result ?? {};
     return { command: commandOf(sql), rowCount: affectedRows, rows };
   };
@@ -145,8 +76,8 @@ export const openPglitePool = async (folder: string, signal: AbortSignal, answer
       return { query, release: leave } as unknown as PostgresPoolClient;
     },
     end: async () => {
-      await ask({ close: true }).catch(() => undefined);
-      await end();
+      await thread.close();
+      await claim.release();
     },
   };
 };

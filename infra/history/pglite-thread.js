@@ -7,6 +7,12 @@ import { PGlite } from '@electric-sql/pglite';
 /** PostgreSQL's type id of bytea (pg_type.dat). PGlite's own conversion goes byte by byte. */
 const BYTEA = 17;
 
+/**
+ * Of its 128 MiB of buffers, all of which are touched in time, a history needs few: one connection reads and writes single rows, and
+ * the system keeps the files' pages anyway.
+ */
+const SETTINGS = ['-c', 'shared_buffers=16MB'];
+
 const plain = (error) => ({
   message: error instanceof Error ? error.message : String(error),
   code: error?.code,
@@ -15,6 +21,7 @@ const plain = (error) => ({
 try {
   const database = await PGlite.create({
     dataDir: workerData.folder,
+    startParams: [...PGlite.defaultStartParams, ...SETTINGS],
     serializers: {
       [BYTEA]: (bytes) => `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`,
     },
