@@ -161,7 +161,11 @@ interface SaidEvent {
   readonly text: string;
 }
 
-const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly team_id: string }): Mention => ({
+const mentionOf = (
+  event: SaidEvent,
+  body: { readonly event_id: string; readonly team_id: string },
+  at: number,
+): Mention => ({
   kind: 'mention',
   id: body.event_id,
   team: ('user_team' in event && typeof event.user_team === 'string' ? event.user_team : event.team) ?? body.team_id,
@@ -170,7 +174,7 @@ const mentionOf = (event: SaidEvent, body: { readonly event_id: string; readonly
   ts: event.ts,
   ...(event.thread_ts === undefined ? {} : { threadTs: event.thread_ts }),
   text: event.text,
-  at: Date.now(),
+  at,
 });
 
 /** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
@@ -194,13 +198,13 @@ const listen = (entrance: Entrance, botToken: string, bot: BotContext, trace: Tr
   });
   app.event('app_mention', async ({ event, body }) => {
     if (event.user === undefined || event.bot_id !== undefined) return;
-    await queue.accept(mentionOf({ ...event, user: event.user }, body));
+    await queue.accept(mentionOf({ ...event, user: event.user }, body, queue.now()));
   });
   app.event('message', async ({ event, body }) => {
     // Edits, joins, other apps and our own posts have a subtype or a bot's id.
     if (event.subtype !== undefined || event.bot_id !== undefined || event.thread_ts === undefined) return;
     if (event.parent_user_id !== me.userId || !isThreadCommand(event.text ?? '', bot)) return;
-    await queue.accept(mentionOf({ ...event, text: event.text ?? '' }, body));
+    await queue.accept(mentionOf({ ...event, text: event.text ?? '' }, body, queue.now()));
   });
   listenToInteractions(app, bot);
 };

@@ -63,7 +63,7 @@ export const buttonRow = async (
         label,
         data,
         group: oneOf ? row : id,
-        until: Date.now() + seconds * 1_000,
+        until: queue.now() + seconds * 1_000,
         ...(only === undefined ? {} : { only: [...only] }),
       };
       await queue.notes.set(KIND, id, kept, seconds + AFTERWARDS_SECONDS);
@@ -91,7 +91,7 @@ export const pickList = async (
   { only, seconds = WEEK_SECONDS, group }: Omit<RowOptions, 'oneOf'> & { readonly group?: string } = {},
 ): Promise<ActionsBlock> => {
   const id = token();
-  const until = Date.now() + seconds * 1_000;
+  const until = queue.now() + seconds * 1_000;
   const kept: KeptButton = {
     action,
     label,

@@ -49,7 +49,7 @@ export const dispatch = async (payload: SlashPayload, bot: BotContext): Promise<
         user: payload.user_id,
         triggerId: payload.trigger_id,
         responseUrl: payload.response_url,
-        at: Date.now(),
+        at: bot.queue.now(),
       },
       bot,
     );

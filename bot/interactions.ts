@@ -24,7 +24,7 @@ const PressedElement = z.object({
   selected_option: z.object({ value: z.string() }).nullish(),
 });
 
-const pressOf = (body: unknown, element: unknown, teamId: string): Press | null => {
+const pressOf = (body: unknown, element: unknown, teamId: string, at: number): Press | null => {
   const press = Pressing.safeParse(body).data;
   const what = PressedElement.safeParse(element).data;
   // A list has its id in the block's id, because its value is what was picked.
@@ -42,7 +42,7 @@ const pressOf = (body: unknown, element: unknown, teamId: string): Press | null 
     ...(container.thread_ts === undefined ? {} : { threadTs: container.thread_ts }),
     token,
     ...(picked === undefined ? {} : { picked }),
-    at: Date.now(),
+    at,
   };
 };
 
@@ -63,7 +63,7 @@ const inTheirs = (
 export const listenToInteractions = (app: App, bot: BotContext): void => {
   const { queue, me } = bot;
   app.action(new RegExp(`^${BUTTON_ID}`), async ({ ack, body, action }) => {
-    const press = pressOf(body, action, me.teamId);
+    const press = pressOf(body, action, me.teamId, bot.queue.now());
     // A modal has to be opened here and now; where it cannot be, the queue tells the person why.
     if (press !== null && !(await openActionForm(press, bot))) await queue.accept(press);
     await ack();

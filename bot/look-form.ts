@@ -158,7 +158,7 @@ export const submitLookForm = async (body: unknown, bot: BotContext): Promise<Re
         // One submission of one modal, however often it is delivered.
         triggerId: `form-${view.id}`,
         responseUrl: typed.responseUrl,
-        at: Date.now(),
+        at: bot.queue.now(),
       },
       bot,
     );

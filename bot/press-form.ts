@@ -64,7 +64,7 @@ export const submitActionForm = async (body: unknown, bot: BotContext): Promise<
     user: user.id,
     ...opened,
     form,
-    at: Date.now(),
+    at: bot.queue.now(),
   };
   try {
     const usable = await weigh(press, bot);

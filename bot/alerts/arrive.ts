@@ -26,7 +26,7 @@ const alertToLookAt = (group: Group, notice: Notice): Alert | undefined => {
 const withWantedLook = (group: Group, notice: Notice, to: Destined, bot: BotContext): Group => {
   const { alerts } = bot;
   const cooldown = (to.kind === 'route' ? to.route.cooldownMinutes : undefined) ?? alerts.limits.cooldownMinutes;
-  const now = Date.now();
+  const now = bot.queue.now();
   if (notice.status !== 'firing' || !wantsLook(group, now, cooldown * MINUTE_MS)) return group;
   if (to.kind === 'default') return { ...group, noLook: 'no route takes this alert' };
   const labels = labelsOf(notice, alertToLookAt(group, notice));

@@ -20,7 +20,7 @@ const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 /** Raises a figure of today (UTC). A crash in the middle may count something twice, never too little. */
 export const tally = async ({ queue }: Pick<BotContext, 'queue'>, figure: Figure): Promise<void> => {
-  await queue.notes.count(KIND, `${figure} ${dayOf(Date.now())}`, KEEP_SECONDS);
+  await queue.notes.count(KIND, `${figure} ${dayOf(queue.now())}`, KEEP_SECONDS);
 };
 
 /** The figures of a day (UTC), given as any time in it. Throws QueueUnavailable. */

@@ -20,7 +20,7 @@ export const setShow = async ({ queue }: Pick<BotContext, 'queue'>, group: Group
   if (group.showing === null) return;
   const id = `alert-show-${group.id}-${group.showing}`;
   const data = { group: group.id };
-  await queue.accept({ kind: 'errand', id, errand: 'alert-show', data, at: Date.now() }, first ? 0 : SHOW_EVERY_MS);
+  await queue.accept({ kind: 'errand', id, errand: 'alert-show', data, at: queue.now() }, first ? 0 : SHOW_EVERY_MS);
 };
 
 /** A group for which a show is set; none is needed while one is set that has not begun, or in a storm, which shows itself. */

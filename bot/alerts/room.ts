@@ -93,7 +93,7 @@ export const readRoom = async ({ queue }: Pick<BotContext, 'queue'>): Promise<Ro
 
 /** Without those whose end was missed. */
 const withoutLost = async ({ running, waiting }: Room, { queue, log }: RoomBot): Promise<Room> => {
-  const now = Date.now();
+  const now = queue.now();
   const there: Room['running'] = [];
   for (const look of running) {
     const age = now - look.begun;
@@ -106,15 +106,16 @@ const withoutLost = async ({ running, waiting }: Room, { queue, log }: RoomBot):
 
 /** The next check of the room, while somebody waits in it: the end of a look may have been missed. */
 const setCheck = async ({ queue }: RoomBot): Promise<void> => {
-  const next = Math.floor(Date.now() / CHECK_MS) + 1;
-  const errand = { kind: 'errand', id: `alert-room-${next}`, errand: 'alert-room', data: {}, at: Date.now() } as const;
-  await queue.accept(errand, next * CHECK_MS - Date.now());
+  const now = queue.now();
+  const next = Math.floor(now / CHECK_MS) + 1;
+  const errand = { kind: 'errand', id: `alert-room-${next}`, errand: 'alert-room', data: {}, at: now } as const;
+  await queue.accept(errand, next * CHECK_MS - now);
 };
 
 const handOut = async (bot: RoomBot, look: Wanted, turnedAway: boolean): Promise<void> => {
   const data = { group: look.group, look: look.id, ...(turnedAway ? { turnedAway } : {}) };
   const id = `alert-look-${look.id}${turnedAway ? '-away' : ''}`;
-  await bot.queue.accept({ kind: 'errand', id, errand: 'alert-look', data, at: Date.now() });
+  await bot.queue.accept({ kind: 'errand', id, errand: 'alert-look', data, at: bot.queue.now() });
 };
 
 const change = (bot: RoomBot, wishes: readonly Wish[]): Promise<void> =>
@@ -122,7 +123,7 @@ const change = (bot: RoomBot, wishes: readonly Wish[]): Promise<void> =>
     const { queue, alerts } = bot;
     const before = await readRoom(bot);
     const room = granted(await withoutLost(before, bot), wishes);
-    const { room: after, begun, turnedAway } = letIn(room, alerts.limits, Date.now());
+    const { room: after, begun, turnedAway } = letIn(room, alerts.limits, queue.now());
     // Handed out before it is written: after a crash in between it is handed out again, which is known by its id.
     for (const look of begun) await handOut(bot, look, false);
     for (const look of turnedAway) {

@@ -50,7 +50,7 @@ export const sighted = (
   if (seconds === 0) return Promise.resolve([]);
   return queue.alone(KIND, id, async () => {
     const kept = Sightings.safeParse(await queue.notes.get(KIND, id)).data ?? [];
-    const recent = kept.filter(({ at }) => Date.now() - at < seconds * 1_000);
+    const recent = kept.filter(({ at }) => queue.now() - at < seconds * 1_000);
     const mine = recent.findIndex((each) => each.group === group.id);
     if (mine >= 0) return recent.slice(0, mine);
     const own = {
@@ -58,7 +58,7 @@ export const sighted = (
       title: oneLine(group.title, 200),
       channel: thread.channel,
       ts: thread.threadTs,
-      at: Date.now(),
+      at: queue.now(),
     };
     await queue.notes.set(KIND, id, [...recent, own].slice(-MAX_SIGHTINGS), seconds);
     return recent;

@@ -85,7 +85,7 @@ const newInMinute = async ({ queue }: StormBot, channel: string, now: number): P
 export const stormFor = async (bot: StormBot, channel: string): Promise<string | null> => {
   const { queue, alerts } = bot;
   const { limits } = alerts;
-  const now = Date.now();
+  const now = queue.now();
   const current = Now.safeParse(await queue.notes.get('alert-storm-now', channel)).data;
   let storm = current !== undefined && now - current.lastAt < quietMs(bot) ? current.id : null;
   if (storm === null) {

@@ -9,19 +9,20 @@ import { together } from './together.ts';
 
 const SHOW_EVERY_MS = 2_000;
 
-const errandOf = (id: string, name: string) =>
-  ({ kind: 'errand', id: `${id}-${name}`, errand: 'alert-storm', data: { storm: id }, at: Date.now() }) as const;
+const errandOf = (id: string, name: string, at: number) =>
+  ({ kind: 'errand', id: `${id}-${name}`, errand: 'alert-storm', data: { storm: id }, at }) as const;
 
 const setShow = async ({ queue }: StormBot, storm: Storm): Promise<void> => {
   if (storm.showing === null) return;
-  await queue.accept(errandOf(storm.id, `show-${storm.showing}`), storm.ts === null ? 0 : SHOW_EVERY_MS);
+  await queue.accept(errandOf(storm.id, `show-${storm.showing}`, queue.now()), storm.ts === null ? 0 : SHOW_EVERY_MS);
 };
 
 /** The look at the storm when it should be over, for the file with all of it. */
 const setSettling = async (bot: StormBot, { id }: Storm): Promise<void> => {
   const every = quietMs(bot);
-  const next = Math.floor(Date.now() / every) + 2;
-  await bot.queue.accept(errandOf(id, `settled-${next}`), next * every - Date.now());
+  const now = bot.queue.now();
+  const next = Math.floor(now / every) + 2;
+  await bot.queue.accept(errandOf(id, `settled-${next}`, now), next * every - now);
 };
 
 type Change = { readonly bot: StormBot; readonly group: Group };
@@ -34,7 +35,7 @@ const change = async (items: readonly Change[]): Promise<void> => {
   if (first === undefined || id === null) return;
   const { bot, group } = first;
   const groups = items.map((item) => item.group);
-  const now = Date.now();
+  const now = bot.queue.now();
   const storm = await changeStorm(bot, id, (kept) => {
     const before = kept ?? newStorm(id, group.channel, now);
     const after = withMembers(before, groups, now);
@@ -122,7 +123,7 @@ export const showStorm = (bot: BotContext, id: string): Promise<{ channel: strin
       }
       if (shown !== storm.shown) await editStorm(bot, storm, threadTs);
       await saidMentions(bot, storm, threadTs);
-      const filing = storm.members.length > storm.filed && Date.now() - storm.lastAt >= quietMs(bot);
+      const filing = storm.members.length > storm.filed && bot.queue.now() - storm.lastAt >= quietMs(bot);
       if (filing) await attachList(bot, storm, threadTs);
       await changeStorm(bot, id, (kept) =>
         kept === null

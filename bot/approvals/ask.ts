@@ -32,7 +32,7 @@ export const askForApproval = async (
 ): Promise<void> => {
   const { slack, me, queue, policy } = bot;
   const seconds = policy.approvalSeconds;
-  const wanted: Wanted = { ...asked, until: Date.now() + seconds * 1_000 };
+  const wanted: Wanted = { ...asked, until: queue.now() + seconds * 1_000 };
   const buttons = await buttonRow(
     bot,
     [
@@ -48,6 +48,6 @@ export const askForApproval = async (
   await listApproval(bot, { wanted, messageTs });
   await noted(bot, 'approval-asked', wanted, wanted.user);
   const id = `${OVER_ERRAND}-${wanted.asked.id}`;
-  const errand = { kind: 'errand', id, errand: OVER_ERRAND, data: { wanted, messageTs }, at: Date.now() } as const;
-  await queue.accept(errand, Math.max(0, wanted.until - Date.now()));
+  const errand = { kind: 'errand', id, errand: OVER_ERRAND, data: { wanted, messageTs }, at: queue.now() } as const;
+  await queue.accept(errand, Math.max(0, wanted.until - queue.now()));
 };

@@ -16,7 +16,7 @@ const KEEP_SECONDS = 24 * 3600;
 
 const listed = async ({ queue }: Pick<BotContext, 'queue'>): Promise<OpenApproval[]> => {
   const all = z.array(z.unknown()).safeParse(await queue.notes.get(KIND, ALL)).data ?? [];
-  const now = Date.now();
+  const now = queue.now();
   return all.flatMap((each) => OpenApproval.safeParse(each).data ?? []).filter(({ wanted: { until } }) => until > now);
 };
 
@@ -48,7 +48,7 @@ export const withdraw = async (
   bot: BotContext,
 ): Promise<'withdrawn' | 'approved' | 'over'> => {
   const press = `cancel-${by.id}`;
-  const back = { verdict: 'refused', user: by.user, press, at: Date.now(), withdrawn: true } as const;
+  const back = { verdict: 'refused', user: by.user, press, at: bot.queue.now(), withdrawn: true } as const;
   const stands = await decide(bot, wanted.asked.id, back);
   if (stands.press !== press) return stands.verdict === 'approved' ? 'approved' : 'over';
   await noted(bot, 'refused', wanted, by.user, 'withdrawn by cancel');

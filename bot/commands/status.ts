@@ -11,7 +11,7 @@ import { escaped } from '../thread/rich-text.ts';
 
 /** What became of the alerts of today (UTC); nothing when none came. */
 const alertsToday = async (bot: BotContext): Promise<string[]> => {
-  const figures = await figuresOf(bot, Date.now());
+  const figures = await figuresOf(bot, bot.queue.now());
   if (figures.notices === 0) return [];
   const { waiting } = await readRoom(bot);
   const parts = [

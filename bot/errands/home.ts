@@ -10,7 +10,7 @@ export const home = defineErrand({
   errand: 'home',
   data: z.object({ user: z.string() }),
   run: async ({ user }, at, _delivery, bot) => {
-    if (Date.now() - at > TOO_LATE_MS) return;
+    if (bot.queue.now() - at > TOO_LATE_MS) return;
     await showHome(user, bot);
   },
 });

@@ -43,7 +43,7 @@ export const seenBeforeErrand = defineErrand({
     try {
       await seenBefore(requestId, bot);
     } catch (error) {
-      if (error instanceof HistoryUnavailable && Date.now() - at > TOO_LATE_MS) return;
+      if (error instanceof HistoryUnavailable && bot.queue.now() - at > TOO_LATE_MS) return;
       if (!(error instanceof SlackRefused)) throw error;
       bot.log.warn({ requestId, code: error.code }, 'what was seen before refused by Slack');
     }

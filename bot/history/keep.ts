@@ -37,6 +37,6 @@ export const keepAnswer = async (answer: Answer, origin: SlackOrigin, bot: BotCo
 export const compareWithHistory = async ({ request, outcome }: Answer, bot: BotContext): Promise<void> => {
   if (bot.history === null || outcome.kind !== 'report' || verdictOf(outcome.report).verdict !== 'fault') return;
   const { id } = request;
-  const errand = { errand: 'seen-before', data: { requestId: id }, at: Date.now() };
+  const errand = { errand: 'seen-before', data: { requestId: id }, at: bot.queue.now() };
   await bot.queue.accept({ kind: 'errand', id: `seen-before-${id}`, ...errand });
 };

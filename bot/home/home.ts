@@ -26,7 +26,7 @@ export type HomePress = z.infer<typeof HomePress>;
 /** Has a look ended for somebody. Throws QueueUnavailable. */
 export const cancelFromHome = async ({ user, trigger_id: id, action }: HomePress, bot: BotContext): Promise<void> => {
   const data = { user: user.id, requestId: action.value ?? '' };
-  await bot.queue.accept({ kind: 'errand', id: `cancel-${id}`, errand: CANCEL_ERRAND, data, at: Date.now() });
+  await bot.queue.accept({ kind: 'errand', id: `cancel-${id}`, errand: CANCEL_ERRAND, data, at: bot.queue.now() });
 };
 
 /**
@@ -38,7 +38,7 @@ export const refreshHome = async (
   { queue }: Pick<BotContext, 'queue'>,
   afterSeconds = 0,
 ): Promise<void> => {
-  const now = Date.now();
+  const now = queue.now();
   const second = Math.floor(now / 1_000) + afterSeconds;
   const errand = (of: number) =>
     ({ kind: 'errand', id: `home-${user}-${of}`, errand: HOME_ERRAND, data: { user }, at: now }) as const;
@@ -79,7 +79,7 @@ export const showHome = async (user: string, bot: BotContext): Promise<void> => 
       causes,
       hosts: hosts.names,
       url: me.url,
-      now: Date.now(),
+      now: queue.now(),
     });
     await slack.publish(user, view);
   } catch (error) {

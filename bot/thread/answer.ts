@@ -155,7 +155,7 @@ const recentOf = ({ request, outcome }: Answer, { channel, threadTs, user }: Sla
 const handOver = async ({ request }: Answer, { handTo }: SlackOrigin, { queue }: BotContext): Promise<void> => {
   if (handTo === undefined) return;
   const data = { ...handTo.data, requestId: request.id };
-  await queue.accept({ kind: 'errand', id: `answered-${request.id}`, errand: handTo.errand, data, at: Date.now() });
+  await queue.accept({ kind: 'errand', id: `answered-${request.id}`, errand: handTo.errand, data, at: queue.now() });
 };
 
 /**
@@ -205,7 +205,7 @@ export const showHeadline = async (answer: Answer, more: KnownBlock, bot: BotCon
 export const showRefusal = async (refusal: Refusal, { attempt }: Delivery, bot: BotContext): Promise<void> => {
   const { origin, requestId, failure } = refusal;
   if (origin.kind !== 'slack') return;
-  const since = Date.now() - 24 * 3600 * 1000;
+  const since = bot.queue.now() - 24 * 3600 * 1000;
   await unlessRefused(requestId, origin, bot, () =>
     postSentence(requestId, origin, since, failure.sentence, 'refusal', attempt, bot),
   );

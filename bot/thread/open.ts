@@ -42,7 +42,7 @@ export const openThread = async (opening: Opening, { attempt }: Delivery, bot: B
   }
   const weighed = await gate({ team, channel, user }, opening.request, bot);
   const request = { ...opening.request, allow: [...weighed.allow] };
-  if (Date.now() - request.requestedAt > TOO_LATE_MS) {
+  if (bot.queue.now() - request.requestedAt > TOO_LATE_MS) {
     log.error({ requestId: request.id, channel, attempt }, 'thread could not be opened in time, given up');
     await tell(`I could not open a thread for process ${request.pid} on ${request.host}. Ask again.`);
     return;

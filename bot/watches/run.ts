@@ -20,15 +20,15 @@ const everyMs = ({ watchEveryMs }: Pick<BotContext, 'watchEveryMs'>): number => 
 const setRound = async ({ queue }: BotContext, watch: Watch, round: number, delayMs: number): Promise<void> => {
   const data = { watch: watch.id, round };
   const id = `watch-${watch.id}-${round}`;
-  await queue.accept({ kind: 'errand', id, errand: WATCH_ERRAND, data, at: Date.now() }, delayMs);
+  await queue.accept({ kind: 'errand', id, errand: WATCH_ERRAND, data, at: queue.now() }, delayMs);
 };
 
 /** Has a watch ended when its time is over, even if no look of it is answered then. */
 const setDeadline = async ({ queue }: BotContext, watch: Watch): Promise<void> => {
   const id = `watch-${watch.id}-until-${watch.until}`;
   const data = { watch: watch.id };
-  const delayMs = Math.max(0, watch.until - Date.now());
-  await queue.accept({ kind: 'errand', id, errand: WATCH_ERRAND, data, at: Date.now() }, delayMs);
+  const delayMs = Math.max(0, watch.until - queue.now());
+  await queue.accept({ kind: 'errand', id, errand: WATCH_ERRAND, data, at: queue.now() }, delayMs);
 };
 
 /** Sets what a watch needs that has just begun, or has got more time. Safe to repeat. */
@@ -82,7 +82,7 @@ export const endWatch = (bot: BotContext, id: string, why: string): Promise<bool
   withWatch(bot.queue, id, async () => {
     const watch = await loadWatch(bot.queue, id);
     if (watch === null) return false;
-    const ended = watch.ended ?? { at: Date.now(), why, tell: false, shown: false };
+    const ended = watch.ended ?? { at: bot.queue.now(), why, tell: false, shown: false };
     const after = { ...watch, ended };
     if (watch.ended === null) await saveWatch(bot.queue, after);
     // Whoever began to show it may have ended in the middle.
@@ -137,7 +137,7 @@ const ask = async ({ queue }: BotContext, watch: Watch, round: number): Promise<
     playbook: WATCH_PLAYBOOK,
     allow: ['none'],
     origin: { kind: 'slack', team, channel, user, threadTs, via: 'follow-up', quiet: true, handTo },
-    requestedAt: Date.now(),
+    requestedAt: queue.now(),
   };
   await queue.enqueue(Request.parse(request));
 };
@@ -153,7 +153,7 @@ const answered = async (
   let watch = before;
   if (round > before.round) {
     const answer = await bot.queue.answerTo(requestId);
-    const taken = takeIn(before, round, answer, Date.now());
+    const taken = takeIn(before, round, answer, bot.queue.now());
     for (const change of taken.changes) {
       const cause = change.kind === 'appeared' ? change.finding.cause : change.cause;
       await say(bot, before, `watch-${round}-${cause}`, changeSentence(before, change), attempt);
@@ -163,7 +163,7 @@ const answered = async (
   }
   if (watch.ended !== null) return await showEnd(bot, watch, attempt);
   const pause = everyMs(bot);
-  if (Date.now() + pause < watch.until) await setRound(bot, watch, watch.round + 1, pause);
+  if (bot.queue.now() + pause < watch.until) await setRound(bot, watch, watch.round + 1, pause);
   await show(bot, watch, 'skip');
 };
 
@@ -185,8 +185,8 @@ export const workOnWatch = (bot: BotContext, work: WatchWork, attempt: number): 
     if (watch.ended !== null) return await showEnd(bot, watch, attempt);
     const { round, requestId } = work;
     if (round !== undefined && requestId !== undefined) return await answered(bot, watch, round, requestId, attempt);
-    if (Date.now() >= watch.until) {
-      const over = { ...watch, ended: { at: Date.now(), why: 'Its time is over.', tell: false, shown: false } };
+    if (bot.queue.now() >= watch.until) {
+      const over = { ...watch, ended: { at: bot.queue.now(), why: 'Its time is over.', tell: false, shown: false } };
       await saveWatch(bot.queue, over);
       return await showEnd(bot, over, attempt);
     }

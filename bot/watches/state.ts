@@ -74,8 +74,8 @@ export const loadWatch = async ({ notes }: Notes, id: string): Promise<Watch | n
   Watch.safeParse(await notes.get('watch', id)).data ?? null;
 
 /** Throws QueueUnavailable. */
-export const saveWatch = async ({ notes }: Notes, watch: Watch): Promise<void> => {
-  const left = Math.max(0, Math.ceil((watch.until - Date.now()) / 1000));
+export const saveWatch = async ({ notes, now }: Pick<BotQueue, 'notes' | 'now'>, watch: Watch): Promise<void> => {
+  const left = Math.max(0, Math.ceil((watch.until - now()) / 1000));
   await notes.set('watch', watch.id, watch, left + KEEP_SECONDS);
 };
 
@@ -96,7 +96,7 @@ export const runningWatches = async (queue: Notes, wanted: (watch: Watch) => boo
  * Begins a watch: keeps it and lists it. The same watch is begun once, however often this is called. Throws
  * QueueUnavailable.
  */
-export const addWatch = (queue: Pick<BotQueue, 'notes' | 'alone'>, watch: Watch): Promise<void> =>
+export const addWatch = (queue: Pick<BotQueue, 'notes' | 'now' | 'alone'>, watch: Watch): Promise<void> =>
   queue.alone('watches', 'all', async () => {
     const running = await runningWatches(queue, () => true);
     if ((await loadWatch(queue, watch.id)) === null) await saveWatch(queue, watch);

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import type { Log } from '../log.ts';
+import type { SharedClock } from './clock.ts';
 import { type RedisClient, watchErrors } from './connection.ts';
 import { storeFiles } from './evidence-store.ts';
 import type { Intake } from './messages.ts';
@@ -23,12 +24,14 @@ export interface AfterAnswers {
 export const afterAnswers = ({
   redis,
   journalRedis,
+  clock,
   log,
   keep,
   telemetry,
 }: {
   redis: RedisClient;
   journalRedis: RedisClient;
+  clock: SharedClock;
   log: Log;
   keep: object;
   telemetry?: QueueTelemetry | undefined;
@@ -51,7 +54,7 @@ export const afterAnswers = ({
         const [file] = await storeFiles(journalRedis, requestId, [result.file], log);
         const id = `${result.errand}-${requestId}`;
         const data = { ...result.data, requestId, file };
-        const errand: Intake = { kind: 'errand', id, errand: result.errand, data, at: Date.now() };
+        const errand: Intake = { kind: 'errand', id, errand: result.errand, data, at: clock.now() };
         await intake.add('message', errand, { ...keep, jobId: jobId('intake', id) });
       } catch (error) {
         log.warn({ requestId, error: String(error) }, 'work after an answer failed');

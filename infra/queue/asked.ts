@@ -1,6 +1,7 @@
 import { type Job, Queue, Worker } from 'bullmq';
 import type { z } from 'zod';
 import type { Log } from '../log.ts';
+import type { SharedClock } from './clock.ts';
 import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './connection.ts';
 import { type Intake, problems } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
@@ -17,6 +18,8 @@ export interface AskedOptions {
   readonly redisUrl: RedisAddress;
   /** For commands that do not block. */
   readonly redis: RedisClient;
+  /** What dates messages and errands. */
+  readonly clock: SharedClock;
   readonly log: Log;
   readonly leaseMs: number;
   readonly stalledCheckMs: number;
@@ -45,7 +48,7 @@ export interface AskedKind<Message extends Asked> {
  */
 export const takeAsked = <Message extends Asked>(
   { queue, schema, answered, concurrency, answer }: AskedKind<Message>,
-  { redisUrl, redis, log, leaseMs, stalledCheckMs, keep, telemetry }: AskedOptions,
+  { redisUrl, redis, clock, log, leaseMs, stalledCheckMs, keep, telemetry }: AskedOptions,
 ): { close: () => Promise<void> } => {
   const intake = new Queue<Intake>(INTAKE, { connection: redis, prefix: PREFIX, ...withTelemetry(telemetry) });
   watchErrors(intake, answered, log);
@@ -61,7 +64,7 @@ export const takeAsked = <Message extends Asked>(
     const id = `${answered}-${message.id}`;
     if ((await intake.getJob(jobId('intake', id))) !== undefined) return;
     const data = { ...message.handTo.data, ...(await answer(message, job.attemptsStarted)) };
-    const errand: Intake = { kind: 'errand', id, errand: message.handTo.errand, data, at: Date.now() };
+    const errand: Intake = { kind: 'errand', id, errand: message.handTo.errand, data, at: clock.now() };
     // Of two workers that both have it (one was frozen for longer than its lease), the second puts nothing.
     await intake.add('message', errand, { ...keep, jobId: jobId('intake', id) });
   };

@@ -1,8 +1,8 @@
-import { type Job, Queue, QueueEvents, Worker } from 'bullmq';
+import { DelayedError, type Job, Queue, QueueEvents, Worker } from 'bullmq';
 import { type Progress, Request } from '../../playbooks/model/index.ts';
 import type { Log } from '../log.ts';
 import { type Cancelled, cancelLook } from './cancel.ts';
-import { clockOf } from './clock.ts';
+import { sharedClock } from './clock.ts';
 import {
   closeConsumer,
   closeRedis,
@@ -114,6 +114,11 @@ export interface BotQueue {
   /** How much is not done yet, being worked on or waiting to be tried again included (finds and questions among the looks). Throws QueueUnavailable. */
   readonly pending: () => Promise<{ intake: number; looks: number; answers: number }>;
   readonly healthy: () => Promise<boolean>;
+  /**
+   * What time it is by Redis's clock, ms since 1970. What one bot dates and another one ages (when something was asked for, until
+   * when it may be answered) is dated by it, because clocks of machines differ.
+   */
+  readonly now: () => number;
   /** Lets running handlers end (bounded), then ends the connections. */
   readonly close: () => Promise<void>;
 }
@@ -130,6 +135,8 @@ export interface BotQueueOptions {
 }
 
 const READY_MS = 500;
+/** What is due within this is begun now. */
+const EARLY_MS = 1_000;
 /** How long a replica is waited for before something is acknowledged all the same; a site may have none for a while. */
 const REPLICATED_MS = 300;
 const CLOSE_MS = 10_000;
@@ -150,6 +157,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const replicated = placeOf(redisUrl).kind === 'sentinel';
   const hurried = openHurried(redisUrl, log);
   const patient = openPatient(redisUrl, log);
+  const clock = sharedClock(patient);
   const doubtful = doubtAfterFailOver(patient, placeOf(redisUrl));
   /** What may have been done and been forgotten is a repeated delivery. */
   const attemptOf = (job: Job): number => Math.max(job.attemptsStarted, doubtful() ? 2 : 1);
@@ -189,14 +197,12 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     quickly(async (): Promise<'queued' | 'duplicate'> => {
       const there = await hurried.exists(queue.toKey(id));
       if (there === 1) return 'duplicate';
-      // Not `queue.add`: its types tie the name to the data, which a generic Data cannot show.
-      await queue.addBulk([{ name: 'message', data, opts: { ...keep, jobId: id } }] as Parameters<
-        typeof queue.addBulk
-      >[0]);
+      // Its types tie the name to the data, which a generic Data cannot show.
+      await queue.add(...(['message', data, { ...keep, jobId: id }] as unknown as Parameters<typeof queue.add>));
       return 'queued';
     });
 
-  const consume = (name: string, handle: (job: Job) => Promise<void>) => {
+  const consume = (name: string, handle: (job: Job, token?: string) => Promise<void>) => {
     const worker = new Worker(name, handle, {
       connection: patientOptions(redisUrl, ending.signal),
       prefix: PREFIX,
@@ -235,6 +241,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       const accepted = await add(intake, jobId('intake', message.id), Intake.parse(message), {
         ...KEEP,
         delay: delayMs,
+        timestamp: clock.now(),
       });
       // What is acknowledged must outlive a fail-over. Everything that follows is made again from it.
       if (replicated) await hurried.wait(1, REPLICATED_MS).catch(() => 0);
@@ -242,19 +249,17 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     },
     enqueue: async (request) => {
       const { removeOnComplete, removeOnFail } = KEEP;
-      // When it was asked by Redis's clock, which workers ask for, too: theirs may differ from ours.
-      const timestamp = await quickly(async () => (await clockOf(hurried)) - (Date.now() - request.requestedAt));
-      const keep = { removeOnComplete, removeOnFail, timestamp };
+      const keep = { removeOnComplete, removeOnFail, timestamp: request.requestedAt };
       return await add(looks, jobId('look', request.id), Request.parse(request), keep);
     },
     find: (find) => {
       const { removeOnComplete, removeOnFail } = KEEP;
-      const asked = Find.parse({ ...find, at: Date.now() });
+      const asked = Find.parse({ ...find, at: clock.now() });
       return add(finds, jobId('find', find.id), asked, { removeOnComplete, removeOnFail });
     },
     ask: (question) => {
       const { removeOnComplete, removeOnFail } = KEEP;
-      const put = PutQuestion.parse({ ...question, at: Date.now() });
+      const put = PutQuestion.parse({ ...question, at: clock.now() });
       return add(questions, jobId('question', question.id), put, { removeOnComplete, removeOnFail });
     },
     cancel: (wish) =>
@@ -265,7 +270,13 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       }),
     open: (wanted) => quickly(() => openLooks(looks, wanted)),
     onIntake: (handler) =>
-      consume(INTAKE, async (job) => {
+      consume(INTAKE, async (job, token) => {
+        // BullMQ asks the machine's clock what is due; one that is ahead takes messages before their time.
+        const early = job.timestamp + (job.opts.delay ?? 0) - clock.now();
+        if (early > EARLY_MS) {
+          await job.moveToDelayed(Date.now() + early, token);
+          throw new DelayedError();
+        }
         const parsed = Intake.safeParse(job.data);
         if (!parsed.success) {
           log.error({ job: job.id, problems: problems(parsed.error) }, 'message refused: it does not parse');
@@ -343,7 +354,9 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         return false;
       }
     },
+    now: clock.now,
     close: async () => {
+      clock.close();
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());
       const consumers = events === null ? workers : [...workers, events];
       const ended = Promise.all(consumers.map((consumer) => closeConsumer(consumer, ending)));

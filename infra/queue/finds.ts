@@ -35,7 +35,7 @@ export const takeFinds = (handler: FindHandler, options: AskedOptions): { close:
           `Finding the process was given up after ${MAX_DELIVERIES} workers ended in the middle of it. See the workers’ logs.`,
         );
       }
-      if (Date.now() - find.at > TOO_LATE_MS) {
+      if (options.clock.now() - find.at > TOO_LATE_MS) {
         throw new LookFailed(
           'interrupted',
           'No worker took up the question which process is meant in time. Ask again.',

@@ -75,7 +75,7 @@ export const openFaults = (parts: Parts, asker: Asker): FaultMaker => {
         return true;
       }
       case 'clock moved': {
-        const side = at(workers, which);
+        const side = at([...workers, ...bots], which);
         inLine(side, () => side.killed(amount));
         return true;
       }
