@@ -58,7 +58,8 @@ def main():
     if ROOT:
         run("set sysroot " + ROOT)
     written("gdb " + quoted(gdb.VERSION))
-    problem = run("file " + os.environ["EXE"].replace("\\", "\\\\").replace(" ", "\\ "))
+    # A link to what is open, never a path that somebody chose: gdb takes each line of a command for one of its own.
+    problem = run("file " + os.environ["EXE"]) if os.environ["EXE"] else "error: the file of its program is not there"
     if problem and "error" in problem:
         written("no symbols: " + quoted(problem[:200]))
     problem = run("core-file " + os.environ["CORE"])

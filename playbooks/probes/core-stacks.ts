@@ -119,6 +119,7 @@ const SCRIPTS = [
   'coredumps.py',
   'core_search.py',
   'core_elf.py',
+  'regular_files.py',
 ] as const;
 
 /** Seconds that gdb may take over a core; about one is usual. */

@@ -6,6 +6,8 @@ Runs on the diagnosed host under any Python from 3.6 on; standard library only.
 import os
 import struct
 
+from regular_files import open_regular
+
 ET_CORE = 4
 PT_LOAD, PT_NOTE = 1, 4
 NT_PRSTATUS, NT_PRPSINFO, NT_AUXV, NT_GNU_BUILD_ID = 1, 3, 6, 3
@@ -215,8 +217,8 @@ def build_id_in(page):
 def build_id_of(path):
     """Build id of a regular file on disk, in hex, or None. Never waits for a pipe."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError:
+        fd = open_regular(path)
+    except (OSError, ValueError):
         return None
     try:
         return build_id_in(os.pread(fd, 4096, 0))

@@ -8,6 +8,7 @@ import os
 
 from core_elf import build_id_of, piece
 from py_read_memory import LARGEST_READ, Memory, Torn, Unreadable
+from regular_files import open_regular
 
 
 class CoreMapping(object):
@@ -63,8 +64,8 @@ class CoreMemory(Memory):
             there = self.file_of(path)
             if there is not None:
                 try:
-                    self._files[path] = os.open(there, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                except OSError:
+                    self._files[path] = open_regular(there)
+                except (OSError, ValueError):
                     pass
         return self._files[path]
 

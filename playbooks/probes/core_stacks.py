@@ -42,6 +42,15 @@ def python_stacks(core, pid, copies=()):
         return ('unreadable %s %s\n' % (why.reason, why.sentence)).encode('utf-8', 'backslashreplace')
 
 
+def opened_program(path):
+    """A descriptor of a program's file, or None: a core may name any file, also in words that gdb would take for its commands."""
+    from regular_files import open_regular
+    try:
+        return open_regular(path)
+    except (OSError, ValueError):
+        return None
+
+
 def native_stack(core, fd, pid, gdb, script, seconds, file=None, tid=None):
     """What gdb says of the thread that died, or of `tid`, in bytes: with all symbols of the host, else quicker with fewer.
 
@@ -53,10 +62,12 @@ def native_stack(core, fd, pid, gdb, script, seconds, file=None, tid=None):
     if exe is None:
         return b'no native stack: the core does not say which program it was\n'
     root = '/proc/%d/root' % pid
+    own = '/proc/%d/fd/' % os.getpid()
+    program = opened_program(file or root + os.fsdecode(exe))
     said = b''
     for debug, share in (('1', 0.7), ('0', 0.3)):
         environment = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', 'HOME': '/', 'DEBUGINFOD_URLS': '',
-                       'CORE': '/proc/%d/fd/%d' % (os.getpid(), fd), 'EXE': file or root + os.fsdecode(exe),
+                       'CORE': '%s%d' % (own, fd), 'EXE': '' if program is None else '%s%d' % (own, program),
                        'NAME': os.fsdecode(exe), 'TID': '' if tid is None else '%d' % tid, 'DEBUG': debug,
                        'ROOT': '' if os.path.samefile(root, '/') else root, 'PC': '%d' % core.threads[0].pc}
         child = subprocess.Popen([gdb, '-nx', '-batch', '-iex', 'set auto-load off', '-x', script], cwd='/',
@@ -80,19 +91,30 @@ def kept(found):
     before = os.fstat(fd)
     if time.time() - before.st_mtime > FRESH or before.st_blocks * 512 > COPY_MOST:
         return fd
-    copy = os.memfd_create('core') if hasattr(os, 'memfd_create') else tempfile.TemporaryFile().fileno()
+    copy = os.memfd_create('core') if hasattr(os, 'memfd_create') else os.dup(tempfile.TemporaryFile().fileno())
+    try:
+        at = copied(fd, copy, before.st_size)
+    except OSError:
+        # There is no room for it, or files may not be that large here (setrlimit(2), RLIMIT_FSIZE).
+        os.close(copy)
+        return fd
+    after = os.fstat(fd)
+    same = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns) and at >= before.st_size
+    return copy if same else None
+
+
+def copied(fd, copy, size):
+    """Copies a file of `size` bytes, holes as holes; how many bytes it had. Raises OSError."""
+    os.ftruncate(copy, size)
     at = 0
-    while at < before.st_size:
+    while at < size:
         data = os.pread(fd, 1 << 20, at)
         if not data:
             break
         if data.count(0) != len(data):
             os.pwrite(copy, data, at)
         at += len(data)
-    os.ftruncate(copy, before.st_size)
-    after = os.fstat(fd)
-    same = (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns) and at >= before.st_size
-    return copy if same else None
+    return at
 
 
 def newest(family):

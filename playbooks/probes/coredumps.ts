@@ -84,7 +84,7 @@ export const coredumps = defineProbe<CoredumpsData>({
   data: CoredumpsData,
   command: ({ target, known }) => ({
     argv: [known?.python ?? 'python3', '-I', '-S', '-B', '{script:coredumps.py}', String(target.pid), target.startTime],
-    scripts: ['coredumps.py', 'core_search.py', 'core_elf.py', 'py_read_report.py'],
+    scripts: ['coredumps.py', 'core_search.py', 'core_elf.py', 'regular_files.py', 'py_read_report.py'],
   }),
   parse: (evidence) => parseCoredumps(evidenceText(evidence)),
 });

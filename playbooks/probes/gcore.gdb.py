@@ -2,6 +2,7 @@
 #
 # The process is not involved, so function names may come from separate debug information too, however long that takes.
 import os
+import stat
 import struct
 
 import gdb
@@ -48,6 +49,20 @@ def build_id_in(read):
     return None
 
 
+def opened(path):
+    # os.O_PATH came with Python 3.3. What is no regular file is not opened: that alone may wait, or begin something.
+    try:
+        held = os.open(path, getattr(os, "O_PATH", 0o10000000))
+        try:
+            if stat.S_ISREG(os.fstat(held).st_mode):
+                return os.open("/proc/self/fd/%d" % held, os.O_RDONLY)
+        finally:
+            os.close(held)
+    except (OSError, ValueError, TypeError):
+        pass
+    return None
+
+
 def build_id_of_file(path):
     with open(path, "rb") as file:
         def read(offset, size):
@@ -77,7 +92,9 @@ def main():
         run("set sysroot " + ROOT)
     exe = os.environ.get("STRACEBACK_EXE", "")
     print("== reading the core with gdb " + plain(gdb.VERSION))
-    problem = run("file " + exe)
+    program = opened(exe)
+    # Never a path that the process chose: gdb takes each line of a command for one of its own.
+    problem = "error: it is not there" if program is None else run("file /proc/self/fd/%d" % program)
     if problem and "error" in problem:
         print("== no symbols: " + plain(problem)[:300])
     problem = run("core-file " + os.environ["STRACEBACK_CORE"])
@@ -87,7 +104,7 @@ def main():
         return
     base = os.environ.get("STRACEBACK_BASE", "")
     ran = attempt(build_id_in_core, int(base, 16)) if base else None
-    used = attempt(build_id_of_file, exe)
+    used = None if program is None else attempt(build_id_of_file, "/proc/self/fd/%d" % program)
     print("== build ids: process %s, executable %s" % (ran or "-", used or "-"))
     for thread in sorted(threads, key=lambda t: t.ptid[1] or t.ptid[0]):
         print("TID %d:" % (thread.ptid[1] or thread.ptid[0]))

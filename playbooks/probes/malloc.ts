@@ -121,6 +121,7 @@ export const malloc = defineProbe<MallocData>({
       'malloc.py',
       'py_read_memory.py',
       'py_read_images.py',
+      'regular_files.py',
       'py_read_elf.py',
       'py_read_malloc.py',
       'py_read_chunks.py',

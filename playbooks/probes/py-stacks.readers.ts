@@ -2,6 +2,7 @@
 export const STACK_READERS = [
   'py_read_memory.py',
   'py_read_images.py',
+  'regular_files.py',
   'py_read_elf.py',
   'py_read_offsets.py',
   'py_read_layout.py',

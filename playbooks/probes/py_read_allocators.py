@@ -2,6 +2,8 @@
 import os
 import re
 
+from regular_files import open_regular
+
 LIBRARY = re.compile(rb'^lib(tcmalloc|jemalloc|mimalloc|hoard|snmalloc|scalloc|ltalloc|umem)([_-][a-z-]+)?(-[\d.]+)?\.so')
 OFFERED = re.compile(r'^lib(tcmalloc(_minimal)?|jemalloc|mimalloc)\.so(\.\d+)*$')
 SYMBOLS = (('tcmalloc', 'tc_version'), ('jemalloc', 'mallctl'), ('jemalloc', 'je_mallctl'), ('mimalloc', 'mi_version'))
@@ -66,10 +68,15 @@ def offered(pid, machine):
 def is_library(path, machine):
     """Whether it is an ELF file for the process's processor; one that cannot be opened from here is not."""
     try:
-        with open(path, 'rb') as file:
-            head = file.read(20)
+        fd = open_regular(path)
+    except (OSError, ValueError):
+        return False
+    try:
+        head = os.pread(fd, 20, 0)
     except OSError:
         return False
+    finally:
+        os.close(fd)
     return head[:6] == b'\x7fELF\x02\x01' and head[18:20] == machine
 
 

@@ -2,6 +2,7 @@
 import os
 
 from py_read_memory import Torn
+from regular_files import open_regular
 
 LARGEST_PIECE = 256 << 20
 LARGEST_OFFSET = 1 << 62
@@ -11,7 +12,7 @@ class FileImage(object):
     """An ELF file on disk, read by virtual address or by file offset."""
 
     def __init__(self, path):
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = open_regular(path)
         self.segments = []
 
     def close(self):
