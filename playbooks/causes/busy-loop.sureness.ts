@@ -46,6 +46,15 @@ const lastingConfidence = (loop: Loop, text: readonly string[], work: 'builds' |
     : { confidence: 0.7, inferred: `what ${calls.slice(0, 3).join(', ')} in the loop does besides was not seen` };
 };
 
+/** What has no end, by its type (itertools). */
+const ENDLESS = /^(endless|itertools\.(count|cycle|repeat))$/;
+
+/** Whether a generator expression or comprehension goes over what has no end: its argument is called `.0` (CPython's symtable.c). */
+export const goesOverEndless = ({ frame, loop, returning }: Spin): boolean =>
+  loop === null &&
+  /<(genexpr|listcomp|setcomp|dictcomp)>$/.test(frame.function) &&
+  returning.some((variable) => variable.name === '.0' && ENDLESS.test(variable.type));
+
 /** The finding's confidence from what the loop waits for and what its rounds do. */
 export const confidenceOf = (
   place: Place | null,
@@ -56,6 +65,9 @@ export const confidenceOf = (
   around: Surroundings,
 ): Confidence => {
   const loop = place?.loop ?? null;
+  if (goesOverEndless(spin)) {
+    return { confidence: 0.85, inferred: 'that what it looks for is not among what it goes over' };
+  }
   if (loop === null || place === null) {
     return { confidence: 0.45, inferred: 'the loop itself, or its source, could not be found' };
   }

@@ -2,6 +2,7 @@ import type { Fix } from '../model/index.ts';
 import { asksForTime, namesIn } from '../reading/source.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
 import type { Spin } from './busy-loop.spin.ts';
+import { goesOverEndless } from './busy-loop.sureness.ts';
 import type { SyscallSpin } from './busy-loop.syscalls.ts';
 
 /** Keeps the state for later: what every finding of a spin advises first. `python`: whether Python frames are in it. */
@@ -65,6 +66,13 @@ export const stateSentences = (spin: Spin): string => {
 const wayOut = (spin: Spin, condition: string | null, where: string): Fix => {
   const { loop } = spin;
   const title = `Give the loop at ${where} a way out`;
+  if (goesOverEndless(spin)) {
+    return {
+      title: 'Give the search an end',
+      detail: `What ${where} goes over has no end (itertools.cycle or alike) and holds nothing that fits. Go round once and raise when nothing was found.`,
+      code: 'found = next((each for each in candidates if fits(each)), None)\nif found is None:\n    raise LookupError("none of the candidates fits")',
+    };
+  }
   if (loop === null) {
     return {
       title,

@@ -44,6 +44,18 @@ describe('a loop of Python code that gets nowhere', () => {
     expect(firstFinding(judge('category_walk')).summary).toContain('`steps`');
   });
 
+  it('is told of a generator expression over what has no end', () => {
+    const finding = firstFinding(judge('port_allocator'));
+    expect(finding.confidence).toBeGreaterThan(0.8);
+    expect(finding.summary).toContain('comes back again and again');
+    expect(finding.summary).toContain('Inferred: that what it looks for is not among what it goes over.');
+    expect(finding.fixes[1]?.title).toBe('Give the search an end');
+    const ending = changedLook(loadLook('busy-loop/port_allocator'), 'py-stacks', (text) =>
+      text.replaceAll('.0: itertools.cycle', '.0: generator'),
+    );
+    expect(firstFinding(verdictOn(busyLoop, ending, probes)).confidence).toBeLessThan(0.5);
+  });
+
   it('is a hint only when its variables were not watched and nobody waits', () => {
     const look = changedLook(loadLook('busy-loop/category_walk'), 'py-stacks', (text) =>
       text.replace(/^ {2}variables[\s\S]*?(?=^source|^thread|^end)/gm, '').replace(/^source[\s\S]*?(?=^end)/m, ''),
