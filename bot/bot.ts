@@ -14,7 +14,7 @@ import { auditedAccess, auditedQueue } from './audited.ts';
 import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
-import { closedChannels } from './history/channels.ts';
+import { openAudiences } from './history/channels.ts';
 import { listenToInteractions } from './interactions.ts';
 import { openLanguages, queueForReaders } from './language.ts';
 import { handleMention, isThreadCommand } from './mention.ts';
@@ -265,7 +265,7 @@ export const startBot = async (options: BotOptions): Promise<RunningBot> => {
     log,
     audit,
     history: options.history ?? null,
-    isClosed: closedChannels(slack, log),
+    ...openAudiences(slack, log),
     me,
     commands,
     followUps,

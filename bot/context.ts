@@ -10,7 +10,7 @@ import type { Action } from './action.ts';
 import type { Command } from './command.ts';
 import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
-import type { IsClosed } from './history/channels.ts';
+import type { Audiences } from './history/channels.ts';
 import type { Languages } from './language.ts';
 import type { Policy } from './policy.ts';
 import type { SlackApi } from './slack/api.ts';
@@ -42,7 +42,7 @@ export interface KnownHosts {
 }
 
 /** What every part of the bot works with. Nothing in it is a memory of threads. */
-export interface BotContext {
+export interface BotContext extends Audiences {
   readonly slack: SlackApi;
   readonly queue: BotQueue;
   readonly hosts: KnownHosts;
@@ -57,8 +57,6 @@ export interface BotContext {
   readonly audit: Audit;
   /** What was found before; null when none is kept. */
   readonly history: History | null;
-  /** Whether only the members of a channel may look into it. Throws SlackAway. */
-  readonly isClosed: IsClosed;
   /** The bot's own ids, and the address of its workspace with a slash at the end. */
   readonly me: { readonly teamId: string; readonly userId: string; readonly botId: string; readonly url: string };
   readonly commands: ReadonlyMap<string, Command>;

@@ -3,6 +3,7 @@ import type { Answer } from '../../infra/queue/messages.ts';
 import { confidenceWords, headline } from '../../playbooks/report-parts.ts';
 import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
+import { mayBeTold } from '../history/channels.ts';
 import { showAnswer, showHeadline } from '../thread/answer.ts';
 import { paragraph, plain } from '../thread/rich-text.ts';
 import { type Group, withLook } from './group.ts';
@@ -38,11 +39,14 @@ const twinsOf = async (bot: BotContext, group: Group, answer: Answer): Promise<S
   if (outcome.kind !== 'report' || fault === null || origin.kind !== 'slack') return null;
   const { channel, threadTs } = origin;
   const others = await sighted(bot, group, { channel, threadTs }, outcome.report, fault);
-  const twin = others.at(-1);
+  // One whose thread the readers of this one may not know of is none for them: they get the report themselves.
+  const told = await Promise.all(others.map((other) => mayBeTold(other.channel, channel, bot)));
+  const twin = others.filter((_, index) => told[index]).at(-1);
   if (twin === undefined) return null;
   const own = { group: group.id, title: oneLine(group.title, 200), channel, ts: threadTs };
   await changeAndShow(bot, group.id, (kept) => linkedTo(kept, twin, fault.cause));
-  await changeAndShow(bot, twin.group, (kept) => linkedTo(kept, own, fault.cause));
+  if (await mayBeTold(channel, twin.channel, bot))
+    await changeAndShow(bot, twin.group, (kept) => linkedTo(kept, own, fault.cause));
   return twin;
 };
 

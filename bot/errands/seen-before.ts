@@ -18,7 +18,10 @@ const seenBefore = async (requestId: string, bot: BotContext): Promise<void> => 
   const finding = faultOf(answer.outcome.report);
   if (finding === null) return;
   const { channel, threadTs } = origin;
-  const seen = await bot.history.seenBefore({ target: answer.outcome.report.target, finding, channel, threadTs, at });
+  const { target } = answer.outcome.report;
+  // People of another organization read what is posted there: they are told of that channel alone.
+  const here = await bot.isShared(channel);
+  const seen = await bot.history.seenBefore({ target, finding, channel, threadTs, at, onlyThere: here });
   if (seen === null) return;
   // They were open when it was written down: the newest look, and each whose end is counted or quoted.
   const closed = new Map<string, boolean>();

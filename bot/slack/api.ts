@@ -31,8 +31,11 @@ export interface SlackApi {
   readonly person: (user: string) => Promise<Person>;
   /** Ids of the members of a user group. Needs the scope usergroups:read. */
   readonly groupMembers: (group: string) => Promise<readonly string[]>;
-  /** Whether a channel is for its members only; a direct conversation is. Needs the scopes channels:read and groups:read. */
-  readonly isPrivate: (channel: string) => Promise<boolean>;
+  /**
+   * Whether a channel is `closed` (for its members only; a direct conversation is), and whether it is `shared` with another
+   * organization, or about to be (Slack Connect). Needs the scopes channels:read and groups:read.
+   */
+  readonly audience: (channel: string) => Promise<{ closed: boolean; shared: boolean }>;
   /** The private channels that a person is in and the bot is, too. Needs the scope groups:read. */
   readonly privateChannelsOf: (user: string) => Promise<readonly string[]>;
   /** Messages of a thread (`ts`) or of a channel, one page after the other; stops when `seen` says so. */
@@ -144,10 +147,12 @@ export const slackApi = (options: SlackApiOptions): SlackApi => {
       const method = 'usergroups.users.list';
       return (await askAgain(method, method, () => web.usergroups.users.list({ usergroup }))).users ?? [];
     },
-    isPrivate: async (channel) => {
-      if (channel.startsWith('D')) return true;
+    audience: async (channel) => {
+      if (channel.startsWith('D')) return { closed: true, shared: false };
       const method = 'conversations.info';
-      return (await askAgain(method, method, () => web.conversations.info({ channel }))).channel?.is_private !== false;
+      const { channel: told } = await askAgain(method, method, () => web.conversations.info({ channel }));
+      const shared = told?.is_ext_shared !== false || told.is_pending_ext_shared === true;
+      return { closed: told?.is_private !== false, shared };
     },
     privateChannelsOf: async (user) => {
       const method = 'users.conversations';

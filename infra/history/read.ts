@@ -161,6 +161,8 @@ export interface Comparing {
   readonly finding: Finding;
   readonly channel: string;
   readonly threadTs: string;
+  /** Whether only looks of this channel count, and not those of open ones. */
+  readonly onlyThere: boolean;
   /** Milliseconds since 1970. */
   readonly at: number;
 }
@@ -168,7 +170,7 @@ export interface Comparing {
 /** Whether the same cause was found at the same place of the same service before, in threads that may be seen from this one. */
 export const seenBefore = async (
   database: Database,
-  { target, finding, channel, threadTs, at }: Comparing,
+  { target, finding, channel, threadTs, onlyThere, at }: Comparing,
 ): Promise<SeenBefore | null> => {
   const here = storable(channel);
   const rows = await database
@@ -182,7 +184,7 @@ export const seenBefore = async (
     .where((where) =>
       where.or([where('looks.channel', '!=', here), where('looks.thread_ts', '!=', storable(threadTs))]),
     )
-    .where((where) => mayBeSeen(here)(where as unknown as Looks))
+    .where((where) => (onlyThere ? where('looks.channel', '=', here) : mayBeSeen(here)(where as unknown as Looks)))
     .select(['looks.channel', 'looks.thread_ts', 'looks.host', 'looks.requested_at'])
     .distinctOn(['looks.channel', 'looks.thread_ts'])
     .orderBy('looks.channel')

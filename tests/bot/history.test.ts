@@ -105,6 +105,25 @@ test('looks of a private channel are listed there alone, and nowhere said to hav
   expect(threadsIn(slack, 'ops').map(shown).join()).not.toContain('Seen before');
 });
 
+test('a channel that another organization reads is told of itself alone', async () => {
+  const { slack, queue, say } = await world(await placeForTest(KIND));
+  const alerts = slack.world.channels.find(({ name }) => name === 'alerts');
+  if (alerts === undefined) throw new Error('there is no #alerts');
+  alerts.isExtShared = true;
+  await say('web-7 6325', 'ops');
+  await finishedThread(slack, 'ops');
+  await say('web-7 6325', 'alerts');
+  await finishedThread(slack, 'alerts');
+  await quiet(queue);
+  expect(threadsIn(slack, 'alerts').map(shown).join()).not.toContain('Seen before');
+  await say('web-8 77', 'alerts');
+  expect(shown(await firstWith(slack, /Seen before/, 'alerts'))).toContain('Seen before: 1 time');
+  // What is found there is told to the people of this workspace, whose channel it is, too.
+  await say('web-8 77', 'ops');
+  expect(shown(await firstWith(slack, /Seen before/, 'ops'))).toMatch(/Seen before: 3 times/);
+  await quiet(queue);
+});
+
 test('what was said in a channel that is private by now is not told elsewhere, also when a newer look is', async () => {
   const { slack, queue, bob, say, restart } = await world(await placeForTest(KIND));
   await say('web-7 6325', 'alerts');
@@ -161,6 +180,7 @@ test('a secret in what helped is kept nowhere, and the thread tells its looks wh
     finding,
     channel: 'C0OPS0001',
     threadTs: '1.1',
+    onlyThere: false,
     at: Date.now(),
   });
   expect(seen?.helped[0]?.words).toContain('SLACK_TOKEN=');

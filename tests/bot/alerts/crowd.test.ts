@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { figuresOf } from '../../../bot/alerts/figures.ts';
 import { letIn, type Room, readRoom } from '../../../bot/alerts/room.ts';
 import { alertSite, notice, tell } from '../../support/alert-groups.ts';
-import { ALERTS, PID_ROUTE } from '../../support/alert-routing.ts';
+import { ALERTS, OPS, PID_ROUTE } from '../../support/alert-routing.ts';
 import { quiet, reportFor, shown, threadsIn } from '../../support/bot.ts';
 import { arrival } from '../../support/queue.ts';
 
@@ -33,6 +33,27 @@ test('two groups with the same cause in the same process point to each other, an
   await tell(queue, notice({ group: 'latency', title: 'Answers are slow' }));
   await quiet(queue);
   expect(links(threadsIn(slack, ALERTS)[1]?.blocks)).toHaveLength(1);
+});
+
+test('a thread that others may not know of is no twin: the report is told where it is read', async () => {
+  const { slack, queue } = await alertSite({
+    routes: [
+      { ...PID_ROUTE, name: 'kept', channel: OPS, severity: ['critical'] },
+      { ...PID_ROUTE, name: 'all', channel: ALERTS },
+    ],
+  });
+  const ops = slack.world.channels.find(({ id }) => id === OPS);
+  if (ops === undefined) throw new Error('there is no #ops');
+  ops.isPrivate = true;
+  await tell(queue, notice({ group: 'cpu', title: 'CPU is high' }));
+  await quiet(queue);
+  await tell(queue, notice({ group: 'latency', title: 'Answers are slow', severity: 'warning' }));
+  await quiet(queue);
+  const [latency] = threadsIn(slack, ALERTS);
+  expect(JSON.stringify(latency)).not.toContain('CPU is high');
+  const thread = slack.thread(ALERTS, latency?.ts ?? '').map(shown);
+  expect(thread.join()).toContain('The look is done');
+  expect(thread.join()).not.toContain('where the report is');
 });
 
 const wanted = (id: string, host: string, severity: 'critical' | 'warning' | 'info', at = 0) => ({

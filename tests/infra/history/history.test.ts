@@ -222,6 +222,7 @@ describe.each(KINDS)('history in %s', (kind) => {
       finding,
       channel: 'C1',
       threadTs: '9.1',
+      onlyThere: false,
       at: Date.now(),
     };
     await expect.poll(() => history.seenBefore(asked).then((seen) => [seen?.wrong, seen?.gone]), soon).toEqual([1, 1]);
@@ -235,6 +236,10 @@ describe.each(KINDS)('history in %s', (kind) => {
     // Its own thread does not count, and another service or cause is another matter.
     expect(await history.seenBefore({ ...asked, threadTs: '1.1' })).toMatchObject({ times: 1 });
     expect(await history.seenBefore({ ...asked, channel: 'G1' })).toMatchObject({ times: 3 });
+    expect(await history.seenBefore({ ...asked, channel: 'G1', onlyThere: true })).toMatchObject({
+      times: 1,
+      channels: ['G1'],
+    });
     expect(await history.seenBefore({ ...asked, target: { ...asked.target, unit: 'other.service' } })).toBeNull();
     expect(await history.seenBefore({ ...asked, finding: { ...finding, cause: 'busy-loop' } })).toBeNull();
     expect(await history.seenBefore({ ...asked, at: 1 })).toBeNull();
