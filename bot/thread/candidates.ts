@@ -1,5 +1,6 @@
 import type { PlainTextOption } from '@slack/types';
 import { type Candidate, type Found, selectorText } from '../../playbooks/model/index.ts';
+import { shortId } from '../../playbooks/reading/container-keeper.ts';
 import { clip, code, duration, kib, list, visible } from '../../playbooks/reading/text.ts';
 import { pickList } from '../buttons.ts';
 import type { BotContext } from '../context.ts';
@@ -26,7 +27,11 @@ const what = ({ role, user, unit, container, containerName, pod, pidInside, port
     role ?? '',
     user,
     unit ?? '',
-    pod !== undefined ? `pod ${pod}` : container === null ? '' : `container ${containerName ?? clip(container, 12)}`,
+    pod !== undefined
+      ? `pod ${pod}`
+      : container === null
+        ? ''
+        : `container ${containerName ?? clip(shortId(container), 40)}`,
     pidInside === undefined ? '' : `${pidInside} inside`,
     ports.length === 0 ? '' : `port ${list(ports.slice(0, 3).map(String))}`,
   ]

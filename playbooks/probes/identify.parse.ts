@@ -1,4 +1,5 @@
 import type { Parsed } from '../model/index.ts';
+import { keptBy } from '../reading/container-keeper.ts';
 import { Facts, type Numbered } from './identify.facts.ts';
 import type { IdentifyData } from './identify.ts';
 
@@ -90,6 +91,12 @@ const cgroupOf = (facts: Facts): IdentifyData['cgroup'] => {
 const pidInsideOf = (facts: Facts): Pick<IdentifyData, 'pidInside'> => {
   const inside = number(found(/, its process id inside is (\d{1,7})$/, facts.first('container'))?.[1]);
   return inside === null ? {} : { pidInside: inside };
+};
+
+const keptOf = (facts: Facts): Pick<IdentifyData, 'kept'> => {
+  const value = facts.first('kept by');
+  const kept = keptBy((found(/^\d{1,7}, (.*)$/, value)?.[1] ?? '').split(' '));
+  return value === null || kept === null ? {} : { kept: { ...kept, at: value.at } };
 };
 
 const frozenOf = (facts: Facts): Pick<IdentifyData, 'frozen'> => {
@@ -247,6 +254,7 @@ export const parseIdentify = (text: string, pid: number): Parsed<IdentifyData> =
     ...frozenOf(facts),
     container: facts.first('container')?.text.startsWith('yes') ?? false,
     ...pidInsideOf(facts),
+    ...keptOf(facts),
     namespaces: Object.fromEntries(facts.family('namespace').map(({ rest, text: target }) => [rest, target])),
     parent,
     children: relatives(facts, 'child'),

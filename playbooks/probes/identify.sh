@@ -267,8 +267,19 @@ function namespaces(  cmd, line, i, n, whose, target, name, init, differs, known
   n = split(me["NSpid"], A, /[ \t]+/)
   if (n > 1 || (("pid" in known) && known["pid"] != init["pid"])) differs = "its pid namespace is not the one of process 1"
   # Seen from inside, in the innermost pid namespace (proc(5), NSpid).
+  contained = (differs != "")
   print "container: " (differs == "" ? "no" : "yes, " differs (n > 1 ? ", its process id inside is " A[n] : ""))
   return ("mnt" in known)
+}
+# What a runtime left beside the container (podman, CRI-O, docker, containerd) is above all that runs in it.
+function keeper(who,  depth, name, F) {
+  for (depth = 0; who > 1 && depth < 64; depth++) {
+    name = first("/proc/" who "/comm")
+    if (name == "conmon" || name == "containerd-shim") return who
+    if (!stat_of(who, F)) return ""
+    who = F[2] + 0
+  }
+  return ""
 }
 function host(  path, line, cpus, booted, A, total, free, other, uid) {
   path = "/proc/stat"; cpus = 0
@@ -327,7 +338,9 @@ BEGIN {
   tracer = me["TracerPid"] + 0; parent = stat[2] + 0
   kids = bound(children_of(pid), 256, "children")
   sibs = parent > 2 ? bound(children_of(parent), 64, "siblings") : ""
-  commands_of((tracer ? tracer " " : "") (parent ? parent : "") kids sibs)
+  keeps = contained ? keeper(parent) : ""
+  commands_of((tracer ? tracer " " : "") (keeps ? keeps " " : "") (parent ? parent : "") kids sibs)
+  if (keeps) print "kept by: " keeps ", " command_line(keeps, "unknown")
   if (tracer) print "traced by: " tracer ", " command_line(tracer, "unknown")
   if (parent) relative("parent", parent)
   n = split(kids, A, " "); for (i = 1; i <= n; i++) relative("child", A[i], pid)

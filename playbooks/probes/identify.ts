@@ -57,6 +57,8 @@ export const IdentifyData = z.object({
   container: z.boolean(),
   /** Its process id as it is seen in its own pid namespace, where that is not the host's. */
   pidInside: z.number().int().optional(),
+  /** The container as the process that keeps it calls it; absent where nobody does, and outside of containers. */
+  kept: z.object({ container: z.string(), name: z.string().nullable(), at: LineNumber }).optional(),
   namespaces: z.record(z.string(), z.string()),
   parent: Relative.nullable(),
   children: z.array(Relative),

@@ -40,16 +40,19 @@ export interface Pod {
 export const podUidOf = (path: string): string | null =>
   /pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})/.exec(path)?.[1]?.replaceAll('_', '-') ?? null;
 
-/** Where a process belongs, by /proc/PID/cgroup (cgroups(7)): systemd's hierarchy, else the deepest path. */
-export const placeOf = (text: string): { units: string[]; container: string | null; podUid: string | null } => {
+/** Where a process belongs, by /proc/PID/cgroup (cgroups(7)): systemd's hierarchy, else the deepest path; `own` is that path, `` for none. */
+export const placeOf = (
+  text: string,
+): { own: string; units: string[]; container: string | null; podUid: string | null } => {
   const rows = text.split('\n').map((row) => {
     const [, controllers = '', ...path] = row.split(':');
     return { controllers, path: path.join(':') };
   });
-  const own = rows.filter(({ controllers }) => controllers === '' || controllers === 'name=systemd');
-  const paths = own.map(({ path }) => path).sort((a, b) => b.length - a.length);
+  const named = rows.filter(({ controllers }) => controllers === '' || controllers === 'name=systemd');
+  const paths = named.map(({ path }) => path).sort((a, b) => b.length - a.length);
   const containers = rows.flatMap(({ path }) => containerOf(path) ?? []);
-  return { units: unitsOf(paths[0] ?? ''), container: containers[0] ?? null, podUid: podUidOf(text) };
+  const [deepest = ''] = paths;
+  return { own: deepest, units: unitsOf(deepest), container: containers[0] ?? null, podUid: podUidOf(text) };
 };
 
 const baseName = (path: string): string => path.split('/').at(-1) ?? '';

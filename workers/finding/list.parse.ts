@@ -1,3 +1,4 @@
+import { keptOf } from './list.kept.ts';
 import { escaped, type Pod, placeOf, programsOf } from './list.names.ts';
 
 /** One process of a host as the lister told it. */
@@ -98,6 +99,7 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
   if (lines[0] !== `list ${word}`) return null;
   const drafts = new Map<number, Draft>();
   const names = new Map<string, string>();
+  const firsts = new Map<string, string>();
   const pods = new Map<string, Pod>();
   const ports = new Map<string, number>();
   const users = new Map<string, string>();
@@ -165,6 +167,11 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
         if (!names.has(id)) names.set(id, name);
         break;
       }
+      case 'o': {
+        const [pid = '', startTime = '', id = ''] = rest.split(' ');
+        if (id !== '') firsts.set(`${pid} ${startTime}`, id);
+        break;
+      }
       case 'g':
       case 'h': {
         const [id = '', namespace = '', name = '', container] = rest.split(' ');
@@ -207,10 +214,14 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
   if (guarded) partly.push('not root: ports and descriptors of other users’ processes are not known');
   const { above, below } = relativesOf(self, drafts);
   const told = [...drafts.values()].filter(({ pid, state }) => !below.has(pid) && state !== 'Z' && state !== 'X');
-  const where = (cgroup: string) => {
-    const { podUid, ...place } = placeOf(cgroup);
-    const pod = pods.get(place.container ?? '') ?? pods.get(podUid ?? '') ?? null;
-    return { ...place, containerName: names.get(place.container ?? '') ?? null, pod };
+  const kept = keptOf(drafts, firsts);
+  const where = ({ pid, cgroup }: Draft) => {
+    const { podUid, units, container: grouped } = placeOf(cgroup);
+    const keeper = kept.get(pid);
+    const container = grouped ?? keeper?.container ?? null;
+    const pod = pods.get(container ?? '') ?? pods.get(podUid ?? '') ?? null;
+    const called = keeper?.container === container ? keeper?.name : null;
+    return { units, container, containerName: names.get(container ?? '') ?? called ?? null, pod };
   };
   const owned = new Set([...drafts.values()].flatMap(({ inodes }) => [...inodes]));
   const sorted = (numbers: Iterable<number>) => [...new Set(numbers)].sort((a, b) => a - b);
@@ -234,7 +245,7 @@ export const parseList = (stdout: Uint8Array, word: string): HostList | null => 
         rssKib: Math.max(0, draft.rssPages) * pageKib,
         fds: draft.fds,
         user: draft.uid === null ? '?' : (users.get(draft.uid) ?? draft.uid),
-        ...where(draft.cgroup),
+        ...where(draft),
         pidInside: draft.inside,
         ports: sorted([...draft.inodes].flatMap((inode) => ports.get(inode) ?? [])),
       };

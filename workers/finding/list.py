@@ -19,6 +19,7 @@ CONTAINER = re.compile(r'[0-9a-f]{64}')
 POD = re.compile(r'pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})')
 POD_LOGS = re.compile(r'([^_]+)_([^_]+)_([0-9a-f-]+)$')
 CONTAINER_LOG = re.compile(r'([^_]+)_([^_]+)_(.+)-([0-9a-f]{64})\.log$')
+DOCKERS = re.compile(r'(/.*/containers/[0-9a-f]{64})/(?:hostname|resolv\.conf)$')
 WORD = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,252}$')
 LISTENING = b'0A'  # TCP_LISTEN of include/net/tcp_states.h
 SOCKET = re.compile(r'socket:\[(\d+)\]$')
@@ -87,10 +88,31 @@ def parsed(path):
         return None
 
 
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ''
+
+
+def docker(id, folder):
+    config = parsed(folder + '/config.v2.json')
+    if isinstance(config, dict):
+        told(b'k', id, str(config.get('Name')).lstrip('/'))
+
+
 def annotated(id, path):
-    """What containerd, nerdctl and CRI-O write beside a container that runs (OCI's config.json)."""
+    """What containerd, nerdctl and CRI-O write beside a container that runs (OCI's config.json); docker mounts files of its own folder."""
     config = parsed(path)
-    notes = config.get('annotations') if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        return
+    mounts = config.get('mounts')
+    for mount in mounts if isinstance(mounts, list) else ():
+        match = DOCKERS.match(str(mount.get('source'))) if isinstance(mount, dict) else None
+        if match and match.group(1).endswith(id):
+            docker(id, match.group(1))
+            break
+    notes = config.get('annotations')
     if not isinstance(notes, dict):
         return
     pick = lambda *names: next((notes[name] for name in names if notes.get(name)), None)
@@ -104,7 +126,20 @@ def annotated(id, path):
     )
 
 
-def containers(ids, pods):
+def firsts():
+    """The first processes of containers that runc and crun keep themselves, with their start times: what has ended is remembered too."""
+    places = ('/run/runc', 'state.json', b'init_process_pid', b'init_process_start'), ('/run/crun', 'status', b'pid', b'process-start-time')
+    for folder, file, pid, start in places:
+        for id in sorted(listed(folder))[:MOST_CONTAINERS]:
+            if late():
+                return
+            begin = slurp('%s/%s/%s' % (folder, id, file), 4096) or b''
+            match = re.search(b'"%s"\\s*:\\s*(\\d+)\\s*,\\s*"%s"\\s*:\\s*(\\d+)' % (pid, start), begin)
+            if match and WORD.match(id):
+                line(b'o', match.group(1), match.group(2), id)
+
+
+def containers(ids, pods, shims):
     """What the kubelet's log folders and the runtimes' own files call these containers and pods."""
     for name in listed('/var/log/pods') if pods else ():
         match = POD_LOGS.match(name)
@@ -115,20 +150,27 @@ def containers(ids, pods):
         if match and match.group(4) in ids:
             told(b'h', match.group(4), match.group(2), match.group(1), match.group(3))
     tasks = '/run/containerd/io.containerd.runtime.v2.task'
-    spaces = listed(tasks) if ids else ()
-    stored = '/var/lib/containers/storage/overlay-containers'
-    for each in parsed(stored + '/containers.json') or () if ids else ():
-        if isinstance(each, dict) and each.get('id') in ids and each.get('names'):
-            told(b'k', each['id'], each['names'][0])
+    spaces = dict.fromkeys('%s/%s' % (tasks, space) for space in listed(tasks)) if ids else {}
+    # A shim stands in the folder of its container, wherever the runtime was told to keep it.
+    for shim in shims if ids else ():
+        space = os.path.dirname(link('/proc/%d/cwd' % shim))
+        if space.startswith('/') and len(spaces) < 64:
+            spaces[space] = None
+    stores = '/var/lib/containers/storage'
+    stored = ['%s/%s' % (stores, name) for name in listed(stores) if name.endswith('-containers')] if ids else ()
+    for store in stored:
+        for each in parsed(store + '/containers.json') or ():
+            if isinstance(each, dict) and each.get('id') in ids and each.get('names'):
+                told(b'k', each['id'], each['names'][0])
     for id in sorted(ids)[:MOST_CONTAINERS]:
         if late():
             break
-        config = parsed('/var/lib/docker/containers/%s/config.v2.json' % id)
-        if isinstance(config, dict):
-            told(b'k', id, str(config.get('Name')).lstrip('/'))
+        docker(id, '/var/lib/docker/containers/' + id)
         for space in spaces:
-            annotated(id, '%s/%s/%s/config.json' % (tasks, space, id))
-        annotated(id, '%s/%s/userdata/config.json' % (stored, id))
+            annotated(id, '%s/%s/config.json' % (space, id))
+        for store in stored:
+            annotated(id, '%s/%s/userdata/config.json' % (store, id))
+    firsts()
 
 
 def main(word):
@@ -136,12 +178,15 @@ def main(word):
     line(b'boot', (slurp('/proc/uptime') or b'0').split()[0], os.sysconf('SC_CLK_TCK'), os.sysconf('SC_PAGE_SIZE') // 1024)
     line(b'self', os.getpid())
     known = []
+    shims = []
     for pid in pids():
         found = stat_of(pid)
         if found is None or int(found[1][6]) & KERNEL_THREAD:
             continue
         name, fields = found
         known.append(pid)
+        if name == b'containerd-shim':
+            shims.append(pid)
         # state, parent, start time, user and system time, resident pages
         line(b'p', pid, fields[0], fields[1], fields[19], fields[11], fields[12], fields[21], name)
     first = time.monotonic()
@@ -177,7 +222,7 @@ def main(word):
         if late():
             line(b'gap', 'there are so many processes that not all of them could be read in time')
             break
-    containers(ids, pods)
+    containers(ids, pods, shims)
     ports = {}
     for index, pid in enumerate(spaces.values()):
         if index == 200 or late():

@@ -79,6 +79,14 @@ ls /var/log/containers 2>/dev/null | awk -F_ 'NF > 2 && /-[0-9a-f]+\.log$/ && /^
 grep -o '"Name":"/[A-Za-z0-9._-]*"' /var/lib/docker/containers/*/config.v2.json /dev/null 2>/dev/null | awk -F/ '
 { name = $NF; sub(/".*/, "", name); if (length($6) == 64 && name != "") print "k " $6 " " name }'
 
+# First processes of containers that runc and crun keep themselves, with their start times: what has ended is remembered too.
+grep -o -E '"(init_process_pid|init_process_start|pid|process-start-time)" *: *[0-9]+' /run/runc/*/state.json /run/crun/*/status /dev/null 2>/dev/null | awk -F: '
+{ split($1, A, "/"); number = $NF; gsub(/ /, "", number) }
+NF == 3 && A[4] ~ /^[A-Za-z0-9][A-Za-z0-9._-]*$/ && !(($1, $2) in seen) {
+  seen[$1, $2] = 1
+  if ($2 ~ /pid/) pid[$1] = number; else print "o " pid[$1] " " number " " A[4]
+}'
+
 # One process of each network namespace tells what is listened on in it.
 one_of_each=$(ls -ln /proc/[0-9]*/ns/net 2>/dev/null | awk '
 match($0, /\/proc\/[0-9]+\/ns\/net -> net:\[[0-9]+\]$/) {

@@ -1,4 +1,5 @@
 import type { Selector } from '../../playbooks/model/index.ts';
+import { shortId } from '../../playbooks/reading/container-keeper.ts';
 import { nearest } from '../../playbooks/reading/nearest.ts';
 import { code, list } from '../../playbooks/reading/text.ts';
 import type { HostList } from './list.parse.ts';
@@ -69,7 +70,7 @@ export const nearTo = (selector: Selector, { processes, otherPorts }: HostList):
         return `Inside that container are the process ids ${some(pids)}.`;
       }
       const names = processes.flatMap(({ container, containerName }) =>
-        container === null ? [] : [containerName ?? container.slice(0, 12)],
+        container === null ? [] : [containerName ?? shortId(container)],
       );
       const near = alike(selector.id, names);
       if (near.length > 0)

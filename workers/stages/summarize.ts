@@ -17,6 +17,7 @@ import { nativeMotion } from '../../playbooks/probes/native-motion.ts';
 import { pyBt } from '../../playbooks/probes/py-bt.ts';
 import { pyStacks } from '../../playbooks/probes/py-stacks.ts';
 import { sockets } from '../../playbooks/probes/sockets.ts';
+import { shortId } from '../../playbooks/reading/container-keeper.ts';
 import { figuresOf } from '../../playbooks/reading/figures.ts';
 import { memoryLine } from '../../playbooks/reading/memory.ts';
 import { shownOutput } from '../../playbooks/reading/shown-output.ts';
@@ -98,11 +99,15 @@ const runtimeOf = (process: IdentifyData, look: Look): string => {
   return process.exe?.path.split('/').at(-1) ?? process.comm;
 };
 
+/** The container that its control group names; where it has none of its own, the one that is kept by a process above it. */
+const containerIdOf = ({ cgroup, kept }: IdentifyData): string | null =>
+  containerOf(cgroup?.path ?? '') ?? kept?.container ?? null;
+
 /** Where it belongs and what it listens on: by these its successor is found after a restart. */
-const placeOf = ({ cgroup, pidInside }: IdentifyData, look: Look): Partial<ReportTarget> => {
-  const path = cgroup?.path ?? '';
-  const unit = programUnit(unitsOf(path));
-  const container = containerOf(path);
+const placeOf = (process: IdentifyData, look: Look): Partial<ReportTarget> => {
+  const { pidInside } = process;
+  const unit = programUnit(unitsOf(process.cgroup?.path ?? ''));
+  const container = containerIdOf(process);
   const seen = look.see(sockets);
   const listening = seen.seen
     ? seen.data.sockets.filter(({ kind, state }) => kind === 'tcp' && state === 'LISTEN')
@@ -128,8 +133,10 @@ const standingCaveats = (process: IdentifyData, pid: number): string[] => {
     caveats.push('The process runs in a container or chroot; its paths are as seen from inside.');
   }
   if (process.pidInside !== undefined) {
-    const id = containerOf(process.cgroup?.path ?? '');
-    const where = id === null ? 'its pid namespace' : `container ${id.slice(0, 12)}`;
+    const id = containerIdOf(process);
+    const name = process.kept?.container === id ? process.kept?.name : null;
+    const where =
+      id === null ? 'its pid namespace' : `container ${shortId(id)}${typeof name === 'string' ? ` (${name})` : ''}`;
     caveats.push(`Process ${pid} is ${process.pidInside} inside ${where}; its paths are as seen from inside.`);
   }
   if (process.tracer !== null) {

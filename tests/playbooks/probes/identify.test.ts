@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,6 +10,7 @@ import {
   readlinkSync,
   realpathSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -269,6 +271,29 @@ finally:
     const inner = dataOf((await look(outer.children[0]?.pid ?? 0)).parsed);
     expect(inner.container).toBe(true);
     expect(inner.runtime.kind).toBe('python');
+    expect(inner.kept).toBeUndefined();
+  });
+
+  it.skipIf(!root)('tells who keeps a container that has no control group of its own', async () => {
+    const id = '4f'.repeat(32);
+    const [conmon, script] = [join(scratch(), 'conmon'), join(scratch(), 'keep.py')];
+    copyFileSync(realpathSync(PYTHON), conmon);
+    const inside = `import os, sys; os.fork() or sys.stdin.read(); print("ready", flush=True); sys.stdin.read()`;
+    writeFileSync(
+      script,
+      `import subprocess; subprocess.run(["unshare", "--pid", "--fork", "--kill-child", ${JSON.stringify(PYTHON)}, "-c", ${JSON.stringify(inside)}])`,
+    );
+    const live = await startProcess(conmon, [script, '-c', id, '-u', id, '-n', 'till']);
+    await live.line(/^ready/);
+    const below = async (pid: number): Promise<number> => dataOf((await look(pid)).parsed).children[0]?.pid ?? 0;
+    const unshare = await below(live.pid);
+    const first = await below(unshare);
+    for (const pid of [first, await below(first)]) {
+      const data = dataOf((await look(pid)).parsed);
+      expect(data.pidInside).toBeGreaterThan(0);
+      expect(data.kept).toMatchObject({ container: id, name: 'till' });
+    }
+    expect(dataOf((await look(unshare)).parsed).kept).toBeUndefined();
   });
 
   const noCgroup = whyNoMemoryCgroup();

@@ -158,7 +158,7 @@ test('none: what is near is said', async () => {
   expect(other).toMatchObject({ candidates: [], total: 0, pick: null, likely: null });
   expect(other.near).toMatch(/^Listened on are the ports /);
   expect((await local({ kind: 'name', pattern: 'qoute_cache' })).near).toContain('`quote_cache`');
-  expect((await local({ kind: 'container', id: 'abcdef' })).near).toMatch(/container/);
+  expect((await local({ kind: 'container', id: 'abcdef' })).near).toMatch(/[cC]ontainer/);
   expect((await local({ kind: 'unit', name: 'no-such-thing' })).near).not.toBe('');
   live.child.stdin?.end();
 });
