@@ -27,9 +27,11 @@ const KEEP_SECONDS = 24 * 3600;
 /** How often a worker looks whether a look that it runs is to end, ms: most of what a person waits for the end to begin. */
 const CHECK_MS = 250;
 
-const nameOf = (requestId: string): string => key('cancelled', requestId);
+/** The key of a wish to end a look. */
+export const wishKey = (requestId: string): string => key('cancelled', requestId);
 
-const parsed = (text: string | null): Cancellation | null => {
+/** A wish as it is kept; null when there is none. */
+export const wishOf = (text: string | null): Cancellation | null => {
   try {
     return text === null ? null : (Cancellation.safeParse(JSON.parse(text)).data ?? null);
   } catch {
@@ -39,7 +41,7 @@ const parsed = (text: string | null): Cancellation | null => {
 };
 
 const read = async (redis: RedisClient, requestId: string): Promise<Cancellation | null> =>
-  parsed(await redis.get(nameOf(requestId)));
+  wishOf(await redis.get(wishKey(requestId)));
 
 /** What the answer to a cancelled look says when there is nothing else to say. */
 export const cancelledBy = ({ by }: Pick<Cancellation, 'by'>): LookFailed =>
@@ -49,10 +51,6 @@ const whileWaiting = (by: string): Failure => ({
   code: 'cancelled',
   sentence: `The look was cancelled by ${by} while it waited for a worker.`,
 });
-
-/** Whether a look has been cancelled before it is begun. */
-export const wasCancelled = (redis: RedisClient, requestId: string): Promise<Cancellation | null> =>
-  read(redis, requestId);
 
 /** Aborts looks of this process soon after somebody has cancelled them. */
 export interface CancelWatch {
@@ -77,10 +75,10 @@ export const cancelWatch = (redis: RedisClient): CancelWatch => {
     asking = true;
     const asked = [...watched];
     // While Redis is away nobody can cancel either.
-    const found = await redis.mget(asked.map(([, id]) => nameOf(id))).catch(() => []);
+    const found = await redis.mget(asked.map(([, id]) => wishKey(id))).catch(() => []);
     asking = false;
     for (const [index, [abort]] of asked.entries()) {
-      const cancelled = parsed(found[index] ?? null);
+      const cancelled = wishOf(found[index] ?? null);
       if (cancelled !== null && watched.delete(abort)) abort.abort(cancelledBy(cancelled));
     }
     later();
@@ -122,7 +120,7 @@ export const cancelLook = async (
   const state = await job?.getState();
   if (state === 'completed' || state === 'failed') return { state: 'ended' };
   const wish: Cancellation = { id, by, request };
-  if (!mine && (await redis.set(nameOf(requestId), JSON.stringify(wish), 'EX', KEEP_SECONDS, 'NX')) !== 'OK') {
+  if (!mine && (await redis.set(wishKey(requestId), JSON.stringify(wish), 'EX', KEEP_SECONDS, 'NX')) !== 'OK') {
     return { state: 'already', by: (await read(redis, requestId))?.by ?? 'another one' };
   }
   if (job !== undefined && (state === 'active' || !(await removed(job)))) return { state: 'told' };

@@ -4,6 +4,7 @@ import type { Impact } from '../../playbooks/model/index.ts';
 import type { RedisClient } from './connection.ts';
 import { JournalEntry } from './messages.ts';
 import { key } from './names.ts';
+import { script } from './script.ts';
 
 const KEEP_SECONDS = 24 * 3600;
 
@@ -18,19 +19,39 @@ export interface Journal {
   readonly earlier: () => Promise<string[]>;
 }
 
-/** A delivery's journal together with how many deliveries there have been, this one included. */
-export interface OpenJournal extends Journal {
+/** A delivery that has begun. */
+export interface Begun {
+  readonly journal: Journal;
+  /** How many there have been of its request, this one included. */
   readonly deliveries: number;
+  /** What is kept of a wish to cancel it, as it was written; null when there is none. */
+  readonly wish: string | null;
 }
+
+/**
+ * KEYS: the answer, the wish to cancel, the journal. ARGV: entry, seconds. Nothing is written when there is an answer; then it gives
+ * nothing. Else the wish or an empty text, then all entries.
+ */
+const BEGIN = script(`if redis.call('EXISTS', KEYS[1]) == 1 then return {} end
+local found = {redis.call('GET', KEYS[2]) or ''}
+if redis.call('RPUSH', KEYS[3], ARGV[1]) == 1 then
+  found[2] = ARGV[1]
+else
+  for _, entry in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do table.insert(found, entry) end
+end
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+return found`);
+/** KEYS: journal. ARGV: entry, seconds. */
+const WRITE = script(`redis.call('RPUSH', KEYS[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])`);
+
+const Texts = z.array(z.string());
 
 const entriesOf = (lines: readonly string[]): JournalEntry[] =>
   lines.flatMap((line) => {
     const entry = JournalEntry.safeParse(parseJson(line));
     return entry.success ? [entry.data] : [];
   });
-
-const readEntries = async (redis: RedisClient, name: string): Promise<JournalEntry[]> =>
-  entriesOf(await redis.lrange(name, 0, -1));
 
 const parseJson = (text: string): unknown => {
   try {
@@ -41,34 +62,34 @@ const parseJson = (text: string): unknown => {
 };
 
 /**
- * Opens the journal of a request for one more delivery, which is recorded first. `patient` waits for Redis when it is
- * away; `hurried` must not wait for ever, because a step waits for it.
+ * Begins one more delivery of a request and records it, all in one way to Redis and back. Null when the request has its answer.
+ * `patient` waits for Redis when it is away; `hurried` must not wait for ever, because a step waits for it. `answer` and `wish` are
+ * the keys of the answer and of a wish to cancel. Throws what `patient` throws.
  */
-export const openJournal = async (
+export const beginDelivery = async (
   patient: RedisClient,
   hurried: RedisClient,
-  requestId: string,
-): Promise<OpenJournal> => {
+  { requestId, answer, wish }: { readonly requestId: string; readonly answer: string; readonly wish: string },
+): Promise<Begun | null> => {
   const name = key('journal', requestId);
   const delivery = randomUUID();
-  /** Writes an entry and gives all that are there, in one transaction: it is one way to Redis and back. */
-  const write = async (redis: RedisClient, entry: JournalEntry): Promise<JournalEntry[]> => {
-    const writing = redis.multi().rpush(name, JSON.stringify(entry)).expire(name, KEEP_SECONDS).lrange(name, 0, -1);
-    const results = (await writing.exec()) ?? [];
-    for (const [error] of results) if (error !== null) throw error;
-    return entriesOf(z.array(z.string()).parse(results[2]?.[1]));
-  };
-  const before = await write(patient, { kind: 'began', delivery });
-  return {
-    deliveries: before.filter((entry) => entry.kind === 'began').length,
-    started: async (probe, impacts) =>
-      void (await write(hurried, { kind: 'step', delivery, probe, impacts: [...impacts] })),
+  const lineOf = (entry: JournalEntry): string => JSON.stringify(entry);
+  const began = lineOf({ kind: 'began', delivery });
+  const [wished, ...lines] = Texts.parse(await BEGIN(patient, [answer, wish, name], began, KEEP_SECONDS));
+  if (wished === undefined) return null;
+  // By their names: what was sent when the connection was lost is sent again, and may stand there twice.
+  const begun = new Set(entriesOf(lines).flatMap((entry) => (entry.kind === 'began' ? [entry.delivery] : [])));
+  const journal: Journal = {
+    started: async (probe, impacts) => {
+      await WRITE(hurried, [name], lineOf({ kind: 'step', delivery, probe, impacts: [...impacts] }), KEEP_SECONDS);
+    },
     earlier: async () => {
-      const entries = await readEntries(hurried, name);
+      const entries = entriesOf(await hurried.lrange(name, 0, -1));
       const probes = entries.flatMap((entry) =>
         entry.kind === 'step' && entry.delivery !== delivery ? [entry.probe] : [],
       );
       return [...new Set(probes)];
     },
   };
+  return { journal, deliveries: begun.size, wish: wished === '' ? null : wished };
 };

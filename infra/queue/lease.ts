@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { RedisClient } from './connection.ts';
+import { script } from './script.ts';
 
 /**
  * Renews a lease that is still ours. One that is gone (Redis lost it in a restart) is taken again, unless somebody
  * else has: then it is lost.
  */
-const RENEW = `local held = redis.call('GET', KEYS[1])
+const RENEW = script(`local held = redis.call('GET', KEYS[1])
 if held == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if held == false then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end
-return 0`;
+return 0`);
 /** Gives a lease back only if it is still ours: whoever took over after it ran out is left alone. */
-const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
+const RELEASE = script(`if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`);
 
 const Holder = z.object({ token: z.string(), doing: z.string() });
 
@@ -88,7 +89,7 @@ export const withLease = async <T>(
   const renew = async () => {
     const asked = Date.now();
     try {
-      if ((await redis.eval(RENEW, 1, name, value, leaseMs)) === 1) heldUntil = asked + leaseMs;
+      if ((await RENEW(redis, [name], value, leaseMs)) === 1) heldUntil = asked + leaseMs;
       else lost.abort();
     } catch {
       // Redis is away for the moment; the watch below decides.
@@ -104,6 +105,6 @@ export const withLease = async <T>(
     clearInterval(renewing);
     clearInterval(watching);
     // Without Redis the lease runs out by itself.
-    await redis.eval(RELEASE, 1, name, value).catch(() => undefined);
+    await RELEASE(redis, [name], value).catch(() => undefined);
   }
 };

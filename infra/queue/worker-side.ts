@@ -4,14 +4,14 @@ import { type Job, Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
 import { type Log, withLogFields } from '../log.ts';
 import { afterAnswers } from './after-answers.ts';
-import { cancelledBy, cancelWatch, wasCancelled } from './cancel.ts';
-import { clockOf } from './clock.ts';
+import { cancelledBy, cancelWatch, wishKey, wishOf } from './cancel.ts';
+import { sharedClock } from './clock.ts';
 import { closeConsumer, closeRedis, openPatient, patientOptions, watchErrors } from './connection.ts';
 import { type EvidenceFile, storeFiles } from './evidence-store.ts';
 import { untilTaken } from './fail-over.ts';
 import { type FindHandler, takeFinds } from './finds.ts';
 import { announceWorker } from './heartbeat.ts';
-import { type Journal, openJournal } from './journal.ts';
+import { beginDelivery, type Journal } from './journal.ts';
 import { type HostRecord, hostRecord } from './lately.ts';
 import { AnswerMessage, type Outcome, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { ANSWERS, jobId, LOOKS, PREFIX } from './names.ts';
@@ -34,7 +34,7 @@ export interface LookTools {
    */
   readonly signal: AbortSignal;
   readonly withTargetLock: WithTargetLock;
-  /** When it was asked for, by this machine's clock, ms since 1970; `requestedAt` is by the clock of the bot's. */
+  /** When it was asked for, by this machine's clock, ms since 1970; `requestedAt` is by Redis's. */
   readonly askedAt: number;
 }
 
@@ -138,6 +138,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     ...withTelemetry(options.telemetry),
   });
   watchErrors(answers, 'answers', log);
+  const clock = sharedClock(redis);
   const withTargetLock = targetLock(journalRedis);
   const cancelling = cancelWatch(journalRedis);
   const running = new Map<string, AbortController>();
@@ -146,7 +147,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   let heartbeat: { stop: () => Promise<void> } | null = null;
   let finds: { close: () => Promise<void> } | null = null;
   let questions: { close: () => Promise<void> } | null = null;
-  const later = afterAnswers({ redis, journalRedis, log, keep: KEEP, telemetry: options.telemetry });
+  const later = afterAnswers({ redis, journalRedis, log, keep: KEEP, clock, telemetry: options.telemetry });
 
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
     // A job that failed for want of room in Redis would have no answer.
@@ -158,15 +159,13 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
 
   const deliver = async (job: Job, handler: LookHandler): Promise<void> => {
     const parsed = Request.safeParse(job.data);
-    if (!parsed.success) {
-      await refuse(job, parsed.error);
-      return;
-    }
-    const request = parsed.data;
-    if ((await redis.exists(answers.toKey(jobId('answer', request.id)))) === 1) {
-      log.info({ requestId: request.id }, 'request was answered by an earlier delivery');
-      return;
-    }
+    const requestId = parsed.success ? parsed.data.id : (whereFrom(job.data)?.id ?? job.id);
+    await withLogFields({ requestId }, () =>
+      parsed.success ? answerTo(job, parsed.data, handler) : refuse(job, parsed.error),
+    );
+  };
+
+  const answerTo = async (job: Job, request: Request, handler: LookHandler): Promise<void> => {
     const abort = new AbortController();
     const id = job.id ?? request.id;
     // This very worker may be given its own request again, after it was frozen for longer than its lease.
@@ -174,6 +173,10 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     running.set(id, abort);
     try {
       const result = await look(job, request, handler, abort);
+      if (result === null) {
+        log.info({ requestId: request.id }, 'request was answered by an earlier delivery');
+        return;
+      }
       const files = await storeFiles(journalRedis, request.id, result.files, log);
       const answer = { requestId: request.id, request, outcome: result.outcome, files };
       await put(request.id, { kind: 'answer', answer });
@@ -188,26 +191,30 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     request: Request,
     handler: LookHandler,
     abort: AbortController,
-  ): Promise<LookResult> => {
+  ): Promise<LookResult | null> => {
     const { signal } = abort;
     let stopProgress = () => {};
     let stopChecking = () => {};
     try {
-      const cancelled = await wasCancelled(redis, request.id);
+      const answer = answers.toKey(jobId('answer', request.id));
+      const keys = { requestId: request.id, answer, wish: wishKey(request.id) };
+      const begun = await beginDelivery(redis, journalRedis, keys);
+      if (begun === null) return null;
+      const { journal, deliveries } = begun;
+      const cancelled = wishOf(begun.wish);
       if (cancelled !== null) throw cancelledBy(cancelled);
-      const journal = await openJournal(redis, journalRedis, request.id);
-      if (journal.deliveries > MAX_DELIVERIES) {
-        log.error({ requestId: request.id, deliveries: journal.deliveries }, 'request given up');
+      if (deliveries > MAX_DELIVERIES) {
+        log.error({ requestId: request.id, deliveries }, 'request given up');
         return { outcome: { kind: 'failure', failure: INTERRUPTED }, files: [] };
       }
-      let order = journal.deliveries * 1_000_000;
+      let order = deliveries * 1_000_000;
       const progress = throttle(PROGRESS_EVERY_MS, (latest: Progress) => {
         order += 1;
         return job.updateProgress({ progress: latest, request, order } satisfies ProgressMessage);
       });
       stopProgress = progress.stop;
       stopChecking = cancelling.watch(request.id, abort);
-      const askedAt = Date.now() - ((await clockOf(redis)) - job.timestamp);
+      const askedAt = clock.local(request.requestedAt);
       const result = await handler(request, { journal, signal, withTargetLock, progress: progress.call, askedAt });
       if (signal.reason === TAKEN_OVER && result.outcome.kind === 'failure') throw TAKEN_OVER;
       return result;
@@ -247,9 +254,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     withTargetLock,
     work: (handler) => {
       const leaseMs = options.leaseMs ?? 30_000;
-      const deliverNamed = (job: Job) =>
-        withLogFields({ requestId: whereFrom(job.data)?.id ?? job.id }, () => deliver(job, handler));
-      worker = new Worker(LOOKS, deliverNamed, {
+      worker = new Worker(LOOKS, (job) => deliver(job, handler), {
         connection: patientOptions(redisUrl, ending.signal),
         prefix: PREFIX,
         concurrency: options.concurrency,
@@ -274,6 +279,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       finds = takeFinds(handler, {
         redisUrl,
         redis,
+        clock,
         log,
         leaseMs,
         stalledCheckMs,
@@ -288,7 +294,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
         const parsed = AnswerMessage.safeParse(job?.data);
         return parsed.success && parsed.data.kind === 'answer' ? parsed.data.answer : null;
       };
-      const connection = { redisUrl, redis, notesRedis: journalRedis };
+      const connection = { redisUrl, redis, notesRedis: journalRedis, clock };
       questions = takeQuestions(handler, {
         ...connection,
         log,
@@ -300,6 +306,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
       });
     },
     close: async () => {
+      clock.close();
       await heartbeat?.stop();
       await Promise.all([finds?.close(), questions?.close()]);
       const closing = worker === null ? Promise.resolve() : closeConsumer(worker, ending);

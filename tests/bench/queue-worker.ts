@@ -1,7 +1,7 @@
 /**
  * One worker process of the bench `queue`: node queue-worker.js KIND REDIS_URL CONCURRENCY. `looks` is our side of the queue with
- * looks that do nothing; `plain` is a BullMQ worker that does nothing; `hop` is one that does nothing but put a second
- * job, as every look has an answer. Says `ready`, begins when it is told something, and ends when its input does.
+ * looks that do nothing; `plain` is a BullMQ worker that does nothing; `hop` is one that does nothing but put
+ * an answer, kept as every look's is. Says `ready`, begins when it is told something, and ends when its input does.
  */
 import { once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
@@ -12,16 +12,28 @@ import { type LookHandler, openWorkerQueue } from '../../infra/queue/worker-side
 const [kind, redisUrl = '', words = '100'] = process.argv.slice(2);
 const concurrency = Number(words);
 const closers: (() => Promise<unknown>)[] = [];
+/** The shortest answer there is. */
+const NOTHING = {
+  kind: 'failure',
+  failure: { code: 'no-such-process', sentence: 'Nothing was looked at.' },
+} as const;
+/** As long as ours are kept and as often as ours are tried: who puts an answer that must arrive once asks BullMQ for the same. */
+const KEEP = {
+  attempts: 3_000,
+  backoff: { type: 'custom' },
+  removeOnComplete: { age: 24 * 3600, count: 2_000 },
+  removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
+};
 let go: () => void;
 if (kind === 'looks') {
   const queue = openWorkerQueue({ redisUrl, concurrency, log: silentLog });
   closers.push(queue.close);
-  // As a look does: the process is held while it is looked at. The shortest answer there is.
+  // As a look does: the process is held while it is looked at.
   const look: LookHandler = (request, tools) =>
     tools.withTargetLock(
       { host: request.host, pid: request.pid, doing: 'nothing', signal: tools.signal },
       async () => ({
-        outcome: { kind: 'failure', failure: { code: 'no-such-process', sentence: 'Nothing was looked at.' } },
+        outcome: NOTHING,
         files: [],
       }),
     );
@@ -32,9 +44,11 @@ if (kind === 'looks') {
   const worker = new Worker(
     'plain',
     async (job) => {
-      if (kind === 'hop') await answers.add('answer', job.data, { jobId: `answer-${job.id}`, removeOnComplete: 2_000 });
+      if (kind !== 'hop') return;
+      const answer = { requestId: job.id, request: job.data, outcome: NOTHING, files: [] };
+      await answers.add('answer', { kind: 'answer', answer }, { ...KEEP, jobId: `answer-${job.id}` });
     },
-    { connection, concurrency, autorun: false, removeOnComplete: { count: 2_000 } },
+    { connection, concurrency, autorun: false, removeOnComplete: KEEP.removeOnComplete },
   );
   closers.push(
     () => worker.close(),

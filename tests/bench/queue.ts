@@ -9,6 +9,7 @@ import { openBotQueue } from '../../infra/queue/bot-side.ts';
 import { openPatient, patientOptions } from '../../infra/queue/connection.ts';
 import { startRedis } from '../../infra/queue/redis-server.ts';
 import type { Request } from '../../playbooks/model/index.ts';
+import { processFigures } from './process-figures.ts';
 import { nodeArguments } from './program.ts';
 import type { Print } from './run.ts';
 import { numberFrom } from './settings.ts';
@@ -39,6 +40,11 @@ const startWorkers = async (kind: Kind, redisUrl: string, count: number) => {
     go: () => {
       for (const child of children) child.stdin.write('go\n');
     },
+    /** Processor seconds of all of them since they began. */
+    cpu: async () => {
+      const figures = await Promise.all(children.map((child) => processFigures(child.pid ?? 0)));
+      return figures.reduce((sum, { cpu }) => sum + cpu, 0);
+    },
     close: async () => {
       for (const child of children) child.stdin.end();
       await Promise.all(ended);
@@ -57,9 +63,9 @@ const requestOf = (number: number): Request => ({
 });
 
 /** Puts all, some hundreds at a time as many bots would. */
-const putAll = async (put: (number: number) => Promise<unknown>): Promise<void> => {
-  for (let first = 0; first < LOOKS; first += 500) {
-    const batch = Array.from({ length: Math.min(500, LOOKS - first) }, (_, index) => put(first + index));
+const putAll = async (looks: number, put: (number: number) => Promise<unknown>): Promise<void> => {
+  for (let first = 0; first < looks; first += 500) {
+    const batch = Array.from({ length: Math.min(500, looks - first) }, (_, index) => put(first + index));
     await Promise.all(batch);
   }
 };
@@ -80,51 +86,22 @@ export const redisCosts = async (url: string) => {
   }
 };
 
-interface Measured {
+/** What so many looks came to. */
+export interface QueueCosts {
   readonly perSecond: number;
   readonly commandsEach: number;
   readonly redisMsEach: number;
+  /** Processor time of all workers together, and of this process, which is the bot, ms a look. */
+  readonly workersMsEach: number;
+  readonly botMsEach: number;
   readonly memory: number;
   readonly empty: number;
 }
 
-/** A Redis of its own, filled before the workers begin, so that they never wait for work; from then to the last answer. */
-const measure = async (
-  kind: Kind,
-  workers: number,
-  fill: (url: string) => Promise<{ answered: () => Promise<void>; close: () => Promise<unknown> }>,
-): Promise<Measured> => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'straceback-bench-'));
-  const redis = await startRedis({ folder });
-  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true }), redis.close];
-  try {
-    const { memory: empty } = await redisCosts(redis.url);
-    const side = await fill(redis.url);
-    closers.push(side.close);
-    const before = await redisCosts(redis.url);
-    const processes = await startWorkers(kind, redis.url, workers);
-    closers.push(processes.close);
-    processes.go();
-    const began = performance.now();
-    await side.answered();
-    const seconds = (performance.now() - began) / 1000;
-    const after = await redisCosts(redis.url);
-    return {
-      perSecond: LOOKS / seconds,
-      commandsEach: (after.commands - before.commands) / LOOKS,
-      redisMsEach: ((after.cpu - before.cpu) * 1000) / LOOKS,
-      memory: after.memory,
-      empty,
-    };
-  } finally {
-    for (const close of closers.reverse()) await close();
-  }
-};
-
 /** The bot's side: puts the requests, and takes the answers, which it does nothing with. */
-const botSide = async (url: string) => {
+const botSide = async (url: string, looks: number) => {
   const bot = openBotQueue({ redisUrl: url, log: silentLog });
-  await putAll((number) => bot.enqueue(requestOf(number)));
+  await putAll(looks, (number) => bot.enqueue(requestOf(number)));
   let answers = 0;
   let all = () => {};
   const answered = new Promise<void>((resolve) => {
@@ -132,16 +109,16 @@ const botSide = async (url: string) => {
   });
   bot.onAnswer(async () => {
     answers += 1;
-    if (answers === LOOKS) all();
+    if (answers === looks) all();
   });
   return { answered: () => answered, close: bot.close };
 };
 
 /** What stands in for the bot beside plain BullMQ: jobs that were put, and their ends, or their answers, counted. */
-const plainSide = (kind: Exclude<Kind, 'looks'>) => async (url: string) => {
+const plainSide = async (kind: Exclude<Kind, 'looks'>, url: string, looks: number) => {
   const connection = patientOptions(url);
   const queue = new Queue('plain', { connection });
-  await putAll((number) => queue.add('look', requestOf(number), { jobId: `look-${number}` }));
+  await putAll(looks, (number) => queue.add('look', requestOf(number), { jobId: `look-${number}` }));
   let ends = 0;
   let all = () => {};
   const answered = new Promise<void>((resolve) => {
@@ -149,7 +126,7 @@ const plainSide = (kind: Exclude<Kind, 'looks'>) => async (url: string) => {
   });
   const count = () => {
     ends += 1;
-    if (ends === LOOKS) all();
+    if (ends === looks) all();
   };
   const counting =
     kind === 'hop'
@@ -170,23 +147,67 @@ const plainSide = (kind: Exclude<Kind, 'looks'>) => async (url: string) => {
 };
 
 /**
+ * Measures `looks` looks of a kind with so many worker processes and a Redis of their own, filled before the workers begin, so
+ * that they never wait for work; from then to the last answer.
+ */
+export const queueCosts = async (kind: Kind, workers: number, looks: number): Promise<QueueCosts> => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'straceback-bench-'));
+  const redis = await startRedis({ folder });
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true }), redis.close];
+  try {
+    const { memory: empty } = await redisCosts(redis.url);
+    const side = await (kind === 'looks' ? botSide(redis.url, looks) : plainSide(kind, redis.url, looks));
+    closers.push(side.close);
+    const before = await redisCosts(redis.url);
+    const processes = await startWorkers(kind, redis.url, workers);
+    closers.push(processes.close);
+    const workersBefore = await processes.cpu();
+    const botBefore = process.cpuUsage();
+    processes.go();
+    const began = performance.now();
+    await side.answered();
+    const seconds = (performance.now() - began) / 1000;
+    const bot = process.cpuUsage(botBefore);
+    const workersAfter = await processes.cpu();
+    const after = await redisCosts(redis.url);
+    return {
+      perSecond: looks / seconds,
+      commandsEach: (after.commands - before.commands) / looks,
+      redisMsEach: ((after.cpu - before.cpu) * 1000) / looks,
+      workersMsEach: ((workersAfter - workersBefore) * 1000) / looks,
+      botMsEach: (bot.user + bot.system) / 1000 / looks,
+      memory: after.memory,
+      empty,
+    };
+  } finally {
+    for (const close of closers.reverse()) await close();
+  }
+};
+
+/**
  * Looks that do nothing, from the bot's side through workers and back, beside BullMQ alone: `plain` does nothing with a job,
  * `hop` puts a second one that somebody else takes, which is the least that a request with an answer can be.
  */
 export const run = async (print: Print): Promise<void> => {
   for (const workers of WORKERS) {
     const name = `${workers} worker process${workers === 1 ? '' : 'es'}`;
-    const plain = await measure('plain', workers, plainSide('plain'));
-    const hop = await measure('hop', workers, plainSide('hop'));
-    const looks = await measure('looks', workers, botSide);
+    const plain = await queueCosts('plain', workers, LOOKS);
+    const hop = await queueCosts('hop', workers, LOOKS);
+    const looks = await queueCosts('looks', workers, LOOKS);
     print('queue', `${name}: BullMQ alone`, plain.perSecond, 'jobs a second');
     print('queue', `${name}: BullMQ alone, with an answer`, hop.perSecond, 'jobs a second');
     print('queue', `${name}: looks that do nothing`, looks.perSecond, 'looks a second');
     print('queue', `${name}: looks, of BullMQ with an answer`, (100 * looks.perSecond) / hop.perSecond, '%');
-    print('queue', `${name}: Redis commands of a look`, looks.commandsEach, 'commands');
-    print('queue', `${name}: Redis commands of BullMQ with an answer`, hop.commandsEach, 'commands');
-    print('queue', `${name}: processor time of Redis for a look`, looks.redisMsEach, 'ms');
-    print('queue', `${name}: processor time of Redis for BullMQ with an answer`, hop.redisMsEach, 'ms');
+    for (const [what, cost] of [
+      ['BullMQ alone', plain],
+      ['BullMQ alone, with an answer', hop],
+      ['looks that do nothing', looks],
+    ] as const) {
+      print('queue', `${name}: ${what}: commands of Redis`, cost.commandsEach, 'each');
+      print('queue', `${name}: ${what}: processor of Redis`, cost.redisMsEach, 'ms each');
+      print('queue', `${name}: ${what}: processor of workers`, cost.workersMsEach, 'ms each');
+      print('queue', `${name}: ${what}: processor of the bot`, cost.botMsEach, 'ms each');
+    }
     print('queue', `${name}: memory of Redis for ${LOOKS} looks`, looks.memory - looks.empty, 'MiB');
   }
 };
