@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { Probe } from '../../playbooks/model/index.ts';
+import { fixtureStep, loadFixture, fixtureNames as recordedNames } from './fixture.ts';
 import { evidenceFrom, type RunProbeOptions, stepFor } from './run-probe.ts';
 
 /** Bytes of a recorded output, `tests/fixtures/<probe>/<name>`. */
@@ -57,4 +58,26 @@ export function expectNeverThrows<Data>(
   fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), answers), { numRuns: 200 });
   fc.assert(fc.property(damaged(samples), answers), { numRuns: 300 });
   fc.assert(fc.property(shuffled(samples), answers), { numRuns: 200 });
+}
+
+/** Some bytes cut out and others put in, in several places. */
+const edits = fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 });
+
+/**
+ * Holds that a probe's parser answers whatever its recorded looks (those with a capture) become when pieces of them are lost, and never
+ * with data that its own schema refuses. Throws fast-check's report with the smallest damage that it did not stand.
+ */
+export function expectSoundOnDamaged<Data>(probe: Probe<Data>): void {
+  const cases = recordedNames(probe.id).map((name) => loadFixture(probe.id, name));
+  const sound = fc.property(fc.constantFrom(...cases), edits, ({ capture, evidence }, damage) => {
+    let bytes = Buffer.from(evidence.stdout);
+    for (const [where, cut, put] of damage) {
+      const at = where % (bytes.length + 1);
+      bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
+    }
+    const parsed = probe.parse(evidenceFrom(probe.id, bytes, { stderr: evidence.stderr }), fixtureStep(capture));
+    if (parsed.ok) probe.data.parse(parsed.data);
+    return parsed.ok || parsed.why.length > 0;
+  });
+  fc.assert(sound, { numRuns: 300 });
 }

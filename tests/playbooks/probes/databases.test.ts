@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { databases } from '../../../playbooks/probes/databases.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { parseFixture } from '../../support/fixture.ts';
 import { startProgram } from '../../support/incident.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { canPostgres, type Postgres, startPostgres } from '../../support/postgres.ts';
-import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
 it('is one script with the pid, its start time and the window', () => {
@@ -53,22 +53,5 @@ describe('recorded runs', () => {
     expect(parseFixture(databases, 'none')).toMatchObject({ ok: true, data: { servers: [] } });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('databases').map((name) => loadFixture('databases', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.uint8Array({ maxLength: 12 })), { maxLength: 8 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = databases.parse(evidenceFrom('databases', bytes), fixtureStep(capture));
-          return parsed.ok ? databases.data.safeParse(parsed.data).success : parsed.why.length > 0;
-        },
-      ),
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(databases));
 });

@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fds } from '../../../playbooks/probes/fds.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startPython } from '../../support/live-process.ts';
-import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
 afterEach(endProcesses);
@@ -117,22 +117,5 @@ describe('recorded runs', () => {
     expect(parseFixture(fds, 'no-permission')).toMatchObject({ ok: false, reason: 'no-permission' });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('fds').map((name) => loadFixture('fds', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.uint8Array({ maxLength: 12 })), { maxLength: 8 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = fds.parse(evidenceFrom('fds', bytes), fixtureStep(capture));
-          return parsed.ok ? fds.data.safeParse(parsed.data).success : parsed.why.length > 0;
-        },
-      ),
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(fds));
 });

@@ -15,12 +15,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { type GcoreData, gcore } from '../../../playbooks/probes/gcore.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startPython, untilState } from '../../support/live-process.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, startTimeOf, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { until } from '../../support/until.ts';
@@ -110,25 +110,7 @@ describe('recorded and written runs', () => {
     expect(parseFixture(gcore, name)).toEqual({ ok: false, reason, why: expect.stringMatching(why) });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('gcore').map((name) => loadFixture('gcore', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = gcore.parse(evidenceFrom('gcore', bytes), fixtureStep(capture));
-          if (parsed.ok) gcore.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(gcore));
 });
 
 const IDLE = 'import time\nprint("ready")\ntime.sleep(1000)';

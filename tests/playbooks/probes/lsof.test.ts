@@ -1,11 +1,11 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { lsof, type OpenFile } from '../../../playbooks/probes/lsof.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startPython } from '../../support/live-process.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { canHideTools, withoutTools } from '../../support/without-tools.ts';
@@ -76,25 +76,7 @@ describe('recorded and written runs', () => {
     expect(partly('garbage')).toBe('not-parsable');
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('lsof').map((name) => loadFixture('lsof', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = lsof.parse(evidenceFrom('lsof', bytes), fixtureStep(capture));
-          if (parsed.ok) lsof.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(lsof));
 });
 
 describe('real processes', () => {

@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { mounts } from '../../../playbooks/probes/mounts.ts';
 import { canFreeze, canMount, freeze, smallExt4, smallTmpfs } from '../../support/filesystems.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { parseFixture } from '../../support/fixture.ts';
 import { startProgram } from '../../support/incident.ts';
 import { startPython, untilState } from '../../support/live-process.ts';
-import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 
 const WRITER = `
@@ -98,22 +98,5 @@ describe('recorded and written runs', () => {
     expect(parsed.data.waiting).toMatchObject([{ pid: 812, wchan: 'rpc_wait_bit_killable', comm: 'cp' }]);
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('mounts').map((name) => loadFixture('mounts', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.uint8Array({ maxLength: 12 })), { maxLength: 8 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = mounts.parse(evidenceFrom('mounts', bytes), fixtureStep(capture));
-          return parsed.ok ? mounts.data.safeParse(parsed.data).success : parsed.why.length > 0;
-        },
-      ),
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(mounts));
 });

@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type NativeMotionData, nativeMotion } from '../../../playbooks/probes/native-motion.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { canRun } from '../../support/incident.ts';
 import { endProcesses, startProcess, startPython, untilState } from '../../support/live-process.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { until } from '../../support/until.ts';
@@ -53,25 +53,7 @@ describe('recorded runs', () => {
     });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('native-motion').map((name) => loadFixture('native-motion', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = nativeMotion.parse(evidenceFrom('native-motion', bytes), fixtureStep(capture));
-          if (parsed.ok) nativeMotion.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(nativeMotion));
 });
 
 const look = async (pid: number): Promise<NativeMotionData> => {

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { type NativeStacksData, nativeStacks } from '../../../playbooks/probes/native-stacks.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startPython, untilState } from '../../support/live-process.ts';
 import { canChangeRoot, startInOtherRoot } from '../../support/other-root.ts';
-import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { canHideTools, withoutTools } from '../../support/without-tools.ts';
 
@@ -94,26 +94,7 @@ describe('recorded and written runs', () => {
     expect(parseFixture(nativeStacks, name)).toEqual({ ok: false, reason, why: expect.stringMatching(why) });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('native-stacks').map((name) => loadFixture('native-stacks', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const changed = evidenceFrom('native-stacks', bytes, { stderr: evidence.stderr });
-          const parsed = nativeStacks.parse(changed, fixtureStep(capture));
-          if (parsed.ok) nativeStacks.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(nativeStacks));
 });
 
 const PROGRAM = `

@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { readNativeName, readPythonFrame } from '../../../playbooks/probes/py-bt.parse.ts';
 import { type PyBtData, pyBt } from '../../../playbooks/probes/py-bt.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureNames, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, type LiveProcess, startPython, untilState } from '../../support/live-process.ts';
 import { canChangeRoot, startInOtherRoot } from '../../support/other-root.ts';
-import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
+import { runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { canHideTools, withoutTools } from '../../support/without-tools.ts';
 
@@ -144,25 +144,7 @@ describe('recorded and written runs', () => {
     expect(parseFixture(pyBt, name)).toEqual({ ok: false, reason, why: expect.stringMatching(why) });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('py-bt').map((name) => loadFixture('py-bt', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = pyBt.parse(evidenceFrom('py-bt', bytes), fixtureStep(capture));
-          if (parsed.ok) pyBt.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(pyBt));
 });
 
 /** Interpreters with debug information and CPython's helper for gdb, as far as this machine has them. */

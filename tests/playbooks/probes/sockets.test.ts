@@ -1,12 +1,12 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { type Socket, type SocketsData, sockets } from '../../../playbooks/probes/sockets.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { canHideTools, withoutTools } from '../../support/without-tools.ts';
@@ -105,25 +105,7 @@ describe('recorded and written runs', () => {
     expect(parsed).toMatchObject({ ok: true, data: { sockets: [{ bytesReceived: 7, inode: '5' }] } });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('sockets').map((name) => loadFixture('sockets', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 20 })), { maxLength: 12 }),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = sockets.parse(evidenceFrom('sockets', bytes), fixtureStep(capture));
-          if (parsed.ok) sockets.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(sockets));
 });
 
 /** A client with unread data, a connection whose peer has closed, listeners; says its own sockets as JSON. */

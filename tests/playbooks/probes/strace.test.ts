@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { parseCall, parseTraceLine } from '../../../playbooks/probes/strace.parse.ts';
 import { type StraceData, strace } from '../../../playbooks/probes/strace.ts';
-import { fixtureNames, fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
+import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
 import { endProcesses, startProcess, startPython, untilState } from '../../support/live-process.ts';
+import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { canHideTools, withoutTools } from '../../support/without-tools.ts';
@@ -234,35 +234,7 @@ describe('recorded and written runs', () => {
     expect(parsed).toMatchObject({ ok: true, partly: [expect.stringMatching(/broken off/)] });
   });
 
-  it('never throws, and never answers with data that its own schema refuses', () => {
-    const cases = fixtureNames('strace').map((name) => loadFixture('strace', name));
-    fc.assert(
-      fc.property(
-        fc.constantFrom(...cases),
-        fc.array(
-          fc.tuple(
-            fc.nat(),
-            fc.nat(40),
-            fc.oneof(
-              fc.uint8Array({ maxLength: 30 }),
-              fc.constantFrom('(', ')', '"', '<', '\n', ' = ', '% time ', '== ').map((s) => Buffer.from(s)),
-            ),
-          ),
-          { maxLength: 12 },
-        ),
-        ({ capture, evidence }, edits) => {
-          let bytes = Buffer.from(evidence.stdout);
-          for (const [where, cut, put] of edits) {
-            const at = where % (bytes.length + 1);
-            bytes = Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + cut)]);
-          }
-          const parsed = strace.parse(evidenceFrom('strace', bytes, { stderr: evidence.stderr }), fixtureStep(capture));
-          if (parsed.ok) strace.data.parse(parsed.data);
-        },
-      ),
-      { numRuns: 400 },
-    );
-  });
+  it('never throws, and never answers with data that its own schema refuses', () => expectSoundOnDamaged(strace));
 });
 
 const traced = async (pid: number, run: Partial<Parameters<typeof runProbe>[1]> = {}) => {
