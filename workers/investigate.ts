@@ -7,9 +7,10 @@ import { checkApproval } from './approval.ts';
 import type { StepAudit } from './audit.ts';
 import { half, halfCaveat, nothingFound, openUnlessAborted, whyAborted, worthReporting } from './cancelled.ts';
 import { toldOfEnd } from './ending/tell.ts';
+import { firstSteps } from './first-steps.ts';
 import { type Followed, follow, whomToFollow } from './follow.ts';
 import { beginLook } from './look.ts';
-import type { HostShell } from './ssh/shell.ts';
+import type { FirstStepsOf, HostShell } from './ssh/shell.ts';
 import { evidenceIds } from './stages/collect.ts';
 import type { Judgement } from './stages/judge.ts';
 import { type RedactedEvidence, redactEvidence, redactorFor, redactReport } from './stages/redact.ts';
@@ -21,8 +22,8 @@ export interface Tools {
   readonly probes: ReadonlyMap<string, Probe>;
   readonly causes: ReadonlyMap<string, Cause>;
   readonly playbooks: ReadonlyMap<string, Playbook>;
-  /** Opens the one shell of this look; throws LookFailed with a sentence for a person. */
-  readonly openShell: (host: string) => Promise<HostShell>;
+  /** Opens the one shell of this look, with its first steps if it can; throws LookFailed with a sentence for a person. */
+  readonly openShell: (host: string, first?: FirstStepsOf) => Promise<HostShell>;
   /** Folder on that host for files that outlive the look. */
   readonly keepFolder: (host: string) => string;
   readonly progress: (progress: Progress) => void;
@@ -68,7 +69,9 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
   const startedAt = tools.now();
   checkApproval(request, startedAt);
   const startedBefore = new Set(await tools.journal.earlier());
-  const shell = await openUnlessAborted(tools.signal, () => tools.openShell(request.host));
+  const shell = await openUnlessAborted(tools.signal, () =>
+    tools.openShell(request.host, (facts) => firstSteps(request, playbook, tools, facts)),
+  );
   let abortedAt = startedAt;
   const cancel = () => {
     abortedAt = tools.now();
@@ -99,11 +102,15 @@ export const investigate = async (request: Request, tools: Tools): Promise<Inves
       break;
     }
     const related = whomToFollow(judgement.findings, request.pid);
+    let asked = () => {};
+    const sourceAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
     const [sourced, followed] = await Promise.all([
-      look.withSource(judgement),
+      look.withSource(judgement, asked).finally(asked),
       follow(related, request, tools, shell, ids),
-      // Lines of source are read in the time of one answer, so nobody waits for a second one after it.
-      related.length === 0 ? look.lastCheck() : undefined,
+      // Lines of source, the last check and the clearing up are one answer: nobody waits for a second one after it.
+      related.length === 0 ? sourceAsked.then(look.lastCheck) : undefined,
     ]);
     if (related.length > 0) await look.lastCheck();
     if (tools.signal.aborted) throw whyAborted(tools.signal);

@@ -15,6 +15,7 @@ import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
 import { sourceLines } from '../playbooks/probes/source-lines.ts';
 import { guiltyPlaces } from '../playbooks/reading/guilty-frames.ts';
 import { checkApprovedProcess, checkStep, permitted } from './approval.ts';
+import { openUnlessAborted } from './cancelled.ts';
 import { endedMeanwhile } from './ending/tell.ts';
 import { distinctPlaces, withExcerpts } from './excerpts.ts';
 import type { Tools } from './investigate.ts';
@@ -55,7 +56,7 @@ export const beginLook = (
     keepFolder: tools.keepFolder(request.host),
   });
 
-  const runStep = async (step: PlannedStep, guarded: boolean): Promise<void> => {
+  const runStep = async (step: PlannedStep, guarded: boolean, onSent?: () => void): Promise<void> => {
     const no = refusal(step, { allow: permitted(request), known, startedBefore });
     if (no !== null) {
       observations.set(step.probe.id, no);
@@ -74,7 +75,7 @@ export const beginLook = (
     const context = contextOf(step);
     const attributes = { 'straceback.request': request.id, 'straceback.probe': step.probe.id };
     const collected = await (tools.trace ?? noTrace).span('step', attributes, async (note) => {
-      const got = await collectStep(shell, step, context, ids, guarded);
+      const got = await collectStep(shell, step, context, ids, guarded, onSent);
       note({ 'straceback.end': got.end, 'straceback.bytes': got.stdout.length, 'straceback.dropped': got.dropped });
       return got;
     });
@@ -138,6 +139,7 @@ export const beginLook = (
         rssKib: process.memory.rssKib,
         root: process.host.uid === 0,
       };
+      shell.remember?.({ python: known.python, tools: known.tools, root: known.root });
       return judgeNow();
     },
     /** Runs the steps of these phases side by side: those that always run, and those that some cause wants. */
@@ -170,17 +172,23 @@ export const beginLook = (
     /** The phase in which the connection to the host was lost, if it was. */
     lostIn: (): Phase | null => connectionLostIn,
     judge: judgeNow,
-    /** Adds the source around the places that findings name; leaves them as they are where it cannot be read. */
-    withSource: async (judgement: Judgement): Promise<Judgement> => {
+    /**
+     * Adds the source around the places that findings name; leaves them as they are where it cannot be read. `onSent` hears when
+     * the host has been asked, if it is asked at all.
+     */
+    withSource: async (judgement: Judgement, onSent: () => void): Promise<Judgement> => {
       const view = lookAt({ target, evidence, observations });
       const places = distinctPlaces(judgement.findings.flatMap((finding) => guiltyPlaces(finding, view)));
       if (places.length === 0 || connectionLostIn !== null) return judgement;
       const options = { places: places.map(({ file, line }) => ({ file, line })) };
-      await runStep({ probe: sourceLines as Probe, options, always: true }, true);
+      await runStep({ probe: sourceLines as Probe, options, always: true }, true, onSent);
       const seen = lookAt({ target, evidence, observations }).see(sourceLines);
       return seen.seen ? { ...judgement, findings: withExcerpts(judgement.findings, view, seen) } : judgement;
     },
-    /** Whether it is still the same process, so that the report does not speak of one that has gone. */
+    /**
+     * Whether it is still the same process, so that the report does not speak of one that has gone. Nothing is asked of the host
+     * after it, so the clearing up there follows right behind.
+     */
     lastCheck: async (): Promise<void> => {
       if (connectionLostIn !== null) {
         caveats.push(
@@ -188,7 +196,7 @@ export const beginLook = (
         );
         return;
       }
-      const end = await shell.run({
+      const checking = shell.run({
         id: 'last-check',
         argv: ['true'],
         scripts: [],
@@ -198,10 +206,18 @@ export const beginLook = (
         ptraces: false,
         target,
       });
-      if (end.end === 'target-gone') {
+      shell.leave?.();
+      const { end } = await checking;
+      if (end === 'target-gone') {
         const gone = 'The process ended, or its pid was reused, while it was being looked at.';
-        const more = await endedMeanwhile({ target, process }, shell);
+        const more = await endedMeanwhile({ target, process }, () =>
+          openUnlessAborted(tools.signal, () => tools.openShell(request.host)),
+        );
         caveats.push(more === null ? gone : `${gone} ${more}`);
+      } else if (end !== 'exited' && !tools.signal.aborted) {
+        caveats.push(
+          `Whether the process was still there at the end could not be checked: ${request.host} gave no answer any more.`,
+        );
       }
       if (startedBefore.size > 0) {
         caveats.push(

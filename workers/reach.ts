@@ -1,11 +1,11 @@
 import type { HostLookup } from '../infra/hosts.ts';
 import { LookFailed } from '../playbooks/model/index.ts';
-import { closeConnections, type HostShell, openShell } from './ssh/shell.ts';
+import { closeConnections, type FirstStepsOf, type HostShell, openShell } from './ssh/shell.ts';
 
 /** Opens shells by host name over one set of warm connections. */
 export interface ShellOpener {
-  /** Throws LookFailed when the name is not in the inventory or the host cannot be reached. */
-  readonly openShell: (host: string) => Promise<HostShell>;
+  /** Throws LookFailed when the name is not in the inventory or the host cannot be reached. `first`: see `openShell` of workers/ssh. */
+  readonly openShell: (host: string, first?: FirstStepsOf) => Promise<HostShell>;
   readonly close: () => Promise<void>;
 }
 
@@ -22,7 +22,7 @@ const settingsOf = (hosts: HostLookup, name: string) => {
 
 /** Opens shells on the hosts of an inventory. */
 export const shellOpener = (hosts: HostLookup): ShellOpener => ({
-  openShell: async (name) => openShell(settingsOf(hosts, name), hosts),
+  openShell: async (name, first) => openShell(settingsOf(hosts, name), hosts, {}, first),
   close: closeConnections,
 });
 

@@ -2,9 +2,12 @@
 #
 #   N=NONCE W= B=                                   first; the nonce is 32 hex digits
 #   ...                                             skipped: the runner that hosts without this one are sent
+#   sb_early VERSION PID AGE                        may be among them: steps follow at once, made for this VERSION, with `?` as
+#                                                   START, which is found here if PID has run for AGE hundredths of a second
 #   sb_start
 #   run Q TEMPLATE SECONDS BYTES PID START WORDS    then WORDS lines `=TEXT`: the numbers and texts of the template
 #   sb_end Q                                        ends step Q
+#   sb_leave                                        nothing follows: what runs is answered, then all is cleared up
 #
 # Nothing that was read is ever part of a script or of a command's name. steps.sh has the templates, core.sh is the runner
 # itself: steps, frames, the care for targets and the clearing up are the same on all hosts. Names here begin with a_,
@@ -55,7 +58,9 @@ N=${N%' W= B='}
 case $N in *[!0-9a-f]*) a_no 'this is no nonce' ;; esac
 [ ${#N} = 32 ] || a_no 'this is no nonce'
 a_left=1000
+a_early=
 while IFS= read -r a_line && [ "$a_line" != sb_start ]; do
+  case $a_line in 'sb_early '*) a_early=${a_line#sb_early } ;; esac
   a_left=$((a_left - 1))
   [ $a_left -gt 0 ] || a_no 'the first request does not come'
 done
@@ -241,6 +246,14 @@ go() {
     /bin/sh "$KIT/limit.sh" "$a_blocks" "$@"
 }
 
+# Steps that come before `ready` was heard: only if this is the version for which they were numbered.
+a_first() {
+  set -- $a_early
+  [ $# = 3 ] && a_number "$2" 7 1 9999999 && a_number "$3" 10 0 9999999999 || a_no 'this is no first request'
+  [ "$1" = "$VERSION" ] || sb_refuse version
+  T=$2 A=$3
+}
+
 # Answers a step that is not run: status 126, and the reason as its error output.
 a_refuse() {
   a_most=$a_bytes
@@ -272,14 +285,18 @@ a_live() {
 }
 
 a_run() {
-  case $1 in *[!0-9\ ]*) a_bad 'a request holds something that is no number' ;; esac
+  case $1 in *[!0-9\ ?]*) a_bad 'a request holds something that is no number' ;; esac
   set -- $1
   [ $# = 7 ] || a_bad 'a request has seven numbers'
   a_number "$1" 4 1 $MOST_STEPS && a_number "$2" 4 0 9999 && a_number "$3" 5 1 86400 && a_number "$4" 9 1 999999999 &&
     a_number "$5" 7 0 9999999 && a_number "$7" 2 0 40 || a_bad 'a number of a request is out of its range'
-  case $6 in 0?*) a_bad 'this is no start time' ;; esac
+  a_start=$6
+  case $6 in
+    '?') [ "$5" = "$T" ] && a_start=$F || a_bad 'this process was not asked for at first' ;;
+    *[!0-9]* | 0?*) a_bad 'this is no start time' ;;
+  esac
   [ ${#6} -le 20 ] || a_bad 'this is no start time'
-  a_q=$1 a_template=$2 a_seconds=$3 a_bytes=$4 a_pid=$5 a_start=$6 a_words=$7
+  a_q=$1 a_template=$2 a_seconds=$3 a_bytes=$4 a_pid=$5 a_words=$7
   [ "$a_q" = "$a_next" ] || a_bad 'requests are numbered one after another'
   a_next=$((a_next + 1))
   set --
@@ -290,6 +307,7 @@ a_run() {
     set -- "$@" "${a_word#=}"
     a_words=$((a_words - 1))
   done
+  [ "$a_start" != gone ] || { a_refuse 'there is no such process, or it is too young'; return; }
   a_live
   [ $a_count -lt $MOST_AT_ONCE ] || { a_refuse 'too many steps at once'; return; }
   a_why='no such step'
@@ -305,6 +323,8 @@ trap 'rm -f "$RUN/session.$$"; kill $a_feeder 2>/dev/null' 0
 for a_file in flock timeout readlink; do
   command -v $a_file >/dev/null 2>&1 || sb_refuse missing $a_file
 done
+T=
+[ -z "$a_early" ] || a_first
 W=" installed $VERSION $(echo $ALLOW | tr ' ' ,)"
 B=$RUN
 # Before the descriptors of steps are there: what holds them keeps the session from ending.
@@ -322,6 +342,7 @@ while IFS= read -r a_line; do
   echo "$a_sign" >"$RUN/session.$$"
   case $a_line in
     'run '*) [ ${#a_line} -le 100 ] || a_bad 'a request is too long'; a_run "${a_line#run }" ;;
+    sb_leave) sb_leave ;;
     'sb_end '*) a_number "${a_line#sb_end }" 4 1 $MOST_STEPS || a_bad 'this is no step'; sb_end "${a_line#sb_end }" ;;
     *) a_bad 'this is no request' ;;
   esac

@@ -63,6 +63,8 @@ const noted = (
       return result;
     },
     cancel: (id) => shell.cancel(id),
+    leave: () => shell.leave?.(),
+    remember: (facts) => shell.remember?.(facts),
     close: async () => {
       const began = performance.now();
       await shell.close();
@@ -144,9 +146,9 @@ export const run = async (print: Print): Promise<void> => {
         },
         {
           ...knowledge,
-          openShell: async (name) => {
+          openShell: async (name, first) => {
             const asked = performance.now();
-            const shell = await opener.openShell(name);
+            const shell = await opener.openShell(name, first);
             opened = performance.now() - asked;
             return noted(shell, ran, (took) => {
               closed = took;

@@ -26,7 +26,7 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 /** Takes one harmless look at a process of this machine and gives every step's answer as it went over the wire. Throws LookFailed. */
 export const recordLook = async (pid: number, windowSeconds: number): Promise<RecordedAnswer[]> => {
   const answers: RecordedAnswer[] = [];
-  const dialect = sentDialect(REPLAY_FOLDER);
+  const dialect = sentDialect();
   const host = localHost();
   await investigate(
     {

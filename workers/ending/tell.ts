@@ -153,12 +153,15 @@ export const toldOfEnd = async (error: unknown, gone: Gone, shell: HostShell): P
 /** What its host knows of the end of a process that ended while it was looked at; null when nothing. Never throws. */
 export const endedMeanwhile = async (
   { target, process }: { readonly target: Target; readonly process: IdentifyData | null },
-  shell: HostShell,
+  openShell: () => Promise<HostShell>,
 ): Promise<string | null> => {
+  // The look's own shell has been left by now.
+  const shell = await openShell().catch(() => null);
+  if (shell === null) return null;
   const unit = programUnit(unitsOf(process?.cgroup?.path ?? ''));
   const was =
     process === null ? undefined : { command: process.command.slice(0, 20_000), ...(unit === null ? {} : { unit }) };
   const gone = new LookFailed('no-such-process', '');
-  const told = await toldOfEnd(gone, { ...target, was }, shell);
+  const told = await toldOfEnd(gone, { ...target, was }, shell).finally(() => shell.close());
   return told instanceof LookFailed && told !== gone ? told.message : null;
 };

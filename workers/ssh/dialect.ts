@@ -1,7 +1,7 @@
 import { hostKit } from '../host-kit/kit.ts';
 import { fillTemplate } from '../host-kit/template.ts';
-import { quoteLine, quoteWord } from './quote.ts';
-import type { CarriedScript, RemoteStep } from './remote-step.ts';
+import { quoteWord } from './quote.ts';
+import { type CarriedScript, FOUND_FIRST, type RemoteStep } from './remote-step.ts';
 
 /** Bytes of a step's error output that are kept, if it may have as many. */
 export const STDERR_LIMIT = 256 * 1024;
@@ -12,8 +12,8 @@ export interface Dialect {
   readonly lines: (number: number, step: RemoteStep, seconds: number) => string | null;
 }
 
-/** For the runner that is sent: scripts are carried to `folder` once, and any command is quoted. */
-export const sentDialect = (folder: string): Dialect => {
+/** For the runner that is sent: scripts are carried to its folder once, and any command is quoted. `$D` and `$F` are its own. */
+export const sentDialect = (): Dialect => {
   /** Paths on the host by name, then by text. The texts are the probes' own, and no look keeps a copy of them. */
   const scripts = new Map<string, Map<string, string>>();
 
@@ -25,24 +25,40 @@ export const sentDialect = (folder: string): Dialect => {
     const namesakes = scripts.get(script.name) ?? new Map<string, string>();
     if (namesakes.has(script.content)) return '';
     const file = `scripts${namesakes.size}/${script.name}`;
-    scripts.set(script.name, namesakes.set(script.content, `${folder}/${file}`));
+    scripts.set(script.name, namesakes.set(script.content, file));
     return `sb_put ${file} ${quoteWord(script.content)}\n`;
   };
 
-  const fillIn = (word: string, carried: readonly CarriedScript[]): string =>
-    carried.reduce(
-      (text, script) =>
-        text.replaceAll(`{script:${script.name}}`, () => scripts.get(script.name)?.get(script.content) ?? ''),
-      word,
-    );
+  const inShell = (word: string, carried: readonly CarriedScript[]): string =>
+    word
+      .split(/(\{script:[A-Za-z0-9._-]+\})/)
+      .map((part) => {
+        const script = carried.find(({ name }) => part === `{script:${name}}`);
+        return script === undefined
+          ? quoteWord(part)
+          : `"$D"/${scripts.get(script.name)?.get(script.content) ?? script.name}`;
+      })
+      .filter((part, at) => part !== "''" || at === 0)
+      .join('');
 
   return {
     lines: (number, step, seconds) => {
       const carried = step.scripts.map(carry).join('');
       const { pid, startTime } = step.target ?? { pid: 0, startTime: '0' };
+      const first = startTime === FOUND_FIRST;
       const stderr = Math.min(step.bytes, STDERR_LIMIT);
-      const head = [number, seconds, step.endWith, step.bytes, stderr, step.ptraces ? 1 : 0, pid, startTime];
-      return `${carried}sb_run ${head.join(' ')} ${quoteLine(step.argv.map((word) => fillIn(word, step.scripts)))}\n`;
+      const head = [
+        number,
+        seconds,
+        step.endWith,
+        step.bytes,
+        stderr,
+        step.ptraces ? 1 : 0,
+        pid,
+        first ? '"$F"' : startTime,
+      ];
+      const words = step.argv.map((word) => (first && word === FOUND_FIRST ? '"$F"' : inShell(word, step.scripts)));
+      return `${carried}sb_run ${head.join(' ')} ${words.join(' ')}\n`;
     },
   };
 };
@@ -55,7 +71,8 @@ export const installedDialect = async (): Promise<Dialect> => {
       const filled = fillTemplate(templates, { ...step, seconds });
       if (filled === null) return null;
       const { index, pid, startTime, words } = filled;
-      const head = ['run', number, index, filled.seconds, step.bytes, pid, startTime, words.length];
+      const start = startTime === FOUND_FIRST ? '?' : startTime;
+      const head = ['run', number, index, filled.seconds, step.bytes, pid, start, words.length];
       return `${head.join(' ')}\n${words.map((word) => `=${word}\n`).join('')}`;
     },
   };

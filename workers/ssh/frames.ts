@@ -23,6 +23,8 @@ export type HostWord =
       readonly uid: number;
       readonly folder: string;
       readonly installed: InstalledRunner | null;
+      /** When the process of the first steps started, as the host read it before them; null when it was not asked or has none. */
+      readonly first: string | null;
     }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'frame'; readonly frame: Frame }
@@ -56,7 +58,8 @@ interface Body {
 const LINE_LIMIT = 512;
 const HEARD_LIMIT = 300;
 const NEWLINE = 0x0a;
-const READY = /^ready 1 (\d{1,10}) (\/[A-Za-z0-9_./-]{1,200})(?: installed ([0-9a-f]{12}) ([a-z,-]{1,100}))?$/;
+const READY =
+  /^ready 1 (\d{1,10}) (\/[A-Za-z0-9_./-]{1,200})(?: installed ([0-9a-f]{12}) ([a-z,-]{1,100}))?(?: first (?:(\d{1,20})|gone))?$/;
 const REFUSED = /^refused ([ -~]{1,200})$/;
 const STEP = /^step (\d{1,9}) (exited|target-gone) (\d{1,3}) (\d{1,12}) (\d{1,12}) (\d{1,15}) (\d{1,12}) (\d{1,15})$/;
 
@@ -134,9 +137,9 @@ export const createFrameReader = (nonce: string, limits: FrameLimits): FrameRead
     if (step !== null) return startBody(step);
     const ready = READY.exec(words);
     if (ready !== null) {
-      const [, uid, folder = '', version, allows = ''] = ready;
+      const [, uid, folder = '', version, allows = '', first = null] = ready;
       const installed = version === undefined ? null : { version, allows: allows.split(',') };
-      return { kind: 'ready', uid: Number(uid), folder, installed };
+      return { kind: 'ready', uid: Number(uid), folder, installed, first };
     }
     const refused = REFUSED.exec(words);
     if (refused !== null) return { kind: 'refused', reason: refused[1] ?? '' };

@@ -23,8 +23,31 @@ export interface RemoteStep {
   readonly endWith: 'TERM' | 'KILL';
   /** Steps of one shell that ptrace run one after another, in the order in which they were given. */
   readonly ptraces: boolean;
-  /** Checked on the host right before the step runs. `startTime`: field 22 of /proc/PID/stat, decimal (proc(5)). */
+  /**
+   * Checked on the host right before the step runs. `startTime`: field 22 of /proc/PID/stat, decimal (proc(5)); among first
+   * steps also FOUND_FIRST.
+   */
   readonly target: { readonly pid: number; readonly startTime: string } | null;
+}
+
+/** Stands for the start time that nobody knows yet, as that of the target and as a word of the command. */
+export const FOUND_FIRST = '{start}';
+
+/** Steps that go to a host together with its runner, before it has said that it is ready. */
+export interface FirstSteps {
+  readonly pid: number;
+  /** For how long the process must have been running for those of FOUND_FIRST to run, s. */
+  readonly ageSeconds: number;
+  readonly steps: readonly RemoteStep[];
+}
+
+/** What is the same for all looks at a host, as one of them found it: it may have changed since. */
+export interface HostFacts {
+  /** Path of a Python that runs our scripts. */
+  readonly python: string | null;
+  /** Tool name -> path. */
+  readonly tools: Readonly<Record<string, string>>;
+  readonly root: boolean;
 }
 
 /** How a step ended. Remote trouble is data. */
@@ -55,6 +78,13 @@ export interface HostShell {
   readonly run: (step: RemoteStep) => Promise<StepResult>;
   /** Ends a step before its time; its result follows with the exit status of the signal. Unknown ids are ignored. */
   readonly cancel: (stepId: string) => void;
+  /**
+   * Says that nothing more will be asked: what runs is still answered, and the host clears up right behind it. `close` then
+   * waits for that. Steps that are given later get no connection.
+   */
+  readonly leave?: () => void;
+  /** Keeps what was found, for the first steps of later shells over the same connection. */
+  readonly remember?: (facts: HostFacts) => void;
   /** Ends all steps, lets the host clear up, and closes the shell. Waits for that, within bounds. Never rejects. */
   readonly close: () => Promise<void>;
 }
@@ -75,4 +105,37 @@ export const checkStep = (step: RemoteStep): void => {
     if (!Number.isSafeInteger(step.target.pid) || step.target.pid < 1) throw new TypeError('not a process id');
     if (!/^\d{1,20}$/.test(step.target.startTime)) throw new TypeError('not a start time');
   }
+};
+
+/** Throws TypeError for first steps that could not be written down. */
+export const checkFirstSteps = ({ pid, ageSeconds, steps }: FirstSteps): void => {
+  if (!Number.isSafeInteger(pid) || pid < 1) throw new TypeError('not a process id');
+  if (!Number.isFinite(ageSeconds) || ageSeconds < 0) throw new TypeError('not an age');
+  for (const step of steps) {
+    const { target } = step;
+    const unknown = target?.startTime === FOUND_FIRST;
+    if (unknown && target.pid !== pid) throw new TypeError('a start time is found for one process only');
+    if (step.ptraces) throw new TypeError('a step that ptraces waits until it is known whom it traces');
+    checkStep(unknown ? { ...step, target: { pid, startTime: '0' } } : step);
+  }
+};
+
+/** Whether a first step, its process having been found to have started at `found`, is the same as one that is asked for now. */
+export const isSameStep = (first: RemoteStep, found: string | null, now: RemoteStep): boolean => {
+  const known = (word: string) => (word === FOUND_FIRST ? (found ?? word) : word);
+  const { pid, startTime } = first.target ?? { pid: 0, startTime: '' };
+  return (
+    first.argv.length === now.argv.length &&
+    first.argv.every((word, at) => known(word) === now.argv[at]) &&
+    first.scripts.length === now.scripts.length &&
+    first.scripts.every(
+      ({ name, content }, at) => name === now.scripts[at]?.name && content === now.scripts[at].content,
+    ) &&
+    first.seconds === now.seconds &&
+    first.bytes === now.bytes &&
+    first.endWith === now.endWith &&
+    first.ptraces === now.ptraces &&
+    pid === (now.target?.pid ?? 0) &&
+    known(startTime) === (now.target?.startTime ?? '')
+  );
 };

@@ -1,7 +1,16 @@
-import { LookFailed } from '../../playbooks/model/index.ts';
 import { type Dialect, STDERR_LIMIT, sentDialect } from './dialect.ts';
 import { createFrameReader, type Frame, type HostWord, type InstalledRunner, plainText } from './frames.ts';
-import { checkStep, type HostShell, type RemoteStep, type StepResult } from './remote-step.ts';
+import { notReady } from './not-ready.ts';
+import {
+  checkFirstSteps,
+  checkStep,
+  type FirstSteps,
+  type HostFacts,
+  type HostShell,
+  isSameStep,
+  type RemoteStep,
+  type StepResult,
+} from './remote-step.ts';
 import type { HostStream, StreamEnd } from './transports/stream.ts';
 
 export interface ShellLimits {
@@ -28,43 +37,20 @@ interface Pending {
   readonly lines: string;
   readonly resolve: (result: StepResult) => void;
   cancelled: boolean;
+  /** Milliseconds since 1970; of a first step, when the runner was heard to be ready. */
   startedAt: number;
   deadline: NodeJS.Timeout | null;
 }
 
-/** What the runner could not do without, as a sentence about `host`. */
-const refusal = (host: string, reason: string): LookFailed => {
-  const [code, ...rest] = reason.split(' ');
-  const what = rest.join(' ');
-  if (code === 'no-proc') {
-    return new LookFailed(
-      'not-linux',
-      `${host} has no readable /proc, so it is not a Linux host that can be examined.`,
-    );
-  }
-  if (code === 'not-installed') {
-    const how = 'install it there (`straceback host-kit FOLDER` has it), or set runner: auto';
-    return new LookFailed('host-garbage', `${host} has no installed runner, and its settings ask for one; ${how}.`);
-  }
-  if (code === 'busy') {
-    return new LookFailed(
-      'busy',
-      `The runner on ${host} has all the sessions that it takes; ask again when some are done.`,
-    );
-  }
-  if (code === 'missing') {
-    const need = `The command \`${what}\` is missing on ${host}`;
-    return new LookFailed('host-garbage', `${need}; install coreutils (or a current busybox) there and ask again.`);
-  }
-  const where = '/dev/shm, /tmp and $TMPDIR';
-  return new LookFailed(
-    'host-garbage',
-    `${host} has no folder to write to (${where}); make room in one and ask again.`,
-  );
-};
-
 const isTimeLimit = (frame: Frame, seconds: number): boolean =>
   (frame.exit === 124 || frame.exit === 137 || frame.exit === 143) && frame.milliseconds >= seconds * 1000 - 20;
+
+/** A step that was sent with the runner, and may be asked for later. */
+interface First {
+  readonly number: number;
+  readonly step: RemoteStep;
+  readonly result: Promise<StepResult>;
+}
 
 /** Starts the runner on a stream and talks with it. */
 export class ResidentShell implements HostShell {
@@ -72,7 +58,9 @@ export class ResidentShell implements HostShell {
   /** The runner that is installed on the host, once it is known; null where one was sent. */
   installed: InstalledRunner | null = null;
   /** How the host's runner is spoken to: as to one that was sent, unless told otherwise before the first step. */
-  dialect: Dialect = sentDialect('/');
+  dialect: Dialect = sentDialect();
+  /** Keeps what a look found out about the host, if anybody wants it. */
+  remember: (facts: HostFacts) => void = () => {};
   private readonly host: string;
   private readonly stream: HostStream;
   private readonly limits: ShellLimits;
@@ -81,7 +69,11 @@ export class ResidentShell implements HostShell {
   /** Output limits of every step that was ever sent: an answer may come after we stopped waiting for it. */
   private readonly asked = new Map<number, { readonly stdout: number; readonly stderr: number }>();
   private readonly tracing: number[] = [];
+  private readonly first = new Map<string, First>();
+  /** When the process of the first steps started, as the host found it. */
+  private found: string | null = null;
   private lost = false;
+  private left = false;
   private stderr = NOTHING;
   private onReady: ((word: HostWord | StreamEnd | null) => void) | null = null;
 
@@ -104,30 +96,70 @@ export class ResidentShell implements HostShell {
     });
   }
 
-  /** Sends the runner and waits until it is ready. Rejects with LookFailed; the stream is given up then. */
-  async start(runner: string): Promise<void> {
+  /**
+   * Sends the runner, and right behind it the first steps in the dialect that it is thought to speak; waits until it is ready.
+   * `run` then takes their answers. Rejects with LookFailed; the stream is given up then. Throws TypeError for steps that cannot
+   * be sent.
+   */
+  async start(runner: string, first: FirstSteps | null = null): Promise<void> {
+    if (first !== null) checkFirstSteps(first);
+    const lines = (first?.steps ?? []).map((step) => this.begin(step)).join('');
     const word = await new Promise<HostWord | StreamEnd | null>((resolve) => {
       const timer = setTimeout(() => resolve(null), this.limits.readyMs);
-      this.onReady = (first) => {
+      this.onReady = (heard) => {
+        this.onReady = null;
         clearTimeout(timer);
-        resolve(first);
+        if (heard !== null && 'kind' in heard && heard.kind === 'ready') this.ready(heard);
+        resolve(heard);
       };
-      this.stream.stdin.write(runner);
+      this.stream.stdin.write(runner + lines);
     });
     this.onReady = null;
-    if (word !== null && 'kind' in word && word.kind === 'ready') {
-      this.root = word.uid === 0;
-      this.installed = word.installed;
-      this.dialect = sentDialect(word.folder);
-      return;
-    }
+    if (word !== null && 'kind' in word && word.kind === 'ready') return;
     this.lose();
     this.stream.destroy();
-    throw this.notReady(word);
+    const known =
+      word !== null && !('kind' in word) && this.reader.heard() === ''
+        ? this.stream.explain?.(word, Buffer.from(this.stderr).toString('latin1'))
+        : undefined;
+    throw known ?? notReady(this.host, word, this.reader.heard() || plainText(this.stderr), this.limits.readyMs);
   }
 
   run(step: RemoteStep): Promise<StepResult> {
     checkStep(step);
+    const first = this.first.get(step.id);
+    if (first !== undefined) {
+      this.first.delete(step.id);
+      // Only what would be asked for now in just the same words counts as asked for.
+      if (isSameStep(first.step, this.found, step)) return first.result;
+      this.cancelNumber(first.number);
+    }
+    return this.ask(step);
+  }
+
+  /** Writes down a first step, which is on its way with the runner; empty for one that this host does not run. */
+  private begin(step: RemoteStep): string {
+    let written = '';
+    const number = this.asked.size + 1;
+    const result = this.ask(step, (lines) => {
+      written = lines;
+    });
+    if (written !== '') this.first.set(step.id, { number, step, result });
+    return written;
+  }
+
+  /** The runner is ready, and with it the first steps have started. */
+  private ready(word: HostWord & { readonly kind: 'ready' }): void {
+    this.root = word.uid === 0;
+    this.installed = word.installed;
+    this.found = word.first;
+    for (const { number } of this.first.values()) {
+      const pending = this.pending.get(number);
+      if (pending !== undefined) this.startClock(number, pending);
+    }
+  }
+
+  private ask(step: RemoteStep, early?: (lines: string) => void): Promise<StepResult> {
     const seconds = Math.ceil(step.seconds);
     const stderrBytes = Math.min(step.bytes, STDERR_LIMIT);
     const number = this.asked.size + 1;
@@ -137,22 +169,29 @@ export class ResidentShell implements HostShell {
     return new Promise((resolve) => {
       const now = Date.now();
       const pending: Pending = { step, seconds, lines, resolve, cancelled: false, startedAt: now, deadline: null };
-      if (this.lost) {
+      if (this.lost || this.left) {
         resolve(this.without(pending, 'connection-lost'));
         return;
       }
       this.pending.set(number, pending);
       if (step.ptraces) this.tracing.push(number);
-      if (!step.ptraces || this.tracing[0] === number) this.send(number, pending);
+      if (early !== undefined) early(lines);
+      else if (!step.ptraces || this.tracing[0] === number) this.send(number, pending);
     });
   }
 
   cancel(stepId: string): void {
     for (const [number, pending] of this.pending) {
-      if (pending.step.id !== stepId || pending.cancelled) continue;
-      pending.cancelled = true;
-      if (pending.deadline !== null) this.stream.stdin.write(`sb_end ${number}\n`);
+      if (pending.step.id === stepId) this.cancelNumber(number);
     }
+  }
+
+  leave(): void {
+    // What waits for its turn could not be sent any more.
+    if (this.left || this.lost || this.tracing.length > 0) return;
+    for (const { number } of this.first.values()) this.cancelNumber(number);
+    this.left = true;
+    this.stream.stdin.end('sb_leave\n');
   }
 
   async close(): Promise<void> {
@@ -165,6 +204,13 @@ export class ResidentShell implements HostShell {
     clearTimeout(timer);
     this.lose();
     this.stream.destroy();
+  }
+
+  private cancelNumber(number: number): void {
+    const pending = this.pending.get(number);
+    if (pending === undefined || pending.cancelled) return;
+    pending.cancelled = true;
+    if (pending.deadline !== null && !this.left) this.stream.stdin.write(`sb_end ${number}\n`);
   }
 
   private hear(chunk: Uint8Array): void {
@@ -205,10 +251,14 @@ export class ResidentShell implements HostShell {
     if (next !== undefined && waiting?.deadline === null && !this.lost) this.send(next, waiting);
   }
 
-  private send(number: number, pending: Pending): void {
+  private startClock(number: number, pending: Pending): void {
     const ms = pending.seconds * 1000 + KILL_AFTER_MS + this.limits.graceMs;
     pending.deadline = setTimeout(() => this.settle(number, pending, this.without(pending, 'timed-out')), ms);
     pending.startedAt = Date.now();
+  }
+
+  private send(number: number, pending: Pending): void {
+    this.startClock(number, pending);
     // Told of the end before the start, the runner answers without running anything.
     this.stream.stdin.write(pending.cancelled ? `sb_end ${number}\n${pending.lines}` : pending.lines);
   }
@@ -229,22 +279,5 @@ export class ResidentShell implements HostShell {
     const said = `The runner that is installed on ${this.host} does not run this command of ${step.id}`;
     const stderr = new TextEncoder().encode(`${said}, or not with what was asked for.\n`);
     return { end: 'exited', exit: 126, startedAt: Date.now(), seconds: 0, stdout: NOTHING, stderr, dropped: 0 };
-  }
-
-  private notReady(word: HostWord | StreamEnd | null): LookFailed {
-    if (word !== null && 'kind' in word && word.kind === 'refused') return refusal(this.host, word.reason);
-    if (word !== null && !('kind' in word) && this.reader.heard() === '') {
-      const known = this.stream.explain?.(word, Buffer.from(this.stderr).toString('latin1'));
-      if (known !== undefined) return known;
-    }
-    const heard = this.reader.heard() || plainText(this.stderr);
-    if (word === null && heard === '') {
-      const waited = `${Math.round(this.limits.readyMs / 1000)} seconds`;
-      const sentence = `${this.host} let us in but gave no shell within ${waited}; log in by hand and see what holds it up.`;
-      return new LookFailed('unreachable', sentence);
-    }
-    const quote = heard === '' ? 'nothing' : `“${heard}”`;
-    const sentence = `${this.host} gave no usable shell but answered ${quote}; check the account's login shell and start-up files there.`;
-    return new LookFailed('host-garbage', sentence);
   }
 }

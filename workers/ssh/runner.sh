@@ -1,7 +1,11 @@
 # The runner: one resident POSIX shell on the diagnosed host (dash, bash, busybox ash). Its text arrives on standard
-# input, and so do the lines that follow it: sb_put, sb_run, sb_end. It answers in frames on standard output. Before this
-# text comes one line that sets N, the nonce that every answer begins with. Where it is installed (infra/host), serve.sh
+# input, and so do the lines that follow it: sb_put, sb_run, sb_end, sb_leave. It answers in frames on standard output. Before
+# this text comes one line that sets N, the nonce that every answer begins with. Where it is installed (infra/host), serve.sh
 # takes its place as the reader of lines, and sets B, the folder for what is written, and W, which follows `ready`.
+#
+# The first steps may come together with this text, before anybody can know when their target started. Then T is its pid and A
+# how long it must have been running at least, in hundredths of a second: F is the start time that is found here, once, for
+# all of these steps, or `gone`, with which none of them runs. It is told with `ready`.
 #
 # Nothing here may read standard input: the shell reads its script from it in blocks. When it ends, so does everything.
 #
@@ -263,10 +267,20 @@ sb_end() {
   fi
 }
 
+# No line follows: what runs is still answered, and then all is cleared up. So the last answers and the clearing up are waited
+# for once.
+sb_leave() { L=leaving; }
+
 # Standard input has ended: ends all steps, politely where that is right, and waits until all is cleared up.
 sb_exit() {
   trap '' HUP INT TERM
   exec >/dev/null 2>&1
+  tries=0
+  # About ten seconds: the last steps are short, and nobody may be there any more to hear of them.
+  while [ -n "$L" ] && [ $tries -lt 200 ] && sb_any_live; do
+    tries=$((tries + 1))
+    sb_nap
+  done
   : >"$D/ending"
   tries=0
   if sb_any_live; then tries=1; fi
@@ -326,8 +340,16 @@ sb_start() {
   E=$!
   exec 7<&-
   trap sb_exit 0
+  L= F= first=
+  if [ -n "$T" ]; then
+    F=gone
+    sb_now
+    # Both are hundredths of a second since boot: USER_HZ is 100 wherever this runs.
+    if sb_stat "$T" && [ "$start" -le $((now - A)) ]; then F=$start; fi
+    first=" first $F"
+  fi
   sb_status $$
-  printf '\n%s ready 1 %s %s%s\n' "$N" "$uid" "$D" "$W"
+  printf '\n%s ready 1 %s %s%s%s\n' "$N" "$uid" "$D" "$W" "$first"
 }
 
 sb_start

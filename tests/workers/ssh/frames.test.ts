@@ -87,7 +87,7 @@ describe('frames', () => {
         const ready = Buffer.from(`\n${NONCE} ready 1 0 /dev/shm/straceback.x\n`);
         const bytes = Buffer.concat([before, ready, ...frames.flatMap(([sent, after]) => [encode(sent), after])]);
         const words = readAll(cut(bytes, places)).map(readable);
-        const first = { kind: 'ready', uid: 0, folder: '/dev/shm/straceback.x', installed: null };
+        const first = { kind: 'ready', uid: 0, folder: '/dev/shm/straceback.x', installed: null, first: null };
         expect(words).toEqual([first, ...frames.map(([sent]) => expected(sent))]);
       }),
     );

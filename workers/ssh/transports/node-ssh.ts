@@ -3,9 +3,11 @@ import { NodeSSH } from 'node-ssh';
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import type { HostLookup, SshHost } from '../../../infra/hosts.ts';
 import { LookFailed } from '../../../playbooks/model/index.ts';
+import { type FarEnd, farEndOf } from './far-end.ts';
 import { hostKeyAlgorithms, hostKeyFailure, judgeHostKey, readKnownKeys } from './known-hosts.ts';
 import { readLoginKey } from './login-key.ts';
 import { createPool, type Shared } from './pool.ts';
+import { execIn, type SpareSession, spareSession } from './spare-session.ts';
 import { connectFailure } from './ssh-failure.ts';
 import { type HostStream, type StreamEnd, startCommand } from './stream.ts';
 
@@ -18,6 +20,7 @@ const KEEPALIVE_MISSES = 3;
 interface Connection {
   readonly client: Client;
   alive: boolean;
+  readonly spare: SpareSession;
   /** Resolves when it is gone. */
   readonly gone: Promise<void>;
 }
@@ -81,6 +84,7 @@ const connect = async (host: SshHost, sock: Duplex | undefined, connectMs: numbe
   const connection: Connection = {
     client,
     alive: true,
+    spare: spareSession(client),
     gone: new Promise((resolve) => {
       end = resolve;
     }),
@@ -159,20 +163,26 @@ const forward = (through: Connection, jump: SshHost, host: SshHost): Promise<Dup
 
 const execOn = (connection: Connection, host: SshHost, command: string): Promise<ClientChannel> => {
   let late = false;
-  const opening = new Promise<ClientChannel>((resolve, reject) => {
-    connection.client.exec(command, (error, channel) => {
-      if (error !== undefined && error !== null) reject(error);
-      else if (late) channel.close();
-      else resolve(channel);
+  const start = async (): Promise<ClientChannel> => {
+    const spare = await connection.spare.take();
+    return new Promise((resolve, reject) => {
+      const started = (error: Error | undefined | null, channel: ClientChannel) => {
+        if (error !== undefined && error !== null) reject(error);
+        else if (late) channel.close();
+        else resolve(channel);
+      };
+      if (spare === null) connection.client.exec(command, started);
+      else execIn(connection.client, spare, command, started);
     });
-  });
+  };
+  const opening = start();
   return within(CHANNEL_MS, opening, () => {
     late = true;
     return new LookFailed('connection-lost', `${host.name} stopped answering; ask again when it is back.`);
   });
 };
 
-const asStream = (channel: ClientChannel, connection: Shared<Connection>): HostStream => {
+const asStream = (channel: ClientChannel, connection: Shared<Connection>, farEnd: FarEnd): HostStream => {
   let exit: number | null = null;
   channel.on('exit', (code: number | null) => {
     exit = code;
@@ -180,8 +190,19 @@ const asStream = (channel: ClientChannel, connection: Shared<Connection>): HostS
   channel.on('error', () => {});
   const closed = new Promise<StreamEnd>((resolve) => channel.once('close', () => resolve({ exit })));
   const end = Promise.race([closed, connection.value.gone.then((): StreamEnd => ({ exit: null }))]);
-  void end.then(connection.release);
-  return { stdin: channel, stdout: channel, stderr: channel.stderr, closed: end, destroy: () => channel.close() };
+  void end.then(() => {
+    // The next look then need not wait for it. It takes up no place that a look could want: a look takes it first.
+    if (connection.value.alive) connection.value.spare.prepare();
+    connection.release();
+  });
+  return {
+    stdin: channel,
+    stdout: channel,
+    stderr: channel.stderr,
+    closed: end,
+    farEnd,
+    destroy: () => channel.close(),
+  };
 };
 
 /**
@@ -194,7 +215,8 @@ export const openNodeSsh = async (host: SshHost, hosts: HostLookup, connectMs: n
   for (let again = 2; ; again -= 1) {
     const connection = await take(host, hosts, connectMs);
     try {
-      return asStream(await execOn(connection.value, host, command), connection);
+      const channel = await execOn(connection.value, host, command);
+      return asStream(channel, connection, farEndOf(poolKey(host, hosts)));
     } catch (error) {
       pool.retire(poolKey(host, hosts), connection.value);
       connection.release();

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import type { HostLookup, OpenSshHost } from '../../../infra/hosts.ts';
 import { LookFailed } from '../../../playbooks/model/index.ts';
+import { farEndOf } from './far-end.ts';
 import { commonArguments, destination, passOn, type Way } from './openssh/arguments.ts';
 import { findExpired } from './openssh/certificates.ts';
 import { type Effective, readEffective } from './openssh/effective.ts';
@@ -196,6 +197,7 @@ export const openOpenSsh = async (host: OpenSshHost, hosts: HostLookup, connectM
     stdout: child.stdout,
     stderr: child.stderr,
     closed,
+    farEnd: farEndOf(poolKey(host, hosts)),
     explain: explain(master, host.jump),
     destroy: () => {
       child.stdin.destroy();

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LookFailed } from '../../../playbooks/model/index.ts';
+import type { FarEnd } from './far-end.ts';
 
 /** How the far end of a stream went away. */
 export interface StreamEnd {
@@ -14,6 +15,8 @@ export interface HostStream {
   readonly stderr: Readable;
   /** Resolves once the far end is gone and everything it said has been read. Never rejects. */
   readonly closed: Promise<StreamEnd>;
+  /** What is known of the far end; absent where nobody need know. */
+  readonly farEnd?: FarEnd;
   /** Gives up the stream without waiting for anything. */
   readonly destroy: () => void;
   /** Why it ended before the far shell said a word, when the transport can tell that from its end and its error text. */
