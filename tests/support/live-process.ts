@@ -98,3 +98,17 @@ export async function untilState(pid: number, letters: string, tid = pid): Promi
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+/** Runs work while strace(1) traces a process, and gives it the tracer's pid. The tracer has ended when this resolves or rejects. */
+export async function whileTraced(pid: number, work: (tracer: number) => Promise<void>): Promise<void> {
+  const tracer = spawn('strace', ['-p', String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(tracer, 'exit');
+  try {
+    // It says that it is attached.
+    await once(tracer.stderr, 'data');
+    await work(tracer.pid ?? 0);
+  } finally {
+    tracer.kill('SIGTERM');
+    await ended;
+  }
+}

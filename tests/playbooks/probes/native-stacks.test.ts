@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Probe } from '../../../playbooks/model/index.ts';
 import { type NativeStacksData, nativeStacks } from '../../../playbooks/probes/native-stacks.ts';
 import { parseFixture } from '../../support/fixture.ts';
-import { endProcesses, startPython, untilState } from '../../support/live-process.ts';
+import { endProcesses, startPython, untilState, whileTraced } from '../../support/live-process.ts';
 import { canChangeRoot, startInOtherRoot } from '../../support/other-root.ts';
 import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { runProbe, stepFor } from '../../support/run-probe.ts';
@@ -161,20 +159,10 @@ describe('real processes', () => {
 
   it('refuses a process that another tool traces, and says which', async () => {
     const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
-    const other = spawn('strace', ['-p', String(live.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
-    try {
-      await once(other.stderr, 'data');
+    await whileTraced(live.pid, async (tracer) => {
       const { parsed } = await runProbe(nativeStacks, { pid: live.pid });
-      expect(parsed).toMatchObject({
-        ok: false,
-        reason: 'failed',
-        why: expect.stringContaining(`process ${other.pid}`),
-      });
-    } finally {
-      const ended = once(other, 'exit');
-      other.kill('SIGTERM');
-      await ended;
-    }
+      expect(parsed).toMatchObject({ ok: false, reason: 'failed', why: expect.stringContaining(`process ${tracer}`) });
+    });
   });
 
   it.runIf(process.getuid?.() === 0)('says that it was not permitted', async () => {

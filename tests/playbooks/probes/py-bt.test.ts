@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +7,7 @@ import type { Probe } from '../../../playbooks/model/index.ts';
 import { readNativeName, readPythonFrame } from '../../../playbooks/probes/py-bt.parse.ts';
 import { type PyBtData, pyBt } from '../../../playbooks/probes/py-bt.ts';
 import { fixtureNames, loadFixture, parseFixture } from '../../support/fixture.ts';
-import { endProcesses, type LiveProcess, startPython, untilState } from '../../support/live-process.ts';
+import { endProcesses, type LiveProcess, startPython, untilState, whileTraced } from '../../support/live-process.ts';
 import { canChangeRoot, startInOtherRoot } from '../../support/other-root.ts';
 import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { runProbe, stepFor } from '../../support/run-probe.ts';
@@ -309,20 +308,10 @@ describe('real processes', () => {
 
   it('refuses a process that another tool traces, and says which', async () => {
     const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
-    const other = spawn('strace', ['-p', String(live.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
-    try {
-      await once(other.stderr, 'data');
+    await whileTraced(live.pid, async (tracer) => {
       const { parsed } = await runProbe(pyBt, { pid: live.pid });
-      expect(parsed).toMatchObject({
-        ok: false,
-        reason: 'failed',
-        why: expect.stringContaining(`process ${other.pid}`),
-      });
-    } finally {
-      const ended = once(other, 'exit');
-      other.kill('SIGTERM');
-      await ended;
-    }
+      expect(parsed).toMatchObject({ ok: false, reason: 'failed', why: expect.stringContaining(`process ${tracer}`) });
+    });
   });
 
   it.runIf(process.getuid?.() === 0)('says that it was not permitted', async () => {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -6,7 +5,7 @@ import type { Probe } from '../../../playbooks/model/index.ts';
 import { parseCall, parseTraceLine } from '../../../playbooks/probes/strace.parse.ts';
 import { type StraceData, strace } from '../../../playbooks/probes/strace.ts';
 import { fixtureStep, loadFixture, parseFixture } from '../../support/fixture.ts';
-import { endProcesses, startProcess, startPython, untilState } from '../../support/live-process.ts';
+import { endProcesses, startProcess, startPython, untilState, whileTraced } from '../../support/live-process.ts';
 import { expectSoundOnDamaged } from '../../support/parser-safety.ts';
 import { evidenceFrom, runProbe, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
@@ -328,20 +327,10 @@ while True:
 
   it('refuses a process that another tool traces, and says which', async () => {
     const live = await startPython('import time\nprint("ready")\ntime.sleep(1000)');
-    const other = spawn('strace', ['-p', String(live.pid)], { stdio: ['ignore', 'ignore', 'pipe'] });
-    try {
-      await once(other.stderr, 'data');
+    await whileTraced(live.pid, async (tracer) => {
       const { parsed } = await runProbe(strace, { pid: live.pid, windowSeconds: 0.5 });
-      expect(parsed).toMatchObject({
-        ok: false,
-        reason: 'failed',
-        why: expect.stringContaining(`process ${other.pid}`),
-      });
-    } finally {
-      const ended = once(other, 'exit');
-      other.kill('SIGTERM');
-      await ended;
-    }
+      expect(parsed).toMatchObject({ ok: false, reason: 'failed', why: expect.stringContaining(`process ${tracer}`) });
+    });
   });
 
   it.runIf(process.getuid?.() === 0)('says that it was not permitted', async () => {
