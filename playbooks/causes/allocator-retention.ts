@@ -124,6 +124,12 @@ const draftOf = (
   };
 };
 
+const UNCOUNTED: Verdict = {
+  verdict: 'cannot-tell',
+  why: "much of its memory is neither malloc's nor a file's; how much of it Python's own allocator keeps was not counted",
+  wants: [pyHeap.id],
+};
+
 const judge = (look: Look): Verdict => {
   const view = memoryView(look);
   if (view === null) return { verdict: 'cannot-tell', why: 'its memory was not read', wants: [memory.id] };
@@ -133,11 +139,7 @@ const judge = (look: Look): Verdict => {
   const heaps = heapsKib(view.memory.data);
   if (heaps < HINT_KIB || heaps < residentKib * HINT_SHARE) {
     return uncountedPools(look, view)
-      ? {
-          verdict: 'cannot-tell',
-          why: "much of its memory is neither malloc's nor a file's; how much of it Python's own allocator keeps was not counted",
-          wants: [pyHeap.id],
-        }
+      ? UNCOUNTED
       : { verdict: 'clear', why: `malloc's heaps hold only ${kib(heaps)} of ${kib(residentKib)} resident` };
   }
   const books = look.see(malloc);
@@ -166,6 +168,8 @@ const judge = (look: Look): Verdict => {
         why: `only ${bytes(last.total.walked)} of ${bytes(last.total.size)} in malloc's heaps were walked`,
       };
     }
+    // Python 2 keeps the blocks of its whole numbers in malloc's heap, so that both hold much after one load.
+    if (uncountedPools(look, view)) return UNCOUNTED;
     return { verdict: 'clear', why: `of ${kib(residentKib)} resident only ${kib(freeKib)} are free in malloc` };
   }
   return { verdict: 'fires', findings: [draftOf(look, view, books, first, last, freeKib)] };

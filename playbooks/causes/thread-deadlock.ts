@@ -20,6 +20,7 @@ import {
   threadName,
 } from '../reading/python.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
+import { heldDraft, heldWait } from './thread-deadlock.held.ts';
 
 /** Threads that wait for each other; the last one waits for the first. */
 interface Ring {
@@ -219,6 +220,11 @@ const judge = (look: Look): Verdict => {
   const rings = inferred === null ? seen : [inferred];
   if (rings.length > 0) return { verdict: 'fires', findings: rings.map((ring) => draftOf(look, waits, ring)) };
   if (waits.length === 0) return { verdict: 'clear', why: 'no thread waited for one lock the whole time' };
+  const inHandler = view.threads.some((thread) =>
+    thread.stacks.some((stack) => stack.frames.some((each) => each.signal !== null)),
+  );
+  const held = freeThreads(view, waits) > 0 || inHandler ? null : heldWait(look, view, waits);
+  if (held !== null) return { verdict: 'fires', findings: [heldDraft(look, view, held)] };
   return { verdict: 'clear', why: `${count(waits.length, 'thread')} waited for a lock, but not for each other` };
 };
 

@@ -63,11 +63,23 @@ const inFramed = (frames: readonly PythonFrame[], loop: FramedLoop): LoopSpot | 
   return { kind: loop.kind, doing: is(inside.at(-1), ...loop.waits) ? 'waits' : 'turns', callback: [] };
 };
 
-/** uvloop runs its loop in C between `asyncio.run` and the coroutine: no frame of asyncio's own loop lies between them. */
+/** Functions that run an asyncio loop to its end, of asyncio itself and of servers that do it without `asyncio.run`. */
+const RUNNERS: readonly (readonly [file: RegExp, name: RegExp])[] = [
+  [/(^|\/)(asyncio\/runners|uvloop\/__init__)\.py$/, /^run$/],
+  [/(^|\/)uvicorn\/(server|workers|_compat)\.py$/, /^(run|asyncio_run)$/],
+  [/(^|\/)aiohttp\/web\.py$/, /^run_app$/],
+  [/(^|\/)sanic\/server\/runners\.py$/, /^_?serve\w*$/],
+  [/(^|\/)hypercorn\/asyncio\/run\.py$/, /^_run$/],
+];
+
+/**
+ * uvloop runs its loop in C between what runs it and the coroutine: no frame of asyncio's own loop lies between them. The
+ * coroutine is often a server's, with the program's own further in.
+ */
 const inUvloop = (frames: readonly PythonFrame[]): LoopSpot | null => {
-  const at = frames.findIndex((frame) => is(frame, /(^|\/)(asyncio\/runners|uvloop\/__init__)\.py$/, /^run$/));
+  const at = frames.findIndex((frame) => RUNNERS.some((runner) => is(frame, ...runner)));
   const inner = frames[at - 1];
-  if (at < 1 || inner === undefined || isLibraryFile(inner.file)) return null;
+  if (at < 1 || inner === undefined || /(^|\/)(asyncio|uvloop)\//.test(inner.file)) return null;
   return { kind: 'uvloop', doing: 'callback', callback: frames.slice(0, at) };
 };
 

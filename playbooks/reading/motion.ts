@@ -86,9 +86,12 @@ export const turns = (frame: MotionFrame): number =>
 /** The frames of a motion, outermost first, that were there in at least `share` of the looks at the innermost ones. */
 export const orderedFrames = (motion: Motion): MotionFrame[] => [...motion.frames].sort((a, b) => a.depth - b.depth);
 
-/** Everything that moved in a frame, besides its own instruction. */
+/** Event loops in native code: their clocks and counters go on with each turn, whatever the program does. */
+const EVENT_LOOP = /^(gevent|uvloop)\.(\w+\.)*[lL]oop$/;
+
+/** Everything that moved in a frame, besides its own instruction and the inside of event loops. */
 export const movingIn = (frame: MotionFrame): MotionVariable[] =>
-  frame.moving.filter((variable) => variable.name !== '@instruction');
+  frame.moving.filter((variable) => variable.name !== '@instruction' && !EVENT_LOOP.test(variable.type));
 
 /** Whether the frames show one function inside of itself: then state is in the stack, where it is not looked for. */
 export const recursesAmong = (frames: readonly MotionFrame[]): boolean => {

@@ -50,6 +50,12 @@ describe('fires', () => {
     expect(untoldOn(allocatorRetention, ROWS, ['py-heap']).wants).toEqual(['py-heap']);
   });
 
+  it('for arenas of Python’s own allocator beside much in malloc’s heap that is in use', () => {
+    const history = 'allocator-retention/price_history';
+    expect(firingOn(allocatorRetention, history).title).toMatch(/^Python's allocator keeps \d+ MiB/);
+    expect(untoldOn(allocatorRetention, history, ['py-heap']).wants).toEqual(['py-heap']);
+  });
+
   it('with a drop-in for a process of a systemd unit', () => {
     const look = changedLook(loadLook(OFFLINE), 'identify', (text) =>
       text.replace(/^(cgroup: .*), \S+$/m, '$1, /system.slice/offline.service'),

@@ -44,6 +44,18 @@ describe('a loop of Python code that gets nowhere', () => {
     expect(firstFinding(judge('category_walk')).summary).toContain('`steps`');
   });
 
+  it('is told where a request of gevent waits by asking, though its event loop turns', () => {
+    const seldomMet = changedLook(loadLook('busy-loop/price_board'), 'py-stacks', (text) =>
+      text.replace('6 changes in 43 looks, 3 up, 3 down, 3 back', '2 changes in 43 looks, 1 up, 1 down, 1 back'),
+    );
+    for (const verdict of [judge('price_board'), verdictOn(busyLoop, seldomMet, probes)]) {
+      const finding = firstFinding(verdict);
+      expect(finding.title).toContain('goes round a loop in `app` (`/srv/app/price_board.py:9-10`)');
+      expect(finding.summary).toContain('`board` was the same in every look');
+      expect(finding.confidence).toBeGreaterThan(0.85);
+    }
+  });
+
   it('is told of a generator expression over what has no end', () => {
     const finding = firstFinding(judge('port_allocator'));
     expect(finding.confidence).toBeGreaterThan(0.8);

@@ -106,6 +106,21 @@ describe('a callback that waits', () => {
   });
 });
 
+it('of a server on uvloop is blocked by the program’s part of a request', () => {
+  const finding = firingOn(eventLoopBlocked, 'event-loop-blocked/rates_api');
+  expect(finding.confidence).toBeGreaterThan(0.9);
+  expect(finding.title).toContain('The uvloop event loop');
+  expect(finding.title).toContain('`app`');
+  const sanic = (text: string): string =>
+    text
+      .replace(/^ {4}Runner\.run {2}.*\n/m, '')
+      .replace(
+        / {4}run {2}\/usr\/lib\/python3\.11\/asyncio\S+/,
+        '    serve  /usr/lib/python3/dist-packages/sanic/server/runners.py:88',
+      );
+  expect(firstFinding(judged('event-loop-blocked/rates_api', sanic)).title).toContain('The uvloop event loop');
+});
+
 it('of gevent may be a function that was spawned: the hub is suspended meanwhile', () => {
   const finding = firingOn(eventLoopBlocked, 'event-loop-blocked/rate_refresh');
   expect(finding.title).toMatch(/gevent.*`refresh`/);

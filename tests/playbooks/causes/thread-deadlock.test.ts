@@ -1,9 +1,18 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { threadDeadlock } from '../../../playbooks/causes/thread-deadlock.ts';
+import type { Probe } from '../../../playbooks/model/index.ts';
+import { loadProbes } from '../../../playbooks/registry.ts';
 import { clearOn, expectHealthyOn, expectNeverThrowsOn, firingOn, quoted, sayOf } from '../../support/cause-tests.ts';
-import { lookNames } from '../../support/record-look.ts';
+import { changedLook, loadLook, lookNames, type TakenLook, verdictOn } from '../../support/record-look.ts';
 
 const cause = threadDeadlock;
+
+let probes: ReadonlyMap<string, Probe>;
+beforeAll(async () => {
+  probes = await loadProbes();
+});
+
+const sayOn = (look: TakenLook) => verdictOn(cause, look, probes);
 
 describe('fires', () => {
   it('on two threads with two locks, and names both orders', () => {
@@ -33,6 +42,31 @@ describe('fires', () => {
     expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
     expect(finding.title).toMatch(/^Deadlock with itself: `Store\.get` .* wants the lock that `Store\.set` .* holds$/);
     expect(finding.fixes[0]?.detail).toContain('threading.RLock');
+  });
+
+  it('on a thread that puts into a full queue inside of a lock that the reader of the queue wants', () => {
+    const finding = firingOn(cause, 'thread-deadlock/full-queue');
+    expect(finding.confidence).toBeGreaterThan(0.8);
+    expect(finding.title).toMatch(
+      /^Deadlock: thread \d+ \(`write`\) waits in `Queue\.put` while `Pipeline\.write` \(`[^`]*order_pipeline\.py:16`\) holds the lock that thread \d+ \(`read`\) waits for$/,
+    );
+    expect(quoted(finding)).toMatch(/inside with _thread\.lock at (0x[0-9a-f]+)[\s\S]*waits for _thread\.lock at \1/);
+    // Workers that take turns at a queue are at rest: here the same function would wait for the lock.
+    const turns = changedLook(loadLook('thread-deadlock/full-queue'), 'py-stacks', (text) =>
+      text
+        .replaceAll('Pipeline.read  ', 'Pipeline.write  ')
+        .replaceAll('(def at 19)', '(def at 12)')
+        .replace(/:21 {2}/g, ':16  '),
+    );
+    expect(sayOn(turns)).toMatchObject({ verdict: 'clear' });
+    // Somebody who is awake may take from the queue.
+    const awake = changedLook(loadLook('thread-deadlock/full-queue'), 'py-stacks', (text) =>
+      text.replace(
+        /^ {2}waits for .*\n( {2}stack .*\n) {4}Thread\._wait_for_tstate_lock {2}.*\n {4}Thread\.join {2}.*\n/m,
+        '$1',
+      ),
+    );
+    expect(sayOn(awake)).toMatchObject({ verdict: 'clear' });
   });
 
   it('with one link inferred where a lock was taken without a with', () => {
