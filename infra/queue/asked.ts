@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import type { SharedClock } from './clock.ts';
 import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './connection.ts';
+import { KEEP, KEEP_ONCE } from './keep.ts';
 import { type Intake, problems } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
 import type { RedisAddress } from './place.ts';
@@ -23,8 +24,6 @@ export interface AskedOptions {
   readonly log: Log;
   readonly leaseMs: number;
   readonly stalledCheckMs: number;
-  /** How intake is kept; as the bot's side keeps it. */
-  readonly keep: object;
   /** How messages carry their traces. */
   readonly telemetry?: QueueTelemetry | undefined;
 }
@@ -48,7 +47,7 @@ export interface AskedKind<Message extends Asked> {
  */
 export const takeAsked = <Message extends Asked>(
   { queue, schema, answered, concurrency, answer }: AskedKind<Message>,
-  { redisUrl, redis, clock, log, leaseMs, stalledCheckMs, keep, telemetry }: AskedOptions,
+  { redisUrl, redis, clock, log, leaseMs, stalledCheckMs, telemetry }: AskedOptions,
 ): { close: () => Promise<void> } => {
   const intake = new Queue<Intake>(INTAKE, { connection: redis, prefix: PREFIX, ...withTelemetry(telemetry) });
   watchErrors(intake, answered, log);
@@ -66,7 +65,7 @@ export const takeAsked = <Message extends Asked>(
     const data = { ...message.handTo.data, ...(await answer(message, job.attemptsStarted)) };
     const errand: Intake = { kind: 'errand', id, errand: message.handTo.errand, data, at: clock.now() };
     // Of two workers that both have it (one was frozen for longer than its lease), the second puts nothing.
-    await intake.add('message', errand, { ...keep, jobId: jobId('intake', id) });
+    await intake.add('message', errand, { ...KEEP, jobId: jobId('intake', id) });
   };
 
   const worker = new Worker(queue, deliver, {
@@ -78,8 +77,7 @@ export const takeAsked = <Message extends Asked>(
     stalledInterval: stalledCheckMs,
     runRetryDelay: 1_000,
     maxStalledCount: 1_000,
-    removeOnComplete: { age: 24 * 3600, count: 2_000 },
-    removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
+    ...KEEP_ONCE,
   });
   watchErrors(worker, queue, log);
   worker.on('failed', (job, error) => log.error({ queue, job: job?.id, error: error.message }, 'delivery failed'));
