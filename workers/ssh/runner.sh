@@ -276,8 +276,8 @@ sb_exit() {
   trap '' HUP INT TERM
   exec >/dev/null 2>&1
   tries=0
-  # About ten seconds: the last steps are short, and nobody may be there any more to hear of them.
-  while [ -n "$L" ] && [ $tries -lt 200 ] && sb_any_live; do
+  # Some five seconds: the last steps are short, and nobody may be there any more to hear of them.
+  while [ -n "$L" ] && [ $tries -lt 100 ] && sb_any_live; do
     tries=$((tries + 1))
     sb_nap
   done
