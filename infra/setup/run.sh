@@ -21,7 +21,7 @@ fi
 
 # tool:package, for the tools that the job runs.
 wanted='redis-server:redis-server sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client gdb:gdb strace:strace lsof:lsof eu-stack:elfutils ss:iproute2 python3:python3'
-[ "$job" != test ] && [ "$job" != incidents ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux"
+[ "$job" != test ] && [ "$job" != incidents ] || wanted="$wanted chromium:chromium cc:gcc sudo:sudo setpriv:util-linux runc:runc crun:crun"
 
 [ "$job" != screenshots ] || wanted="$wanted chromium:chromium"
 [ "$job" != faults ] || wanted="$wanted unshare:util-linux nsenter:util-linux"

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { hostLookup, localHost } from '../../infra/hosts.ts';
@@ -60,6 +60,28 @@ const openInBusybox = (): Promise<HostShell> => {
   execFileSync('busybox', ['--install', '-s', folder]);
   atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return openIn(join(folder, 'sh'), ['-s'], folder);
+};
+
+/** A shell on a machine without any Python, with no tools but those of POSIX that the lister may use. Call `endSshd` afterwards. */
+export const withoutPython = (): Promise<HostShell> => {
+  const bin = mkdtempSync(join(tmpdir(), 'straceback-no-python-'));
+  atEnd(() => rmSync(bin, { recursive: true, force: true }));
+  for (const place of ['/usr/bin', '/bin', '/usr/sbin', '/sbin']) {
+    for (const tool of readdirSync(place)) {
+      if (/^(?:python|pypy)/.test(tool)) continue;
+      try {
+        symlinkSync(join(place, tool), join(bin, tool));
+      } catch {
+        // The same tool of another folder is there already.
+      }
+    }
+  }
+  // The lister puts the usual folders behind PATH: there a Python that is none stands before the real one.
+  for (const name of ['python3', ...['13', '12', '11', '10', '9', '8', '6'].map((minor) => `python3.${minor}`)]) {
+    writeFileSync(join(bin, name), '#!/bin/sh\nexit 1\n');
+    chmodSync(join(bin, name), 0o755);
+  }
+  return openIn('sh', ['-s'], bin);
 };
 
 /** The ways to a shell that every host must behave alike through: [name, opener]. Call `endSshd` afterwards. */

@@ -1,16 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -18,7 +8,7 @@ import type { Selector } from '../../../playbooks/model/index.ts';
 import { findProcesses } from '../../../workers/finding/find.ts';
 import type { HostShell } from '../../../workers/ssh/shell.ts';
 import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
-import { openIn, waysToAShell } from '../../support/shells.ts';
+import { waysToAShell, withoutPython } from '../../support/shells.ts';
 import { endSshd } from '../../support/sshd.ts';
 
 afterEach(endProcesses);
@@ -28,27 +18,6 @@ afterAll(async () => {
   await endSshd();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** A shell on a machine without any Python, with no tools but those of POSIX that the lister may use. */
-const withoutPython = (): Promise<HostShell> => {
-  const bin = mkdtempSync(path.join(folder, 'bin-'));
-  for (const place of ['/usr/bin', '/bin', '/usr/sbin', '/sbin']) {
-    for (const tool of readdirSync(place)) {
-      if (/^(?:python|pypy)/.test(tool)) continue;
-      try {
-        symlinkSync(path.join(place, tool), path.join(bin, tool));
-      } catch {
-        // The same tool of another folder is there already.
-      }
-    }
-  }
-  // The lister puts the usual folders behind PATH: there a Python that is none stands before the real one.
-  for (const name of ['python3', ...['13', '12', '11', '10', '9', '8', '6'].map((minor) => `python3.${minor}`)]) {
-    writeFileSync(path.join(bin, name), '#!/bin/sh\nexit 1\n');
-    chmodSync(path.join(bin, name), 0o755);
-  }
-  return openIn('sh', ['-s'], bin);
-};
 
 const ways: readonly (readonly [string, () => Promise<HostShell>])[] = [
   ...waysToAShell,
