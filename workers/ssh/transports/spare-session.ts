@@ -23,7 +23,7 @@ interface Opened {
 /** A channel of ssh2 before its command. */
 type SessionChannel = ClientChannel & {
   readonly outgoing: { readonly id: number; readonly state: string };
-  readonly _callbacks: ((failed?: Error | true) => void)[];
+  readonly _callbacks: ((failed: Error | boolean) => void)[];
 };
 
 /** The least that ssh2 itself asks for. */
@@ -86,7 +86,8 @@ export const execIn = (
     return;
   }
   channel._callbacks.push((failed) => {
-    done(failed === true ? new Error('the command was refused') : failed, channel);
+    if (failed instanceof Error) done(failed, channel);
+    else done(failed === true ? new Error('the command was refused') : undefined, channel);
   });
   inside._protocol.exec(channel.outgoing.id, command, true);
 };
