@@ -150,7 +150,8 @@ const judge = (look: Look): Verdict => {
       why: open
         ? `how much of the ${kib(heaps)} in malloc's heaps is free was not read`
         : `how much of the ${kib(heaps)} in malloc's heaps is free is not known: ${books.why}`,
-      ...(open ? { wants: [malloc.id] } : {}),
+      // Both at once: there is no third round in which the second could be asked for.
+      ...(open ? { wants: uncountedPools(look, view) ? [malloc.id, pyHeap.id] : [malloc.id] } : {}),
     };
   }
   const first = books.data.looks[0];

@@ -3,6 +3,7 @@ import { nativeMotion } from '../probes/native-motion.ts';
 import { nativeStacks } from '../probes/native-stacks.ts';
 import { strace } from '../probes/strace.ts';
 import type { Burner } from '../reading/cpu.ts';
+import { loopThread } from '../reading/event-loop.ts';
 import {
   frameName,
   nativeCalls,
@@ -92,7 +93,9 @@ export const nativeFinding = (
     const called = course === null ? '' : ` ${why}`;
     return { kind: 'finding', key: `native ${burner.thread.tid}`, draft: roundFinding(scene, burner, states, called) };
   }
-  const confidence = goesRound !== null ? 0.75 : waits ? 0.6 : (states?.confidence ?? 0.35);
+  // That an event loop is held up meanwhile is a cause of its own, and surer than that its callback does not come to an end.
+  const held = thread !== null && loopThread(thread) !== null;
+  const confidence = goesRound !== null ? 0.75 : waits && !held ? 0.6 : (states?.confidence ?? 0.35);
   const place = frame !== null ? frameName(frame) : steady !== undefined ? steadyName(steady) : 'native code';
   const native =
     calls.length === 0 ? '' : ` Its innermost C functions were ${list(calls.map((call) => code(call.function, 60)))}.`;

@@ -141,7 +141,7 @@ export const pythonCourse = (
   }
   // A loop that is nearly always in what it calls is seldom met in its own frame: what it calls was seen to begin again.
   const calls = active.some((frame) => frame.depth > top.depth && turns(frame) >= 2 * TURNS_LEAST);
-  if (around.goesRound !== true && turns(top) < (calls ? 1 : TURNS_LEAST)) {
+  if (around.goesRound !== true && turns(top) < TURNS_LEAST && !calls) {
     return { kind: 'untold', why: `${top.function} was hardly seen to go back to where it had been` };
   }
   if (timed.length > 0 && !(loop !== null && asksForTime(loop.text))) {

@@ -5,6 +5,7 @@ import { inHandler, signalName } from '../reading/signals.ts';
 import { code, count, duration, list } from '../reading/text.ts';
 import { eventDraft } from './signal-handler-deadlock.events.ts';
 import { judgeHandlers } from './signal-handler-deadlock.evidence.ts';
+import { nativeHandlerDrafts } from './signal-handler-deadlock.native.ts';
 import type { SelfWait } from './signal-handler-deadlock.stack.ts';
 import {
   handlerFix,
@@ -91,6 +92,8 @@ const draftOf = (look: Look, view: PythonView, wait: SelfWait): FindingDraft | n
 };
 
 const judge = (look: Look): Verdict => {
+  const native = nativeHandlerDrafts(look);
+  if (native.length > 0) return { verdict: 'fires', findings: native };
   const view = pythonThreads(look);
   if (view === null) {
     return {

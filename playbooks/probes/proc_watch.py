@@ -1,6 +1,7 @@
 """Looks at a process and its threads again and again through /proc, for sample.py. Python 3.6 or later, standard library only."""
 import os
 
+from libc_words import own_lock
 from proc_files import PAGE_KIB, fields, numbers, point, shown, slurp
 
 # Threads from which on those that sleep are looked at less often.
@@ -45,7 +46,7 @@ class Held:
 class Thread:
     __slots__ = (
         'tid', 'stat', 'syscall', 'wchan', 'stack', 'samples', 'states', 'first', 'last', 'switches', 'calls',
-        'wchans', 'frames', 'frames_of', 'ended', 'was', 'quiet',
+        'wchans', 'frames', 'frames_of', 'ended', 'was', 'quiet', 'lock',
     )
 
     def __init__(self, folder, tid):
@@ -67,6 +68,7 @@ class Thread:
         self.ended = False
         self.was = None
         self.quiet = 0
+        self.lock = None
 
     def close(self):
         for held in (self.stat, self.syscall, self.wchan, self.stack):
@@ -216,3 +218,4 @@ class Watch:
             thread.switches = [last[kind] - first[kind] if kind in last and kind in first else None for kind in kinds]
             if thread.last and not thread.ended and fields(thread.last)[0] in (b'S', b'D'):
                 self.unwind(thread, None)
+                thread.lock = own_lock(self.pid, thread, status, self.name)

@@ -9,10 +9,11 @@ interface Line {
 }
 
 /** A thread while its lines are being read. */
-interface OpenThread extends Omit<SampledThread, 'syscalls' | 'wchans' | 'kernelStack'> {
+interface OpenThread extends Omit<SampledThread, 'syscalls' | 'wchans' | 'kernelStack' | 'ownLock'> {
   readonly syscalls: SampledThread['syscalls'];
   readonly wchans: SampledThread['wchans'];
   kernelStack: string[];
+  ownLock?: SampledThread['ownLock'];
 }
 
 const HEADER =
@@ -62,6 +63,13 @@ const addTo = (thread: OpenThread, { text, at }: Line): boolean => {
   const wait = /^ waits in (.+) (\d{1,9}) times$/.exec(text);
   if (wait !== null) {
     thread.wchans.push({ name: wait[1] ?? '', count: Number(wait[2]) });
+    return true;
+  }
+  const lock =
+    /^ stands at a lock of (libc|arena), and blocks signals that it handles: (none|\d{1,2}(?: \d{1,2})*)$/.exec(text);
+  if (lock !== null) {
+    const blocked = (lock[2] ?? '').split(' ').flatMap((word) => (word === 'none' ? [] : [Number(word)]));
+    thread.ownLock = { of: lock[1] === 'arena' ? 'arena' : 'libc', blocked, at };
     return true;
   }
   const outside = /^ in (no|an unreadable) system call (\d{1,9}) times$/.exec(text);

@@ -113,6 +113,9 @@ def thread_lines(watch, thread, user, system):
         else:
             last = '%s(%s)' % (name, ', '.join(word.decode('ascii', 'replace') for word in arguments))
             yield 'thread %d in %s %d times, last %s%s' % (tid, name, count, last, ' on ' + shown(target) if target else '')
+    if thread.lock:
+        yield 'thread %d stands at a lock of %s, and blocks signals that it handles: %s' % (
+            tid, thread.lock[0], ' '.join(str(each) for each in thread.lock[1]) or 'none')
     for wchan, count in ranked(thread.wchans)[:MOST_WCHANS]:
         yield 'thread %d waits in %s %d times' % (tid, shown(wchan), count)
     if thread.frames:

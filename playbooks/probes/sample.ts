@@ -35,6 +35,11 @@ export const SampledThread = z.object({
   wchans: z.array(z.object({ name: z.string(), count: z.number().int() })),
   /** Kernel stack of the last sample in state D or S, outermost last; empty without root. */
   kernelStack: z.array(z.string()),
+  /**
+   * It stood at a lock of the C library itself for the whole window: in its data, or at the head of a malloc arena.
+   * `blocked`: signals that the process handles and this thread blocks, as it does while a handler of theirs runs.
+   */
+  ownLock: z.object({ of: z.enum(['libc', 'arena']), blocked: z.array(z.number().int()), at: LineNumber }).optional(),
   at: LineNumber,
 });
 export type SampledThread = z.infer<typeof SampledThread>;
@@ -110,6 +115,7 @@ export const sample = defineProbe<SampleData>({
         scripts: [
           'sample.py',
           'proc_watch.py',
+          'libc_words.py',
           'cpu_groups.py',
           'proc_files.py',
           'syscall_table.py',

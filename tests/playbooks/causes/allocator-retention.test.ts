@@ -54,6 +54,7 @@ describe('fires', () => {
     const history = 'allocator-retention/price_history';
     expect(firingOn(allocatorRetention, history).title).toMatch(/^Python's allocator keeps \d+ MiB/);
     expect(untoldOn(allocatorRetention, history, ['py-heap']).wants).toEqual(['py-heap']);
+    expect(untoldOn(allocatorRetention, history, ['malloc', 'py-heap']).wants).toEqual(['malloc', 'py-heap']);
   });
 
   it('with a drop-in for a process of a systemd unit', () => {

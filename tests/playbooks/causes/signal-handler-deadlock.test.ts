@@ -36,6 +36,23 @@ describe('fires', () => {
     expect(finding.fixes[1]?.detail).toContain('os._exit');
   });
 
+  it('on a native handler that wants the lock of malloc which the code under it has', () => {
+    const finding = firingOn(cause, 'signal-handler-deadlock/encoder');
+    expect(finding.confidence).toBeGreaterThan(0.8);
+    expect(finding.title).toBe(
+      'A native handler of SIGPROF waits for a lock of the C library in the main thread, which its own thread holds',
+    );
+    expect(finding.summary).toContain(
+      'The main thread stood in `encode` (`/srv/app/encoder.py:11`) at a lock of the C library',
+    );
+    expect(quoted(finding)).toMatch(/stands at a lock of libc, and blocks signals that it handles: 27/);
+    // Who blocks no signal that it handles is in no handler.
+    const without = changedLook(loadLook('signal-handler-deadlock/encoder'), 'sample', (text) =>
+      text.replace('blocks signals that it handles: 27', 'blocks signals that it handles: none'),
+    );
+    expect(verdictOn(cause, without, probes)).toMatchObject({ verdict: 'clear' });
+  });
+
   it('on it when some samples of its deep stacks could not be read, and not when hardly any could', () => {
     const torn = (unread: number) =>
       verdictOn(

@@ -104,7 +104,15 @@ describe('sample on live processes', () => {
         '512',
         '{script:sample.syscalls}',
       ],
-      scripts: ['sample.py', 'proc_watch.py', 'cpu_groups.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
+      scripts: [
+        'sample.py',
+        'proc_watch.py',
+        'libc_words.py',
+        'cpu_groups.py',
+        'proc_files.py',
+        'syscall_table.py',
+        'sample.syscalls',
+      ],
     });
     expect(sample.command(stepFor(sample, { ...run, known: { python: null } }))).toEqual({
       argv: ['sh', '{script:sample.sh}', '77', '123', '3', '64', '{script:sample.syscalls}'],
