@@ -16,9 +16,12 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const bodyOf = ({ status, sentence }: Answer): string =>
   `${JSON.stringify(status < 300 ? { ok: true, message: sentence } : { ok: false, error: sentence })}\n`;
 
-/** An answer after which every source tries again. `seconds`: not before. */
-export const comeAgain = (status: 429 | 503, sentence: string, seconds: number): Answer => ({
-  status,
+/**
+ * An answer after which sources try again; `seconds`: not before. Never 429: Alertmanager takes that for a refusal and gives the
+ * notification up (Retrier.Check in its notify/util.go tries again after 5xx alone, whatever Retry-After says).
+ */
+export const comeAgain = (sentence: string, seconds: number): Answer => ({
+  status: 503,
   sentence,
   headers: { 'retry-after': String(seconds) },
 });
@@ -29,9 +32,9 @@ export const NOBODY: Answer = {
   status: 404,
   sentence: 'Nothing is here. Alerts go to /alerts/SOURCE, for a source that is set up.',
 };
-export const FULL = comeAgain(429, 'Too many alerts at once; send it again.', 2);
-export const AWAY = comeAgain(503, 'The queue does not take it now; send it again.', 5);
-export const WAITING = comeAgain(429, 'Too many alerts wait to be worked on; send it again.', 30);
+export const FULL = comeAgain('Too many alerts at once; send it again.', 2);
+export const AWAY = comeAgain('The queue does not take it now; send it again.', 5);
+export const WAITING = comeAgain('Too many alerts wait to be worked on; send it again.', 30);
 
 /** What is wrong with a request before it is known who sends it. */
 export const refusedByForm = (request: IncomingMessage): Answer | null => {

@@ -48,7 +48,8 @@ const deliveryId = (source: string, { key }: Sameness): string =>
 /**
  * Queues the notices of a delivery, once, however often it is repeated and by however many bots it is taken at once: the ids of
  * the errands come from what makes it the same delivery and from when that was first seen. When this ends in the middle,
- * the sender is told nothing and sends again. Throws QueueUnavailable.
+ * the sender is told nothing and sends again. What is known already is not `cleaned` again: in a storm much is repeated. Returns
+ * what was queued now. Throws QueueUnavailable.
  */
 const queueOnce = async (
   source: string,
@@ -56,19 +57,21 @@ const queueOnce = async (
   notices: readonly Notice[],
   now: number,
   queue: AlertQueue,
-): Promise<'queued' | 'duplicate'> => {
+  cleaned: (notice: Notice) => Promise<Notice>,
+): Promise<readonly Notice[] | 'duplicate'> => {
   const id = deliveryId(source, sameness);
   const fresh = { at: now, queued: false };
   const first = (await queue.notes.claim(REMEMBERED, id, fresh, sameness.seconds))
     ? fresh
     : (Remembered.safeParse(await queue.notes.get(REMEMBERED, id)).data ?? fresh);
   if (first.queued) return 'duplicate';
-  for (const [index, data] of notices.entries()) {
+  const clean = await Promise.all(notices.map(cleaned));
+  for (const [index, data] of clean.entries()) {
     const errand = `alert-${source}-${id}-${first.at.toString(36)}-${index}`;
-    await queue.accept({ kind: 'errand', id: errand, errand: ALERT_ERRAND, data, at: now });
+    await queue.accept({ kind: 'errand', id: errand, errand: ALERT_ERRAND, data, at: now }, 0, 'last');
   }
   await queue.notes.set(REMEMBERED, id, { at: first.at, queued: true }, sameness.seconds);
-  return 'queued';
+  return clean;
 };
 
 /** What can be said before the body is read, or null. */
@@ -100,8 +103,7 @@ export const takeAlert = async (
   if (!notices.success) return refusal(422, `Not the payload of ${unit.source}: ${wrongFields(notices.error)}.`);
   if (notices.data.length === 0)
     return { status: 202, sentence: 'Nothing to do for an event of this kind.', groups: [] };
-  const clean = await Promise.all(notices.data.map(cleaned));
-  const done = await queueOnce(unit.source, unit.sameness(payload.data, call), clean, call.now, queue);
+  const done = await queueOnce(unit.source, unit.sameness(payload.data, call), notices.data, call.now, queue, cleaned);
   if (done === 'duplicate') return { status: 202, sentence: 'Taken before.', groups: [] };
-  return { status: 202, sentence: 'Queued.', groups: clean.map(({ group }) => group) };
+  return { status: 202, sentence: 'Queued.', groups: done.map(({ group }) => group) };
 };

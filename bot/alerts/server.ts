@@ -84,7 +84,7 @@ const within = async <T>(work: Promise<T>, ms: number): Promise<T> => {
 const endOf = (status: number): string => {
   if (status < 300) return 'taken';
   if (status === 401 || status === 403) return 'not-proven';
-  if (status === 429 || status >= 500) return 'put-off';
+  if (status >= 500) return 'put-off';
   return 'refused';
 };
 
@@ -156,7 +156,7 @@ export const startAlertServer = async (options: AlertServerOptions): Promise<Ale
     if (source === undefined) return NOBODY;
     const refused = refusedByForm(request) ?? refusedByHeaders(source, { headers: request.headers, now: now() });
     if (refused !== null) return refused;
-    if (closing) return comeAgain(503, 'This bot ends; send it again.', 1);
+    if (closing) return comeAgain('This bot ends; send it again.', 1);
     if (backlog() >= limits.backlog) return WAITING;
     if (inFlight >= limits.inFlight) return FULL;
     inFlight += 1;

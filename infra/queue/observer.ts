@@ -100,8 +100,10 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
       ask(async () => {
         const counted = await Promise.all(
           queues.map(async ({ queue, opened }) => {
-            const counts = await opened.getJobCounts(...STATES);
-            return STATES.map((state) => ({ queue, state, count: counts[state] ?? 0 }));
+            const { prioritized = 0, ...counts } = await opened.getJobCounts(...STATES, 'prioritized');
+            // Those whose turn is the last one wait, too.
+            const more = (state: string) => (state === 'waiting' ? prioritized : 0);
+            return STATES.map((state) => ({ queue, state, count: (counts[state] ?? 0) + more(state) }));
           }),
         );
         return counted.flat();
@@ -110,8 +112,9 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
       ask(async () => {
         const ages = await Promise.all(
           queues.map(async ({ queue, opened }) => {
-            const [job] = await opened.getJobs(['waiting'], 0, 0, true);
-            return [queue, job === undefined ? 0 : Math.max(0, (now() - job.timestamp) / 1000)] as const;
+            const jobs = await opened.getJobs(['waiting', 'prioritized'], 0, 0, true);
+            const ages = jobs.map((job) => (now() - job.timestamp) / 1000);
+            return [queue, Math.max(0, ...ages)] as const;
           }),
         );
         return new Map(ages);

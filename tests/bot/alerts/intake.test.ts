@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { takeAlert } from '../../../bot/alerts/intake.ts';
+import { readySources } from '../../../bot/alerts/ready.ts';
+import { loadAlertSources } from '../../../bot/registry.ts';
 import { BadConfig } from '../../../infra/config.ts';
 import {
   ALL_SOURCES,
@@ -181,6 +184,27 @@ test('the same words of a generic sender said again later are another alert, a r
   await send(NOW);
   expect((await send(NOW + MINUTE)).body.message).toBe('Queued.');
   await untilErrands(queue, errands, 2);
+});
+
+test('what is sent again is known before its words are looked through once more', async () => {
+  const redis = await redisForTest();
+  const { queue, errands } = collectingQueue(redis.url);
+  const [body, headers] = [
+    Buffer.from(firing('alertmanager')),
+    proof('alertmanager', 'bearer', firing('alertmanager')),
+  ];
+  const ready = readySources(intakeSettings({ alertmanager: 'bearer' }), await loadAlertSources()).get('alertmanager');
+  if (ready === undefined) throw new Error('the source is not ready');
+  const cleaned: string[] = [];
+  const take = () =>
+    takeAlert(ready, { body, headers, now: NOW }, queue, async (notice) => {
+      cleaned.push(notice.group);
+      return { ...notice, title: 'looked through' };
+    });
+  expect((await take()).sentence).toBe('Queued.');
+  expect((await take()).sentence).toBe('Taken before.');
+  expect(cleaned).toHaveLength(1);
+  expect(await untilErrands(queue, errands, 1)).toMatchObject([{ title: 'looked through' }]);
 });
 
 test('a delivery that comes to many bots at once is one errand', async () => {
