@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { groupIdOf } from '../../bot/alerts/group.ts';
 import { readGroup } from '../../bot/alerts/group-notes.ts';
+import type { ProcessFigures } from './process-figures.ts';
 import { type BenchProgram, startBenchProgram } from './program.ts';
 import type { Print } from './run.ts';
 
@@ -43,30 +44,35 @@ export const printTimes = (print: Print, bench: string, took: readonly number[])
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Sends one alert as a source does; the status that it is answered with. Rejects when it is not. */
-export const sendAlert = ({ alertsPort, secret }: BenchProgram, payload: object): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const body = JSON.stringify(payload);
-    const time = String(Math.floor(Date.now() / 1_000));
-    const signature = createHmac('sha256', secret).update(`${time}.${body}`).digest('hex');
-    const sending = request(
-      {
-        agent,
-        host: '127.0.0.1',
-        port: alertsPort,
-        path: '/alerts/generic',
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          'x-straceback-timestamp': time,
-          'x-straceback-signature': `v1=${signature}`,
-        },
-      },
-      (response) => response.resume().once('end', () => resolve(response.statusCode ?? 0)),
-    );
-    sending.once('error', reject).end(body);
-  });
+/** What a source is told: a status, and when to come again, ms. */
+export interface Told {
+  readonly status: number;
+  readonly againMs: number;
+}
+
+/** One alert as a source would send it: the same request, signature and all, however often. Rejects when it is not answered. */
+export const alertRequest = ({ alertsPort, secret }: BenchProgram, payload: object): (() => Promise<Told>) => {
+  const body = JSON.stringify(payload);
+  const time = String(Math.floor(Date.now() / 1_000));
+  const signature = createHmac('sha256', secret).update(`${time}.${body}`).digest('hex');
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-straceback-timestamp': time,
+    'x-straceback-signature': `v1=${signature}`,
+  };
+  return () =>
+    new Promise((resolve, reject) => {
+      const to = { agent, host: '127.0.0.1', port: alertsPort, path: '/alerts/generic', method: 'POST', headers };
+      const sending = request(to, (response) =>
+        response.resume().once('end', () => {
+          const { statusCode: status = 0, headers: told } = response;
+          resolve({ status, againMs: Number(told['retry-after'] ?? 1) * 1_000 });
+        }),
+      );
+      sending.once('error', reject).end(body);
+    });
+};
 
 const alertOf = (index: number): object => ({
   group: GROUPS[index % GROUPS.length],
@@ -107,12 +113,13 @@ export const printMemory = async (
   print: Print,
   bench: string,
   program: BenchProgram,
-  before: number,
+  before: ProcessFigures,
 ): Promise<void> => {
-  const { now, peak } = await program.memory();
-  print(bench, 'resident before', before, 'MiB');
+  const { rss, peak, cpu } = await program.figures();
+  print(bench, 'processor time of the bot', cpu - before.cpu, 's');
+  print(bench, 'resident before', before.rss, 'MiB');
   print(bench, 'resident at most', peak, 'MiB');
-  print(bench, 'resident afterwards', now, 'MiB');
+  print(bench, 'resident afterwards', rss, 'MiB');
 };
 
 /** 100 alerts a second for a minute, of 300 groups that fire and resolve. */
@@ -120,10 +127,10 @@ const alerts = async (print: Print): Promise<void> => {
   const program = await startBenchProgram();
   try {
     const count = A_SECOND * SECONDS;
-    const { now: before } = await program.memory();
+    const before = await program.figures();
     let taken = 0;
     const took = await atPace(count, async (index) => {
-      if ((await sendAlert(program, alertOf(index))) === 202) taken += 1;
+      if ((await alertRequest(program, alertOf(index))()).status === 202) taken += 1;
     });
     printTimes(print, 'alerts', took);
     print('alerts', 'sent', count, 'alerts');
@@ -144,7 +151,7 @@ const commands = async (print: Print): Promise<void> => {
     const count = A_SECOND * SECONDS;
     const channel = program.slack.world.channels.find(({ name }) => name === 'ops') ?? program.slack.world.channels[0];
     const user = program.slack.user('bob');
-    const { now: before } = await program.memory();
+    const before = await program.figures();
     let taken = 0;
     const took = await atPace(count, async (index) => {
       const { ack } = await user.slash('/diagnose', `local ${index + 1_000}`, channel?.name ?? '');

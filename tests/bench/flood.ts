@@ -73,7 +73,7 @@ const flood = async ({ alertsPort, secret }: BenchProgram): Promise<{ sent: numb
 export const run = async (print: Print): Promise<void> => {
   const program = await startBenchProgram();
   try {
-    const { now: before } = await program.memory();
+    const before = await program.figures();
     const { sent, answers } = await flood(program);
     print('flood', 'sent a minute', (sent * 60) / SECONDS, 'alerts');
     print('flood', 'sent', sent, 'alerts');
