@@ -73,6 +73,17 @@ describe('threads', () => {
     }
   });
 
+  it('that become more all the time are seen, but for those that have only just begun', async () => {
+    const live = await start('gathering.py', '/usr/bin/python3');
+    const data = await look(live.pid, { windowSeconds: 1, options: { hz: 20 } });
+    expect(data.threads.length).toBeGreaterThan(500);
+    expect(data.threads.find((thread) => thread.name === 'MainThread')?.samples).toBe(data.samples);
+    const lingering = data.threads.filter((thread) =>
+      thread.stacks[0]?.frames.some((frame) => plain(frame.function) === 'linger'),
+    );
+    expect(lingering.length).toBeGreaterThan(400);
+  });
+
   it.each(everyInterpreter)('of a forked child have the ids of the child: %s', async (python) => {
     const live = await startProcess(python, ['-u', path.join(TARGETS, 'forked.py')]);
     const child = Number((await live.line(/^standing/)).split(' ')[1]);
