@@ -121,6 +121,14 @@ export const endContainers = async (): Promise<void> => {
   for (let next = undo.pop(); next !== undefined; next = undo.pop()) await next();
 };
 
+/** Removes control groups of this name, with what is empty below them, from all hierarchies once `endContainers` has ended what was in them. */
+export const removeGroups = (name: string): void => {
+  afterContainers(async () => {
+    const empty = ['-depth', '-type', 'd', '-path', `*/${name}*`, '-exec', 'rmdir', '{}', ';'];
+    await run('find', ['/sys/fs/cgroup', ...empty]).catch(() => undefined);
+  });
+};
+
 /** Has `endContainers` do something more. */
 export const afterContainers = (step: () => Promise<void>): void => void undo.push(step);
 
