@@ -20,6 +20,8 @@ MOST_SESSIONS=32
 MOST_STEPS=400
 MOST_AT_ONCE=60
 MOST_PROCESSES=12
+# Bytes that the answers of steps at once may take: they lie in memory until they are taken.
+MOST_BYTES=100663296
 
 umask 077
 set -f
@@ -39,32 +41,8 @@ a_number() {
   [ ${#1} -le "$2" ] && [ "$1" -ge "$3" ] && [ "$1" -le "$4" ]
 }
 
-# A session may send this much and no more, which also bounds a line that never ends: a shell reads lines whole.
 mkdir -m 700 "$RUN" 2>/dev/null
 [ -d "$RUN" ] && [ ! -L "$RUN" ] && [ -O "$RUN" ] || a_no "$RUN is no folder of root's"
-rm -f "$RUN/in.$$"
-mkfifo "$RUN/in.$$" || a_no "$RUN cannot be written"
-exec 3<&0
-dd bs=1024 count=2000 <&3 3<&- >"$RUN/in.$$" 2>/dev/null &
-a_feeder=$!
-exec <"$RUN/in.$$" 3<&-
-rm -f "$RUN/in.$$"
-trap 'kill $a_feeder 2>/dev/null' 0
-
-IFS= read -r a_line || exit 0
-case $a_line in N=*' W= B=') ;; *) a_no "this account only answers Straceback's own worker" ;; esac
-N=${a_line#N=}
-N=${N%' W= B='}
-case $N in *[!0-9a-f]*) a_no 'this is no nonce' ;; esac
-[ ${#N} = 32 ] || a_no 'this is no nonce'
-a_left=1000
-a_early=
-while IFS= read -r a_line && [ "$a_line" != sb_start ]; do
-  case $a_line in 'sb_early '*) a_early=${a_line#sb_early } ;; esac
-  a_left=$((a_left - 1))
-  [ $a_left -gt 0 ] || a_no 'the first request does not come'
-done
-[ "$a_line" = sb_start ] || exit 0
 
 . "$KIT/core.sh"
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -139,20 +117,53 @@ a_take() {
   a_held=$((a_held + 1))
 }
 
+# Whether a step runs or waits for its turn. One whose answer nobody takes does neither.
+a_works() {
+  set +f
+  for a_file in "$D"/*.live; do
+    set -f
+    [ -s "$a_file" ] && [ ! -e "${a_file%.live}.end" ] && return 0
+  done
+  set -f
+  return 1
+}
+
+# Ends, with all its shells, a session that cannot end itself because nobody takes what it says.
+a_last() {
+  a_tries=0 D= E=
+  { read -r _ D E a_emitter_born; } 2>/dev/null <"$RUN/session.$$"
+  while [ $a_tries -lt 20 ] && { { [ -n "$D" ] && [ -d "$D" ]; } || { [ -z "$1" ] && a_runs $$ "$a_own"; }; }; do
+    a_tries=$((a_tries + 1))
+    sleep 1
+  done
+  if [ $a_tries = 20 ]; then
+    [ -z "$E" ] || ! a_runs "$E" "$a_emitter_born" || kill -KILL "$E"
+    ! a_runs $$ "$a_own" || kill -KILL $$
+  fi
+  exit 0
+}
+
 # Ends a session that runs nothing and is asked for nothing: a worker that went without a word would keep its process from
-# others. The file of the session is written anew with each request.
+# others. The file of the session is written anew with each request. So does one that is refused and stays.
 a_watch() {
   exec </dev/null >/dev/null 2>&1
-  trap 'kill $a_nap; exit 0' TERM
+  trap 'kill $a_nap; a_last told' TERM
+  a_naps=0
   while :; do
     sleep 5 &
     a_nap=$!
     wait $a_nap
-    a_runs $$ "$a_own" || exit 0
-    [ -n "$(find "$RUN/session.$$" -mmin +10)" ] || continue
+    a_runs $$ "$a_own" || a_last
+    a_naps=$((a_naps + 1))
+    if [ -n "$a_full" ]; then
+      [ $a_naps -ge 6 ] || continue
+    else
+      [ -n "$(find "$RUN/session.$$" -mmin +10)" ] || continue
+    fi
+    D=
     read -r _ D _ <"$RUN/session.$$"
     # The end of what it reads is the end of a session.
-    sb_any_live || { kill $a_feeder; exit 0; }
+    a_works || { kill $a_feeder; a_last; }
   done
 }
 
@@ -176,14 +187,27 @@ while [ "$a_at" -gt 1 ]; do
 done
 a_above="$a_above "
 
+# Whether nobody but root could put another program at a path without links, or change what it loads.
+a_of_root() {
+  a_at=$1
+  set -- "${1%/bin/*}/lib"
+  [ -e "$1" ] || set --
+  while [ -n "$a_at" ]; do
+    set -- "$@" "$a_at"
+    a_at=${a_at%/*}
+  done
+  [ -z "$(find "$@" / -maxdepth 0 ! -type l \( ! -user root -o -perm -020 -o -perm -002 \) 2>&1)" ]
+}
+
 a_python=
 for a_file in /usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3; do
   [ -x "$a_file" ] || continue
   a_real=$(readlink -f "$a_file")
   case ${a_real##*/} in
-    python3.[6-9] | python3.[1-9][0-9] | platform-python3.[6-9] | platform-python3.[1-9][0-9]) a_python=$a_file ;;
+    python3.[6-9] | python3.[1-9][0-9] | platform-python3.[6-9] | platform-python3.[1-9][0-9]) a_of_root "$a_real" && a_of_root "${a_file%/*}" || continue ;;
     *) continue ;;
   esac
+  a_python=$a_real
   break
 done
 
@@ -275,11 +299,15 @@ a_bad() {
 }
 
 a_live() {
-  a_count=0
+  a_count=0 a_all=0
   set +f
   for a_file in "$D"/*.live; do
     set -f
-    [ ! -s "$a_file" ] || a_count=$((a_count + 1))
+    [ -s "$a_file" ] || continue
+    a_count=$((a_count + 1))
+    a_size=0
+    read -r a_size 2>/dev/null <"${a_file%.live}.asked"
+    a_all=$((a_all + a_size))
   done
   set -f
 }
@@ -310,27 +338,60 @@ a_run() {
   [ "$a_start" != gone ] || { a_refuse 'there is no such process, or it is too young'; return; }
   a_live
   [ $a_count -lt $MOST_AT_ONCE ] || { a_refuse 'too many steps at once'; return; }
+  [ $((a_all + a_bytes)) -le $MOST_BYTES ] || { a_refuse 'too much is asked for at once'; return; }
+  echo "$a_bytes" >"$D/$a_q.asked"
   a_why='no such step'
   template "$a_template" "$@" || a_refuse "$a_why"
 }
 
+# Counted before it is listened to: one that says nothing is one too. One at a time, or all would find room.
+command -v flock >/dev/null 2>&1 || a_no 'the command flock is missing'
 sb_stat $$
-a_sessions
-[ $a_count -lt $MOST_SESSIONS ] || sb_refuse busy
 a_own=$start
-echo "$a_own" >"$RUN/session.$$"
+exec 5>"$RUN/counting"
+flock 5
+a_sessions
+a_full=
+if [ $a_count -lt $MOST_SESSIONS ]; then echo "$a_own" >"$RUN/session.$$"; else a_full=yes; fi
+exec 5>&-
+
+# A session may send this much and no more, which also bounds a line that never ends: a shell reads lines whole.
+rm -f "$RUN/in.$$"
+mkfifo "$RUN/in.$$" || a_no "$RUN cannot be written"
+exec 3<&0
+dd bs=1024 count=2000 <&3 3<&- >"$RUN/in.$$" 2>/dev/null &
+a_feeder=$!
+exec <"$RUN/in.$$" 3<&-
+rm -f "$RUN/in.$$"
 trap 'rm -f "$RUN/session.$$"; kill $a_feeder 2>/dev/null' 0
-for a_file in flock timeout readlink; do
+# Before the descriptors of steps are there: what holds them keeps the session from ending.
+a_watch &
+a_watcher=$!
+trap 'rm -f "$RUN/session.$$"; kill $a_feeder $a_watcher 2>/dev/null' 0
+
+IFS= read -r a_line || exit 0
+case $a_line in N=*' W= B=') ;; *) a_no "this account only answers Straceback's own worker" ;; esac
+N=${a_line#N=}
+N=${N%' W= B='}
+case $N in *[!0-9a-f]*) a_no 'this is no nonce' ;; esac
+[ ${#N} = 32 ] || a_no 'this is no nonce'
+a_left=1000
+a_early=
+while IFS= read -r a_line && [ "$a_line" != sb_start ]; do
+  case $a_line in 'sb_early '*) a_early=${a_line#sb_early } ;; esac
+  a_left=$((a_left - 1))
+  [ $a_left -gt 0 ] || a_no 'the first request does not come'
+done
+[ "$a_line" = sb_start ] || exit 0
+
+[ -z "$a_full" ] || sb_refuse busy
+for a_file in timeout readlink; do
   command -v $a_file >/dev/null 2>&1 || sb_refuse missing $a_file
 done
 T=
 [ -z "$a_early" ] || a_first
 W=" installed $VERSION $(echo $ALLOW | tr ' ' ,)"
 B=$RUN
-# Before the descriptors of steps are there: what holds them keeps the session from ending.
-a_watch &
-a_watcher=$!
-trap 'rm -f "$RUN/session.$$"; kill $a_feeder $a_watcher 2>/dev/null' 0
 sb_start
 trap a_exit 0
 sb_stat "$E"

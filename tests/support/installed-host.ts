@@ -101,6 +101,15 @@ export const converse = async (
   return { status, stdout, stderr };
 };
 
+/** The command by which the account asks the runner, as root may give it. */
+export const asking = (host: InstalledHost, before: readonly string[] = []): string[] => [
+  ...AS(host),
+  ...before,
+  '/usr/bin/sudo',
+  '-n',
+  `${host.prefix}/runner`,
+];
+
 /** What the account may run as root by sudo: requests and how many steps are to be answered before it is closed. */
 export const ask = (
   host: InstalledHost,
@@ -113,8 +122,7 @@ export const ask = (
   } = {},
 ): Promise<Said> => {
   const text = Buffer.concat([Buffer.from(`N=${nonce} W= B=\nsb_start\n`), Buffer.from(requests)]);
-  const argv = [...AS(host), ...before, '/usr/bin/sudo', '-n', `${host.prefix}/runner`];
-  return converse(argv, text, answers, held);
+  return converse(asking(host, before), text, answers, held);
 };
 
 /** The template of a probe that takes so many words, as install.sh put it there: its number, and the seconds that it may take. */
