@@ -77,8 +77,9 @@ export const beginDelivery = async (
   const began = lineOf({ kind: 'began', delivery });
   const [wished, ...lines] = Texts.parse(await BEGIN(patient, [answer, wish, name], began, KEEP_SECONDS));
   if (wished === undefined) return null;
-  // By their names: what was sent when the connection was lost is sent again, and may stand there twice.
-  const begun = new Set(entriesOf(lines).flatMap((entry) => (entry.kind === 'began' ? [entry.delivery] : [])));
+  // One line is our own. By their names: what was sent when the connection was lost is sent again, and may stand there twice.
+  const entries = lines.length === 1 ? [] : entriesOf(lines);
+  const begun = new Set(entries.flatMap((entry) => (entry.kind === 'began' ? [entry.delivery] : []))).add(delivery);
   const journal: Journal = {
     started: async (probe, impacts) => {
       await WRITE(hurried, [name], lineOf({ kind: 'step', delivery, probe, impacts: [...impacts] }), KEEP_SECONDS);

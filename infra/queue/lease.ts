@@ -32,6 +32,12 @@ export interface LeaseOptions {
   readonly onWait?: ((doing: string) => void) | undefined;
 }
 
+/** A lease that is held. */
+export interface Lease {
+  /** Aborted as soon as it is known to be lost. */
+  readonly lost: AbortSignal;
+}
+
 /** Somebody else held the lease for the whole wait. */
 export class LeaseTaken extends Error {
   readonly doing: string;
@@ -72,35 +78,41 @@ const acquire = async (redis: RedisClient, options: LeaseOptions, value: string)
 };
 
 /**
- * Runs `fn` as the only holder of the lease over all processes on one Redis. The signal is aborted as soon as the
+ * Runs `fn` as the only holder of the lease over all processes on one Redis. `lost` is aborted as soon as the
  * lease is known to be lost, after which somebody else may hold it. Throws LeaseTaken when it is not free in time,
  * an AbortError when `signal` ends the waiting, Redis's error when Redis is away, else what `fn` throws.
  */
 export const withLease = async <T>(
   redis: RedisClient,
   options: LeaseOptions,
-  fn: (lost: AbortSignal) => Promise<T>,
+  fn: (lease: Lease) => Promise<T>,
 ): Promise<T> => {
   const { name, leaseMs } = options;
   const value = JSON.stringify({ token: randomUUID(), doing: options.doing } satisfies z.infer<typeof Holder>);
   await acquire(redis, options, value);
-  const lost = new AbortController();
+  const losing = new AbortController();
+  const lease: Lease = {
+    // A signal is dear, and most who hold a lease ask for none.
+    get lost() {
+      return losing.signal;
+    },
+  };
   let heldUntil = Date.now() + leaseMs;
   const renew = async () => {
     const asked = Date.now();
     try {
       if ((await RENEW(redis, [name], value, leaseMs)) === 1) heldUntil = asked + leaseMs;
-      else lost.abort();
+      else losing.abort();
     } catch {
       // Redis is away for the moment; the watch below decides.
     }
   };
   const renewing = setInterval(() => void renew(), leaseMs / 3);
   const watching = setInterval(() => {
-    if (Date.now() > heldUntil) lost.abort();
+    if (Date.now() > heldUntil) losing.abort();
   }, leaseMs / 6);
   try {
-    return await fn(lost.signal);
+    return await fn(lease);
   } finally {
     clearInterval(renewing);
     clearInterval(watching);

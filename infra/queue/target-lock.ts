@@ -37,7 +37,7 @@ export const targetLock =
       return await withLease(
         redis,
         { name: key('lock', host, pid), doing, leaseMs, waitMs, signal, onWait },
-        async (lost) => {
+        async ({ lost }) => {
           started = true;
           return await fn(lost);
         },

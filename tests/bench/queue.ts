@@ -184,9 +184,14 @@ export const queueCosts = async (kind: Kind, workers: number, looks: number): Pr
   }
 };
 
+/** What limits the rate where the cores are shared by all parts, ms. */
+const inAll = ({ redisMsEach, workersMsEach, botMsEach }: QueueCosts): number =>
+  redisMsEach + workersMsEach + botMsEach;
+
 /**
  * Looks that do nothing, from the bot's side through workers and back, beside BullMQ alone: `plain` does nothing with a job,
- * `hop` puts a second one that somebody else takes, which is the least that a request with an answer can be.
+ * `hop` puts an answer that somebody else takes, kept as long as ours, which is the least that a request with an answer can be. With
+ * fewer cores than processes a rate is that of the cores; processor time is of the queue.
  */
 export const run = async (print: Print): Promise<void> => {
   for (const workers of WORKERS) {
@@ -207,7 +212,9 @@ export const run = async (print: Print): Promise<void> => {
       print('queue', `${name}: ${what}: processor of Redis`, cost.redisMsEach, 'ms each');
       print('queue', `${name}: ${what}: processor of workers`, cost.workersMsEach, 'ms each');
       print('queue', `${name}: ${what}: processor of the bot`, cost.botMsEach, 'ms each');
+      print('queue', `${name}: ${what}: processor in all`, inAll(cost), 'ms each');
     }
+    print('queue', `${name}: looks, of BullMQ with an answer, by processor`, (100 * inAll(hop)) / inAll(looks), '%');
     print('queue', `${name}: memory of Redis for ${LOOKS} looks`, looks.memory - looks.empty, 'MiB');
   }
 };
