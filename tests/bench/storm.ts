@@ -77,8 +77,14 @@ const printSlack = (print: Print, name: string, { slack }: BenchProgram): void =
 };
 
 /** So many different alerts at 250 a second, as when a whole cluster goes away, at a bot that keeps its history so. */
-export const storm = async (print: Print, history: HistoryKind, alerts: number, quietMs = QUIET_MS): Promise<void> => {
-  const name = `storm, history ${history}`;
+export const storm = async (
+  printed: Print,
+  history: HistoryKind,
+  alerts: number,
+  quietMs = QUIET_MS,
+): Promise<void> => {
+  const name = 'storm';
+  const print: Print = (bench, figure, value, unit) => printed(bench, `history ${history}: ${figure}`, value, unit);
   const program = await startBenchProgram(history);
   try {
     const before = await program.figures();
