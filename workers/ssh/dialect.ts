@@ -10,6 +10,8 @@ export const STDERR_LIMIT = 256 * 1024;
 export interface Dialect {
   /** The lines that start a step; null for one that this runner does not run. `seconds` is whole. */
   readonly lines: (number: number, step: RemoteStep, seconds: number) => string | null;
+  /** Has the host wait for the end of the step before it, hearing nothing meanwhile: only behind one that is quick. */
+  readonly wait: string;
 }
 
 /** For the runner that is sent: scripts are carried to its folder once, and any command is quoted. `$D` and `$F` are its own. */
@@ -42,6 +44,7 @@ export const sentDialect = (): Dialect => {
       .join('');
 
   return {
+    wait: 'wait "$!"\n',
     lines: (number, step, seconds) => {
       const carried = step.scripts.map(carry).join('');
       const { pid, startTime } = step.target ?? { pid: 0, startTime: '0' };
@@ -67,6 +70,8 @@ export const sentDialect = (): Dialect => {
 export const installedDialect = async (): Promise<Dialect> => {
   const { templates } = await hostKit();
   return {
+    // Nobody can have it wait: who goes away is to be noticed there at once.
+    wait: '',
     lines: (number, step, seconds) => {
       const filled = fillTemplate(templates, { ...step, seconds });
       if (filled === null) return null;

@@ -38,6 +38,7 @@ export interface FirstSteps {
   readonly pid: number;
   /** For how long the process must have been running for those of FOUND_FIRST to run, s. */
   readonly ageSeconds: number;
+  /** The first of them is quick; where the runner was sent, the others start when it has ended, without a word from here. */
   readonly steps: readonly RemoteStep[];
 }
 

@@ -103,7 +103,8 @@ export class ResidentShell implements HostShell {
    */
   async start(runner: string, first: FirstSteps | null = null): Promise<void> {
     if (first !== null) checkFirstSteps(first);
-    const lines = (first?.steps ?? []).map((step) => this.begin(step)).join('');
+    const [quick = '', ...others] = (first?.steps ?? []).map((step) => this.begin(step));
+    const lines = [quick, ...(others.length > 0 && quick !== '' ? [this.dialect.wait, ...others] : others)].join('');
     const word = await new Promise<HostWord | StreamEnd | null>((resolve) => {
       const timer = setTimeout(() => resolve(null), this.limits.readyMs);
       this.onReady = (heard) => {

@@ -127,7 +127,9 @@ export const openShell = async (
   const known = stream.farEnd?.runner ?? null;
   if (first === undefined || known === null) return startShell(host.name, stream, all, host.runner);
   try {
-    const early = { first: await first(stream.farEnd?.facts ?? null), runner: known };
+    // An installed runner would run all side by side at once, and who the process is must not come late on a busy host.
+    const facts = known === 'sent' ? (stream.farEnd?.facts ?? null) : null;
+    const early = { first: await first(facts), runner: known };
     return await startShell(host.name, stream, all, host.runner, early);
   } catch (error) {
     stream.destroy();

@@ -44,6 +44,9 @@ const getKnown = async (host: HostSettings): Promise<void> => {
 const noting = (id: string, line: string, target: RemoteStep['target']): RemoteStep =>
   step(['sh', '-c', 'echo "$1" >>"$2"; echo "$1"', 'sh', line, join(folder, id)], { id, target });
 
+/** The first of all is one that does not last. */
+const quick = step(['true'], { id: 'quick' });
+
 const noted = (id: string): string[] =>
   existsSync(join(folder, id)) ? readFileSync(join(folder, id), 'utf8').trim().split('\n') : [];
 
@@ -96,6 +99,19 @@ describe.each([
     await shell.close();
   });
 
+  test('begin when the first has ended, which runs alone', async () => {
+    const host = hostOf(sshd);
+    await getKnown(host);
+    const log = join(folder, 'order');
+    const slow = 'sleep 0.3; [ ! -e "$1" ] && echo first >"$1"';
+    const first = step(['sh', '-c', slow, 'sh', log], { id: 'who' });
+    const second = step(['cat', log], { id: 'second' });
+    const shell = await openWith(host, { pid: process.pid, ageSeconds: 0, steps: [first, second] });
+    expect(await shell.run(first)).toMatchObject({ end: 'exited', exit: 0 });
+    expect(text((await shell.run(second)).stdout)).toBe('first\n');
+    await shell.close();
+  });
+
   test('of another process with the same pid do not count', async () => {
     const host = hostOf(sshd);
     await getKnown(host);
@@ -131,7 +147,7 @@ describe.each([
     await getKnown(host);
     const { pid, startTime } = await live();
     const wait = (seconds: string) => step(['sh', '-c', 'echo $$; exec sleep "$1"', 'sh', seconds], { id: 'wait' });
-    const shell = await openWith(host, { pid, ageSeconds: 0, steps: [wait('60'), wait('60')] });
+    const shell = await openWith(host, { pid, ageSeconds: 0, steps: [quick, wait('60'), wait('60')] });
     const result = await shell.run(wait('0'));
     expect(result).toMatchObject({ end: 'exited', exit: 0 });
     const again = await shell.run(noting('again', startTime, { pid, startTime }));
@@ -159,7 +175,7 @@ describe('first steps of which', () => {
     const { pid } = await live();
     const file = join(folder, 'pid');
     const sleeps = step(['sh', '-c', 'echo $$ >"$1"; exec sleep 60', 'sh', file], { id: 'sleeps' });
-    const shell = await openWith(host, { pid, ageSeconds: 0, steps: [sleeps] });
+    const shell = await openWith(host, { pid, ageSeconds: 0, steps: [quick, sleeps] });
     const own = await folderOf(shell);
     const running = await until('it runs', () => existsSync(file) && Number(readFileSync(file, 'utf8')));
     wire.cut();
