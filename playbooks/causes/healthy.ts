@@ -43,8 +43,9 @@ const checked = (scene: Scene): string => {
 const oddness = (scene: Scene): string | null => {
   const { who, sampled, look } = scene;
   const { data } = sampled;
+  if (data.ended === true) return 'it ended while it was looked at';
   if (/[TtZXx]/.test(who.data.state.letter)) return `it is in state ${who.data.state.letter}`;
-  const stuck = data.threads.find((thread) => stateShare(thread, 'D') >= 0.9);
+  const stuck = data.threads.find((thread) => stateShare(thread, 'D') >= 0.9 && thread.samples >= 0.2 * data.samples);
   if (stuck !== undefined) return `thread ${stuck.tid} was in an uninterruptible wait (state D) for the whole window`;
   if (burners(data).length > 0) {
     const spinning = busyLoop.judge(look);

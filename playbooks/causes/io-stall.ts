@@ -10,6 +10,10 @@ const OTHER =
   /vfork|refrigerator|ptrace|coredump|do_exit|mem_cgroup|zap_pid_ns|cgroup_freez|seccomp|userfaultfd|binder|rtnl/;
 /** Calls that are never about a file system. */
 const OTHER_CALLS = /^(vfork|clone3?|fork|wait4|waitid|ptrace|execve|exit|exit_group|futex)$/;
+/** Calls that wait for the lock of the process's own memory map, which other threads and whoever reads /proc/PID/smaps take too. */
+const MEMORY_CALLS = /^(mmap2?|munmap|mremap|mprotect|madvise|brk)$/;
+/** Share of the looks in which a thread must have been there: of a crowd, those that sleep are looked at in every fourth. */
+const LASTING = 0.2;
 /** Network and user-space file systems, which may wait in state S too, and what their waits are called in the kernel. */
 const REMOTE =
   /^(rpc_|nfs\d?_|__rpc|cifs_|smb2?_|wait_for_response|fuse_|request_wait_answer|__fuse|ceph_|p9_|v9fs|afs_|ocfs2|gfs2)/;
@@ -35,15 +39,15 @@ const kernelOf = (thread: SampledThread): string[] => [
   ...thread.kernelStack.map((name) => name.trim()),
 ];
 
-const stuckOf = (thread: SampledThread): Stuck | null => {
-  if (thread.samples < 4) return null;
+const stuckOf = (thread: SampledThread, looks: number): Stuck | null => {
+  if (thread.samples < Math.max(4, LASTING * looks)) return null;
   const kernel = kernelOf(thread);
   const asleep = stateShare(thread, 'D');
   const remote = kernel.some((name) => REMOTE.test(name));
   const share = remote ? stateShare(thread, 'DS') : asleep;
   if (share < 0.5 || kernel.some((name) => OTHER.test(name))) return null;
   const [call] = sampledCalls(thread);
-  if (call !== undefined && OTHER_CALLS.test(call.name)) return null;
+  if (call !== undefined && (OTHER_CALLS.test(call.name) || (MEMORY_CALLS.test(call.name) && !remote))) return null;
   if (remote && asleep < 0.5 && (call?.share ?? 0) < 0.9) return null;
   const path = call?.fd?.startsWith('/') ? call.fd.replace(/ \(deleted\)$/, '') : null;
   return {
@@ -188,7 +192,7 @@ const judge = (look: Look): Verdict => {
   if (!seen.seen) return { verdict: 'cannot-tell', why: seen.why, wants: [sample.id] };
   if (seen.data.seconds < 0.4 || seen.data.samples < 4)
     return { verdict: 'cannot-tell', why: 'the window was too short to call a wait long' };
-  const stuck = seen.data.threads.flatMap((thread) => stuckOf(thread) ?? []);
+  const stuck = seen.data.threads.flatMap((thread) => stuckOf(thread, seen.data.samples) ?? []);
   const groups = new Map<string, Stuck[]>();
   for (const each of stuck) {
     const key = `${mountOf(look, each)?.mount.point ?? ''} ${each.call?.name ?? ''} ${each.frozen}`;

@@ -188,6 +188,7 @@ export const parseSample = (text: string, pid: number): Parsed<SampleData> => {
     threadsNotSampled,
     threadsStarted: Number(counts[3]),
     threadsEnded: Number(counts[4]),
+    ...(ended === null ? {} : { ended: true }),
     process,
     throttled: throttledOf(lines),
   };

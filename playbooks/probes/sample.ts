@@ -54,6 +54,8 @@ export const SampleData = z.object({
   threadsNotSampled: z.number().int(),
   threadsStarted: z.number().int(),
   threadsEnded: z.number().int(),
+  /** The process ended before the window was over. */
+  ended: z.literal(true).optional(),
   process: z.object({
     userSeconds: z.number(),
     systemSeconds: z.number(),

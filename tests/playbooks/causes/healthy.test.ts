@@ -61,6 +61,16 @@ describe('does not call healthy', () => {
     });
   });
 
+  it('one that ended meanwhile', () => {
+    const look = changedLook(loadLook('healthy/thread_pool'), 'sample', (text) =>
+      text.replace(/^end$/m, 'ended: process 1 ended after 2.32 s\nend'),
+    );
+    expect(verdictOn(healthy, look, probes)).toMatchObject({
+      verdict: 'cannot-tell',
+      why: 'it ended while it was looked at',
+    });
+  });
+
   it('one whose waits could not be read', () => {
     const look = changedLook(loadLook('healthy/idle_server'), 'sample', (text) =>
       text.replace(/in \w+ (\d+) times, last .*$/gm, 'in an unreadable system call $1 times'),

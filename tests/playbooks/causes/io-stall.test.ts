@@ -47,6 +47,25 @@ describe('fires', () => {
   });
 });
 
+describe('is clear', () => {
+  const sampled = (change: (text: string) => string) =>
+    verdictOn(cause, changedLook(loadLook('io-stall/journal_writer'), 'sample', change), probes);
+
+  it('of a thread that lived for a few looks only', () => {
+    const verdict = sampled((text) => text.replace('68 samples, states D 68', '5 samples, states D 5'));
+    expect(verdict).toMatchObject({ verdict: 'clear' });
+  });
+
+  it('of a wait for the lock of its own memory map', () => {
+    const verdict = sampled((text) =>
+      text
+        .replace(/ in write (68 times), last write(\([^)]*\)) on .*/, ' in mmap $1, last mmap$2')
+        .replaceAll('percpu_rwsem_wait', 'vm_mmap_pgoff'),
+    );
+    expect(verdict).toMatchObject({ verdict: 'clear' });
+  });
+});
+
 describe('is less sure', () => {
   it('when it woke now and then, and gives a hint when it woke often', () => {
     const woken = (times: number) =>
