@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { App } from '@slack/bolt';
 import { type AlertRouting, NO_ALERT_ROUTES } from '../infra/alert-routes.ts';
 import { type Audit, noAudit } from '../infra/audit.ts';
 import type { History } from '../infra/history/history.ts';
@@ -7,45 +5,27 @@ import type { LanguageSetting } from '../infra/language.ts';
 import type { Log } from '../infra/log.ts';
 import { type Counts, noCounts } from '../infra/metrics/counts.ts';
 import type { BotQueue } from '../infra/queue/bot-side.ts';
-import type { Mention } from '../infra/queue/messages.ts';
 import { noTrace, type Trace } from '../infra/tracing/trace.ts';
 import { openAccess } from './access.ts';
 import { auditedAccess, auditedQueue } from './audited.ts';
 import type { BotContext, CauseSummary, KnownHosts, PlaybookSummary } from './context.ts';
-import { dispatch } from './dispatch.ts';
 import { runErrand } from './errand.ts';
 import { openAudiences } from './history/channels.ts';
-import { listenToInteractions } from './interactions.ts';
 import { openLanguages, queueForReaders } from './language.ts';
-import { handleMention, isThreadCommand } from './mention.ts';
+import { listen } from './listen.ts';
+import { handleMention } from './mention.ts';
 import { openPolicy, type PolicyOptions } from './policy.ts';
 import { handlePress } from './press.ts';
+import { entranceOf, openEntrance, type SlackSettings, wanted, whoAmI } from './reach-slack.ts';
 import { loadActions, loadCommands, loadErrands, loadFollowUps } from './registry.ts';
-import { type SlackApi, slackApi } from './slack/api.ts';
-import { SlackRefused } from './slack/errors.ts';
+import { slackApi } from './slack/api.ts';
 import { slackForReaders } from './slack/for-readers.ts';
-import { textInLanguage } from './slack/in-language.ts';
-import { type Entrance, httpEntrance, socketEntrance, type TellState } from './slack/receivers.ts';
+import type { TellState } from './slack/receivers.ts';
 import { watchedCalls } from './slack/watched.ts';
 import { showAnswer, showRefusal } from './thread/answer.ts';
 import { openThread } from './thread/open.ts';
 import { progressShow } from './thread/progress.ts';
 import { countedAudit, watchedQueue } from './watched.ts';
-
-/** How the bot reaches Slack and Slack the bot. */
-export interface SlackSettings {
-  readonly mode: 'socket' | 'http';
-  readonly botToken: string | undefined;
-  /** Socket Mode. */
-  readonly appToken: string | undefined;
-  /** HTTP. */
-  readonly signingSecret: string | undefined;
-  readonly port: number;
-  /** Another Slack than Slack's own, such as the local one. */
-  readonly apiUrl?: string | undefined;
-  /** How long one request to Slack may take, ms. Default 10,000. */
-  readonly timeoutMs?: number | undefined;
-}
 
 export interface BotOptions {
   readonly slack: SlackSettings;
@@ -75,139 +55,11 @@ export interface BotOptions {
   readonly tell?: TellState;
 }
 
-/** The bot cannot start. `message` is a sentence that says what to set right. */
-export class BotNotStarted extends Error {
-  constructor(sentence: string, cause?: unknown) {
-    super(sentence, { cause });
-    this.name = 'BotNotStarted';
-  }
-}
-
 /** A bot that listens until it is closed. */
 export interface RunningBot {
   /** Takes nothing new in; what was taken in is in the queue. Close the queue after it. */
   readonly close: () => Promise<void>;
 }
-
-const wanted = (value: string | undefined, name: string, what: string): string => {
-  if (value === undefined || value === '') throw new BotNotStarted(`${name} is not set: ${what}.`);
-  return value;
-};
-
-/** Who the bot is. Waits for a Slack that does not answer; gives up on one that refuses the token. */
-const whoAmI = async (slack: SlackApi, log: Log, tell: TellState, signal: AbortSignal | undefined) => {
-  let said = false;
-  for (let pause = 1_000; ; pause = Math.min(pause * 2, 30_000)) {
-    try {
-      return await slack.whoAmI();
-    } catch (error) {
-      if (error instanceof SlackRefused) {
-        throw new BotNotStarted(`Slack refuses the bot token (${error.code}). Check SLACK_BOT_TOKEN.`, error);
-      }
-      tell({ ok: false, why: 'Slack does not answer; it is asked again and again.' });
-      if (!said) log.warn({ error: String(error) }, 'Slack does not answer; it is asked until it does');
-      said = true;
-      await sleep(pause, undefined, signal === undefined ? {} : { signal });
-    }
-  }
-};
-
-const entranceOf = (slack: SlackSettings, log: Log, tell: TellState): Entrance =>
-  slack.mode === 'http'
-    ? httpEntrance({
-        signingSecret: wanted(slack.signingSecret, 'SLACK_SIGNING_SECRET', 'it is on the app’s Basic Information page'),
-        port: slack.port,
-        log,
-      })
-    : socketEntrance({
-        appToken: wanted(
-          slack.appToken,
-          'SLACK_APP_TOKEN',
-          'an app-level token (xapp-…) with the scope connections:write',
-        ),
-        apiUrl: slack.apiUrl,
-        log,
-        tell,
-      });
-
-const openEntrance = async (
-  entrance: Entrance,
-  { mode, port }: SlackSettings,
-  signal: AbortSignal | undefined,
-): Promise<void> => {
-  const giveUp = () => void entrance.close().catch(() => undefined);
-  signal?.addEventListener('abort', giveUp, { once: true });
-  try {
-    await entrance.open();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new BotNotStarted(
-      mode === 'http'
-        ? `Cannot listen for Slack on port ${port}: ${why}.`
-        : `Slack refuses the app token (${why}). Check SLACK_APP_TOKEN and that Socket Mode is on.`,
-      error,
-    );
-  } finally {
-    signal?.removeEventListener('abort', giveUp);
-  }
-};
-
-interface SaidEvent {
-  readonly channel: string;
-  readonly user: string;
-  readonly ts: string;
-  readonly thread_ts?: string;
-  readonly team?: string;
-  readonly text: string;
-}
-
-const mentionOf = (
-  event: SaidEvent,
-  body: { readonly event_id: string; readonly team_id: string },
-  at: number,
-): Mention => ({
-  kind: 'mention',
-  id: body.event_id,
-  team: ('user_team' in event && typeof event.user_team === 'string' ? event.user_team : event.team) ?? body.team_id,
-  channel: event.channel,
-  user: event.user,
-  ts: event.ts,
-  ...(event.thread_ts === undefined ? {} : { threadTs: event.thread_ts }),
-  text: event.text,
-  at,
-});
-
-/** Connects Bolt: it checks and parses what comes in; what it means is decided elsewhere. */
-const listen = (entrance: Entrance, botToken: string, bot: BotContext, trace: Trace): void => {
-  const { me, log, queue } = bot;
-  const app = new App({
-    receiver: entrance.receiver,
-    authorize: async () => ({ botToken, botId: me.botId, botUserId: me.userId }),
-    convoStore: false,
-  });
-  app.error(async (error) => {
-    log.error({ error: error.message }, 'event failed');
-    // Not acknowledged then, so Slack delivers it again.
-    throw error;
-  });
-  app.command('/diagnose', async ({ command, ack }) => {
-    const answer = await trace.span('slack command', {}, () => dispatch(command, bot));
-    if (answer === null) return await ack();
-    const text = textInLanguage(answer, bot.languages.ofUser(command.user_id));
-    await ack({ response_type: 'ephemeral', text });
-  });
-  app.event('app_mention', async ({ event, body }) => {
-    if (event.user === undefined || event.bot_id !== undefined) return;
-    await queue.accept(mentionOf({ ...event, user: event.user }, body, queue.now()));
-  });
-  app.event('message', async ({ event, body }) => {
-    // Edits, joins, other apps and our own posts have a subtype or a bot's id.
-    if (event.subtype !== undefined || event.bot_id !== undefined || event.thread_ts === undefined) return;
-    if (event.parent_user_id !== me.userId || !isThreadCommand(event.text ?? '', bot)) return;
-    await queue.accept(mentionOf({ ...event, text: event.text ?? '' }, body, queue.now()));
-  });
-  listenToInteractions(app, bot);
-};
 
 /** Work from the queue. What cannot be done now because Slack or Redis are away is thrown, and comes again. */
 const consume = (bot: BotContext): { stop: () => void } => {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { BotNotStarted } from '../../bot/bot.ts';
+import { BotNotStarted } from '../../bot/reach-slack.ts';
 import { botForTest, finishedThread, shown, slackForTest, threadsIn, workerForTest } from '../support/bot.ts';
 import { redisForTest } from '../support/queue.ts';
 
