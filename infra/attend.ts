@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { type Attendance, attend } from './health/attend.ts';
 import type { Log } from './log.ts';
+import { ignoreLateAlerts } from './queue/late-alerts.ts';
 import type { RedisAddress } from './queue/place.ts';
 import type { QueueTelemetry } from './queue/telemetry.ts';
 import { noTrace, type Trace } from './tracing/trace.ts';
@@ -38,7 +39,8 @@ const version = (): string => {
  * the last to end. Throws BadConfig for an address that is taken.
  */
 export const openSurroundings = async (config: Config, redis: RedisAddress, log: Log): Promise<Surroundings> => {
-  const closers: (() => Promise<void>)[] = [];
+  const loud = ignoreLateAlerts(log);
+  const closers: (() => Promise<void>)[] = [async () => loud()];
   try {
     let trace: Trace = noTrace;
     let telemetry: QueueTelemetry | undefined;

@@ -77,11 +77,11 @@ export const fileFaults = (data: ConfigFile, base: string, reachesHosts: boolean
         ...data.hosts.flatMap((host, index) => ofHost(host, ['hosts', index])),
       ]
     : [];
-  const tls = Object.entries(data.redis.tls ?? {}).flatMap(([key, file]): Named[] =>
-    key === 'serverName' || file === undefined
-      ? []
-      : [{ path: ['redis', 'tls', key], file: path.resolve(base, file), kind: key === 'key' ? 'private' : 'file' }],
-  );
+  const tls = (['ca', 'cert', 'key'] as const).flatMap((key): Named[] => {
+    const file = data.redis.tls?.[key];
+    if (file === undefined) return [];
+    return [{ path: ['redis', 'tls', key], file: path.resolve(base, file), kind: key === 'key' ? 'private' : 'file' }];
+  });
   const folders = [
     { path: ['dataFolder'], folder: path.resolve(base, data.dataFolder) },
     ...(data.audit.folder === undefined

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
 import { placeOf, type RedisAddress, type RedisPlace } from './place.ts';
+import { tlsOptions, troubleOf } from './tls.ts';
 import { endsWithin } from './within.ts';
 
 /** A connection to one server, or to a cluster: both take the same commands, and all keys of ours are in one slot. */
@@ -22,7 +23,7 @@ export class QueueUnavailable extends Error {
 const identity = ({ username, password, tls }: RedisPlace): RedisOptions => ({
   ...(username === undefined ? {} : { username }),
   ...(password === undefined ? {} : { password }),
-  ...(tls === undefined ? {} : { tls: { ...tls } }),
+  ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
   reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
 });
 
@@ -40,7 +41,8 @@ const whereabouts = (place: RedisPlace, retry: (times: number) => number | null)
     failoverDetector: true,
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: { ...tls } }),
+    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true }),
+    ...(tls === undefined || tls.sentinels === false ? {} : { sentinelTLS: tlsOptions(tls) }),
   };
 };
 
@@ -196,6 +198,38 @@ export const openPatient = (address: RedisAddress, log: Log, commandTimeout?: nu
   return redis;
 };
 
+/** Why the first node or sentinel of a place cannot be talked to; null when it can, or says nothing within `ms`. */
+export const troubleOfNode = async (place: RedisPlace, ms: number): Promise<Error | null> => {
+  const [first] = place.nodes;
+  const { kind, sentinelUsername: username, sentinelPassword: password, tls } = place;
+  const watcher = { ...place, username, password, tls: tls?.sentinels === false ? undefined : tls };
+  const redis = new Redis({
+    ...identity(kind === 'sentinel' ? watcher : place),
+    host: first?.host ?? '127.0.0.1',
+    port: first?.port ?? 6379,
+    lazyConnect: true,
+    connectTimeout: ms,
+    commandTimeout: ms,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let trouble: Error | null = null;
+  redis.on('error', (error) => {
+    trouble ??= error;
+  });
+  await endsWithin(
+    redis
+      .connect()
+      .then(() => redis.ping())
+      .catch((error: Error) => {
+        trouble ??= error;
+      }),
+    ms,
+  );
+  redis.disconnect();
+  return trouble;
+};
+
 /** What has an error event that ends the process when nobody listens: ioredis clients and BullMQ's classes. */
 interface ErrorSource {
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -219,7 +253,7 @@ export const watchErrors = (source: ErrorSource, name: string, log: Log): void =
   saidIn.set(log, said);
   const away = new Set<string>();
   source.on('error', (error) => {
-    const text = withoutSecrets(error.message || ('code' in error ? String(error.code) : error.name));
+    const text = withoutSecrets(troubleOf(error) || ('code' in error ? String(error.code) : error.name));
     const gone = AWAY.test(text);
     // What is said of a server that is away differs from one connection to the next, and is one thing.
     const kind = gone ? 'away' : text;

@@ -1,12 +1,15 @@
 import { Queue } from 'bullmq';
 import { type Log, withoutSecrets } from '../log.ts';
 import { clockOf } from './clock.ts';
-import { closeRedis, openHurried, untilReady, watchErrors } from './connection.ts';
+import { closeRedis, openHurried, troubleOfNode, untilReady, watchErrors } from './connection.ts';
 import { PREFIX, QUEUES } from './names.ts';
 import { placeName, placeOf, type RedisAddress } from './place.ts';
+import { troubleOf } from './tls.ts';
 
 const STATES = ['waiting', 'active', 'delayed', 'failed'] as const;
 const READY_MS = 500;
+/** With the half second before, less than a part of the program has to say how it is. */
+const NODE_MS = 1_000;
 /** Beyond this a clock is wrong: approvals and start times are compared over machines. */
 const MOST_OFF_SECONDS = 5;
 
@@ -40,12 +43,16 @@ export const clockWords = (off: number): { ok: boolean; why: string } => {
 
 /** Opens the observer on a connection of its own, which comes back by itself. */
 export const observeQueue = (address: RedisAddress, log: Log, now: () => number = Date.now): QueueObserver => {
-  const name = placeName(placeOf(address));
+  const place = placeOf(address);
+  const name = placeName(place);
   const redis = openHurried(address, log);
   let clockWasRight = true;
   let trouble = '';
   redis.on('error', (error: Error) => {
-    trouble = withoutSecrets(error.message);
+    trouble = withoutSecrets(troubleOf(error, place.tls));
+  });
+  redis.on('ready', () => {
+    trouble = '';
   });
   const queues = QUEUES.map((queue) => {
     const opened = new Queue(queue, {
@@ -91,7 +98,10 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
         await ask(() => redis.ping());
         return { ok: true, why: `Redis answers at ${name}.` };
       } catch (error) {
-        const said = error instanceof Error && error.name === 'ReplyError' ? error.message : trouble;
+        const own = error instanceof Error && error.name === 'ReplyError' ? troubleOf(error, place.tls) : trouble;
+        // That no node or sentinel is left is said, and not why.
+        const node = place.kind !== 'standalone' ? await troubleOfNode(place, NODE_MS) : null;
+        const said = node === null ? own : withoutSecrets(troubleOf(node, place.tls));
         const why = said === '' ? '' : ` (${said})`;
         return { ok: false, why: `Redis does not answer at ${name}${why}. Work waits until it does.` };
       }

@@ -11,6 +11,10 @@ export interface RedisTls {
   readonly key?: string | undefined;
   /** The name that the server's certificate is held against, where it is not the one that is connected to. */
   readonly servername?: string | undefined;
+  /** The certificates and the key as they are now; left out where they do not change. */
+  readonly again?: (() => { readonly ca?: string; readonly cert?: string; readonly key?: string }) | undefined;
+  /** Sentinel: false where the sentinels themselves are reached without TLS. */
+  readonly sentinels?: boolean | undefined;
 }
 
 /** Where Redis is and how it is reached. Holds passwords: keep it out of logs, and say `placeName` instead. */

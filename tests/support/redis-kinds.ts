@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
+import { authority, CLIENT, certificate, LOOPBACK } from './certificates.ts';
 
 const run = promisify(execFile);
 
@@ -65,30 +66,9 @@ export const serverForTest = async (
 
 /** A certificate authority, and certificates by it for a server on 127.0.0.1 and for a client. */
 export const certificatesForTest = async (folder: string) => {
-  const openssl = (...words: string[]) => run('openssl', words, { cwd: folder });
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  await openssl(
-    'req',
-    '-x509',
-    ...curve,
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.crt',
-    '-subj',
-    '/CN=authority',
-    '-days',
-    '2',
-  );
-  for (const [name, extension] of [
-    ['server', 'subjectAltName=IP:127.0.0.1'],
-    ['client', 'extendedKeyUsage=clientAuth'],
-  ] as const) {
-    await writeFile(join(folder, `${name}.ext`), `${extension}\n`);
-    await openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-    const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
-    await openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-extfile', `${name}.ext`, '-out', `${name}.crt`);
-  }
+  await authority(folder, 'ca');
+  await certificate(folder, 'server', { by: 'ca', extension: LOOPBACK });
+  await certificate(folder, 'client', { by: 'ca', extension: CLIENT });
   const text = (name: string) => readFile(join(folder, name), 'utf8');
   return { ca: await text('ca.crt'), cert: await text('client.crt'), key: await text('client.key') };
 };

@@ -102,7 +102,7 @@ test('settings that cannot work are all named', async () => {
   await writeFile(join(folder, 'a.crt'), 'x');
   const faults: { path: readonly PropertyKey[]; message: string }[] = [];
   redisFrom({ url: 'redis://:pw@a', tls: { ca: 'none.crt', cert: 'a.crt' } }, {}, folder, faults);
-  expect(faults.map(({ path }) => path.join('.')).sort()).toEqual(['tls', 'tls.ca', 'url']);
+  expect(faults.map(({ path }) => path.join('.')).sort()).toEqual(['tls', 'tls.ca', 'tls.cert', 'url']);
   expect(redisFrom({ username: 'x' }, {}, folder, faults)).toBeUndefined();
   expect(faults.at(-1)?.message).toContain('REDIS_URL');
 });
