@@ -15,7 +15,7 @@ import { type IdentifyData, identify } from '../playbooks/probes/identify.ts';
 import { sourceLines } from '../playbooks/probes/source-lines.ts';
 import { guiltyPlaces } from '../playbooks/reading/guilty-frames.ts';
 import { checkApprovedProcess, checkStep, permitted } from './approval.ts';
-import { openUnlessAborted } from './cancelled.ts';
+import { openUnlessAborted, whyAborted } from './cancelled.ts';
 import { endedMeanwhile } from './ending/tell.ts';
 import { distinctPlaces, withExcerpts } from './excerpts.ts';
 import type { Tools } from './investigate.ts';
@@ -110,6 +110,8 @@ export const beginLook = (
     identify: async (): Promise<Judgement> => {
       const step = { probe: identify as Probe, options: {}, always: true };
       tell(1, [step]);
+      // The answer may be there already, but nobody wants it any more.
+      if (tools.signal.aborted) throw whyAborted(tools.signal);
       const began = tools.now();
       await runStep(step, false);
       tools.counts?.phase(1, (tools.now() - began) / 1000);
