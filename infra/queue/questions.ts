@@ -62,7 +62,8 @@ export const takeQuestions = (
   const answer = async (question: PutQuestion, deliveries: number): Promise<Replied> => {
     if (deliveries > MAX_DELIVERIES)
       return nothing(question, `it was given up after ${MAX_DELIVERIES} workers ended in the middle of it`);
-    if (options.clock.now() - question.at > TOO_LATE_MS) return nothing(question, 'no worker took the question up in time');
+    if (options.clock.now() - question.at > TOO_LATE_MS)
+      return nothing(question, 'no worker took the question up in time');
     try {
       return await handler(question, tools);
     } catch (error) {
