@@ -91,6 +91,9 @@ const serve = async (
     closers.unshift(around.close);
     const { counts, trace, telemetry } = around;
     closers.unshift((await config.inventory.keepFresh(log)).close);
+    const { untilClusterAnswers } = await import('./infra/queue/cluster-start.ts');
+    await untilClusterAnswers(redisUrl, log, stopped);
+    if (stopped.aborted) return 0;
     if (sides.worker) {
       const { startWorker } = await import('./workers/worker.ts');
       const worker = startWorker({ config, redisUrl, knowledge, log, counts, trace, telemetry });

@@ -12,13 +12,17 @@ bot.onAnswer(async () => undefined);
 bot.onIntake(async () => undefined);
 const worker = openWorkerQueue({ redisUrl, concurrency: 1, log });
 worker.work(() => Promise.reject(new Error('not asked')));
+let closing = false;
 process.once('SIGTERM', async () => {
+  closing = true;
   process.stdout.write('closing\n');
   await bot.close();
   await worker.close();
   process.stdout.write('closed\n');
 });
 // Each question waits half a second for a connection, which a cluster on a busy machine may take longer for.
-while (!(await bot.healthy()));
-await bot.status();
-process.stdout.write('ready\n');
+while (!closing && !(await bot.healthy()));
+if (!closing) {
+  await bot.status();
+  process.stdout.write('ready\n');
+}

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
 import { openBotQueue } from '../../../infra/queue/bot-side.ts';
+import { untilClusterAnswers } from '../../../infra/queue/cluster-start.ts';
 import { type RedisAddress, readRedisUrl } from '../../../infra/queue/place.ts';
 import { type RedisFault, redisFrom } from '../../../infra/redis-settings.ts';
 import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
@@ -111,6 +112,14 @@ test('a Redis Cluster of three', async () => {
   const folder = await folderForTest();
   const ports = await freePorts(6);
   const nodes = ports.slice(0, 3);
+  const addresses = nodes.map((port) => `127.0.0.1:${port}`);
+  const url = `redis+cluster://${addresses.join(',')}`;
+  // Who comes before the cluster waits for it, unless it is told to end.
+  const stopped = new AbortController();
+  const given = untilClusterAnswers(url, silentLog, stopped.signal);
+  stopped.abort();
+  await given;
+  const early = untilClusterAnswers(url, silentLog, new AbortController().signal);
   const servers = await Promise.all(
     nodes.map((port, index) =>
       serverForTest(folder, `node-${index}`, [
@@ -122,16 +131,15 @@ test('a Redis Cluster of three', async () => {
       ]),
     ),
   );
-  const addresses = nodes.map((port) => `127.0.0.1:${port}`);
   await redisCli(nodes[0] ?? 0, '--cluster', 'create', ...addresses, '--cluster-yes');
   for (const port of nodes)
     await until('the cluster is whole', async () => (await redisCli(port, 'cluster', 'info')).includes('state:ok'));
-  await useEverything(`redis+cluster://${addresses.join(',')}`);
+  await early;
+  await useEverything(url);
   // All of it is in one slot, so on one node.
   const sizes = await Promise.all(nodes.map(async (port) => Number(await redisCli(port, 'dbsize'))));
   expect(sizes.filter((size) => size > 0)).toHaveLength(1);
   // Both sides close and let their process end, with the cluster and without it.
-  const url = `redis+cluster://${addresses.join(',')}`;
   const [there, left] = [startProcess(CLOSING, [url]), startProcess(CLOSING, [url])];
   await Promise.all([there.says('ready'), left.says('ready')]);
   there.child.kill('SIGTERM');
