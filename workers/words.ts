@@ -61,6 +61,14 @@ export const failureOf = (
         const why = 'another look at it is running on the host; ask again when it is done';
         return new LookFailed('busy', `I cannot look at ${where} now: ${why}.`);
       }
+      // What a probe says is kept on the host until it is fetched, and is far below its limit here.
+      if (evidence !== undefined && evidence.dropped > 0) {
+        const why = `there is no room for its answer in the memory disk of ${request.host}`;
+        return new LookFailed(
+          'internal',
+          `I could not read ${where}: ${why}. Make room in /dev/shm or /tmp there and ask again.`,
+        );
+      }
       return new LookFailed(
         'internal',
         `I could not read ${where}: ${unseen.why}${said ? ` (the host said: ${said})` : ''}.`,
