@@ -82,6 +82,9 @@ shell_of() { awk -F: -v user="$user" '$1 == user { print $7 }' /etc/passwd; }
 remove() {
   [ "$(shell_of)" = "$prefix/login" ] || [ ! -e "$prefix/settings" ] || [ -z "$(shell_of)" ] ||
     fail "$user was not made for $prefix; give the --user and --prefix that it was installed with."
+  # It is read as a script, below.
+  [ ! -e "$prefix/settings" ] || only_root "$prefix/settings" ||
+    fail "somebody besides root could change $prefix/settings; look at it, give it and $prefix to root alone, and remove again."
   rm -f "$rules"
   if [ "$(shell_of)" = "$prefix/login" ]; then
     userdel "$user" 2>/dev/null || userdel -f "$user" 2>/dev/null || fail "the account $user could not be removed; see who is logged in."

@@ -141,6 +141,13 @@ describe.skipIf(!canInstall)('install.sh', () => {
   it('removes all that it made, and says where cores are left', () => {
     mkdirSync(path.join(host.keep, 'cores'), { recursive: true });
     writeFileSync(path.join(host.keep, 'cores', 'core.1'), 'x');
+    // What somebody else could have written there is not run.
+    chmodSync(file('settings'), 0o666);
+    writeFileSync(file('settings'), `touch ${file('run')}\n`, { flag: 'a' });
+    expect(host.install('--remove')).toMatchObject({ status: 1, stderr: expect.stringContaining('could change') });
+    expect([existsSync(file('run')), accountExists(host.user)]).toEqual([false, true]);
+    writeFileSync(file('settings'), readFileSync(file('settings'), 'utf8').replace(/^touch .*\n/m, ''));
+    chmodSync(file('settings'), 0o644);
     const { status, stdout } = host.install('--remove');
     expect([status, stdout]).toEqual([
       0,
