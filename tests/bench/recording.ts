@@ -48,7 +48,8 @@ export const recordLook = async (pid: number, windowSeconds: number): Promise<Re
           cancel: (id) => shell.cancel(id),
           close: () => shell.close(),
           run: async (step) => {
-            const lines = dialect.lines(0, step, Math.ceil(step.seconds)) ?? '';
+            const written = dialect.lines(0, step, Math.ceil(step.seconds)) ?? [];
+            const lines = written.map((each) => Buffer.from(each).toString()).join('');
             const mark = 'sb_run 0 ';
             const at = lines.startsWith(mark) ? 0 : lines.lastIndexOf(`\n${mark}`) + 1;
             const result = await shell.run(step);

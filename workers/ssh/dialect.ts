@@ -1,5 +1,6 @@
 import { hostKit } from '../host-kit/kit.ts';
 import { fillTemplate } from '../host-kit/template.ts';
+import { type Lines, sharedBytes } from './lines.ts';
 import { quoteWord } from './quote.ts';
 import { type CarriedScript, FOUND_FIRST, type RemoteStep } from './remote-step.ts';
 
@@ -9,7 +10,7 @@ export const STDERR_LIMIT = 256 * 1024;
 /** How steps are written down for the runner of a host. */
 export interface Dialect {
   /** The lines that start a step; null for one that this runner does not run. `seconds` is whole. */
-  readonly lines: (number: number, step: RemoteStep, seconds: number) => string | null;
+  readonly lines: (number: number, step: RemoteStep, seconds: number) => Lines | null;
   /** Has the host wait for the end of the step before it, hearing nothing meanwhile: only behind one that is quick. */
   readonly wait: string;
 }
@@ -23,12 +24,12 @@ export const sentDialect = (): Dialect => {
    * The lines that bring a script to the host, none when it is there already. Scripts keep their names, side by side in one
    * folder, so that one can load another; only a second text of the same name gets another folder.
    */
-  const carry = (script: CarriedScript): string => {
+  const carry = (script: CarriedScript): Lines => {
     const namesakes = scripts.get(script.name) ?? new Map<string, string>();
-    if (namesakes.has(script.content)) return '';
+    if (namesakes.has(script.content)) return [];
     const file = `scripts${namesakes.size}/${script.name}`;
     scripts.set(script.name, namesakes.set(script.content, file));
-    return `sb_put ${file} ${quoteWord(script.content)}\n`;
+    return [sharedBytes(script.content, file, () => `sb_put ${file} ${quoteWord(script.content)}\n`)];
   };
 
   const inShell = (word: string, carried: readonly CarriedScript[]): string =>
@@ -46,7 +47,7 @@ export const sentDialect = (): Dialect => {
   return {
     wait: 'wait "$!"\n',
     lines: (number, step, seconds) => {
-      const carried = step.scripts.map(carry).join('');
+      const carried = step.scripts.flatMap(carry);
       const { pid, startTime } = step.target ?? { pid: 0, startTime: '0' };
       const first = startTime === FOUND_FIRST;
       const stderr = Math.min(step.bytes, STDERR_LIMIT);
@@ -61,7 +62,7 @@ export const sentDialect = (): Dialect => {
         first ? '"$F"' : startTime,
       ];
       const words = step.argv.map((word) => (first && word === FOUND_FIRST ? '"$F"' : inShell(word, step.scripts)));
-      return `${carried}sb_run ${head.join(' ')} ${words.join(' ')}\n`;
+      return [...carried, `sb_run ${head.join(' ')} ${words.join(' ')}\n`];
     },
   };
 };
@@ -78,7 +79,7 @@ export const installedDialect = async (): Promise<Dialect> => {
       const { index, pid, startTime, words } = filled;
       const start = startTime === FOUND_FIRST ? '?' : startTime;
       const head = ['run', number, index, filled.seconds, step.bytes, pid, start, words.length];
-      return `${head.join(' ')}\n${words.map((word) => `=${word}\n`).join('')}`;
+      return [`${head.join(' ')}\n${words.map((word) => `=${word}\n`).join('')}`];
     },
   };
 };

@@ -1,5 +1,6 @@
 import { type Dialect, STDERR_LIMIT, sentDialect } from './dialect.ts';
 import { createFrameReader, type Frame, type HostWord, type InstalledRunner, plainText } from './frames.ts';
+import { type Lines, writeLines } from './lines.ts';
 import { notReady } from './not-ready.ts';
 import {
   checkFirstSteps,
@@ -34,7 +35,7 @@ interface Pending {
   readonly step: RemoteStep;
   readonly seconds: number;
   /** What starts it, one or more lines for the runner. */
-  readonly lines: string;
+  readonly lines: Lines;
   readonly resolve: (result: StepResult) => void;
   cancelled: boolean;
   /** Milliseconds since 1970; of a first step, when the runner was heard to be ready. */
@@ -103,8 +104,8 @@ export class ResidentShell implements HostShell {
    */
   async start(runner: string, first: FirstSteps | null = null): Promise<void> {
     if (first !== null) checkFirstSteps(first);
-    const [quick = '', ...others] = (first?.steps ?? []).map((step) => this.begin(step));
-    const lines = [quick, ...(others.length > 0 && quick !== '' ? [this.dialect.wait, ...others] : others)].join('');
+    const [quick = [], ...others] = (first?.steps ?? []).map((step) => this.begin(step));
+    const wait = others.length > 0 && quick.length > 0 ? [this.dialect.wait] : [];
     const word = await new Promise<HostWord | StreamEnd | null>((resolve) => {
       const timer = setTimeout(() => resolve(null), this.limits.readyMs);
       this.onReady = (heard) => {
@@ -113,7 +114,7 @@ export class ResidentShell implements HostShell {
         if (heard !== null && 'kind' in heard && heard.kind === 'ready') this.ready(heard);
         resolve(heard);
       };
-      this.stream.stdin.write(runner + lines);
+      writeLines(this.stream.stdin, [runner, ...quick, ...wait, ...others.flat()]);
     });
     this.onReady = null;
     if (word !== null && 'kind' in word && word.kind === 'ready') return;
@@ -139,13 +140,13 @@ export class ResidentShell implements HostShell {
   }
 
   /** Writes down a first step, which is on its way with the runner; empty for one that this host does not run. */
-  private begin(step: RemoteStep): string {
-    let written = '';
+  private begin(step: RemoteStep): Lines {
+    let written: Lines = [];
     const number = this.asked.size + 1;
     const result = this.ask(step, (lines) => {
       written = lines;
     });
-    if (written !== '') this.first.set(step.id, { number, step, result });
+    if (written.length > 0) this.first.set(step.id, { number, step, result });
     return written;
   }
 
@@ -160,7 +161,7 @@ export class ResidentShell implements HostShell {
     }
   }
 
-  private ask(step: RemoteStep, early?: (lines: string) => void): Promise<StepResult> {
+  private ask(step: RemoteStep, early?: (lines: Lines) => void): Promise<StepResult> {
     const seconds = Math.ceil(step.seconds);
     const stderrBytes = Math.min(step.bytes, STDERR_LIMIT);
     const number = this.asked.size + 1;
@@ -261,7 +262,7 @@ export class ResidentShell implements HostShell {
   private send(number: number, pending: Pending): void {
     this.startClock(number, pending);
     // Told of the end before the start, the runner answers without running anything.
-    this.stream.stdin.write(pending.cancelled ? `sb_end ${number}\n${pending.lines}` : pending.lines);
+    writeLines(this.stream.stdin, pending.cancelled ? [`sb_end ${number}\n`, ...pending.lines] : pending.lines);
   }
 
   private without(pending: Pending, end: 'timed-out' | 'connection-lost'): StepResult {
