@@ -20,8 +20,8 @@ const seenBefore = async (requestId: string, bot: BotContext): Promise<void> => 
   const { channel, threadTs } = origin;
   const { target } = answer.outcome.report;
   // People of another organization read what is posted there: they are told of that channel alone.
-  const here = await bot.isShared(channel);
-  const seen = await bot.history.seenBefore({ target, finding, channel, threadTs, at, onlyThere: here });
+  const shared = await bot.isShared(channel);
+  const seen = await bot.history.seenBefore({ target, finding, channel, threadTs, at, onlyThere: shared });
   if (seen === null) return;
   // They were open when it was written down: the newest look, and each whose end is counted or quoted.
   const closed = new Map<string, boolean>();

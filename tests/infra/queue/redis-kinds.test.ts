@@ -120,6 +120,10 @@ test('a Redis Cluster of three', async () => {
   stopped.abort();
   await given;
   const early = untilClusterAnswers(url, silentLog, new AbortController().signal);
+  let answered = false;
+  void early.then(() => {
+    answered = true;
+  });
   const servers = await Promise.all(
     nodes.map((port, index) =>
       serverForTest(folder, `node-${index}`, [
@@ -131,6 +135,7 @@ test('a Redis Cluster of three', async () => {
       ]),
     ),
   );
+  expect(answered).toBe(false);
   await redisCli(nodes[0] ?? 0, '--cluster', 'create', ...addresses, '--cluster-yes');
   for (const port of nodes)
     await until('the cluster is whole', async () => (await redisCli(port, 'cluster', 'info')).includes('state:ok'));
