@@ -10,10 +10,10 @@ import type { Action } from './action.ts';
 import type { Command } from './command.ts';
 import type { ErrandUnit } from './errand.ts';
 import type { FollowUp } from './follow-up.ts';
-import type { Audiences } from './history/channels.ts';
 import type { Languages } from './language.ts';
 import type { Policy } from './policy.ts';
 import type { SlackApi } from './slack/api.ts';
+import type { Audiences } from './slack/audience.ts';
 
 /** What the bot knows of a playbook: enough to offer it. */
 export interface PlaybookSummary {

@@ -3,7 +3,7 @@ import type { Answer } from '../../infra/queue/messages.ts';
 import { confidenceWords, headline } from '../../playbooks/report-parts.ts';
 import { inLanguage, type Language } from '../../playbooks/words/index.ts';
 import type { BotContext } from '../context.ts';
-import { mayBeTold } from '../history/channels.ts';
+import { mayBeTold } from '../slack/audience.ts';
 import { showAnswer, showHeadline } from '../thread/answer.ts';
 import { paragraph, plain } from '../thread/rich-text.ts';
 import { type Group, withLook } from './group.ts';

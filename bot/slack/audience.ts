@@ -1,6 +1,6 @@
 import type { Log } from '../../infra/log.ts';
-import type { SlackApi } from '../slack/api.ts';
-import { SlackRefused } from '../slack/errors.ts';
+import type { SlackApi } from './api.ts';
+import { SlackRefused } from './errors.ts';
 
 /** Who can read what is posted in channels. Each throws SlackAway when Slack has to be asked and does not answer. */
 export interface Audiences {
