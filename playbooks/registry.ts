@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { type Cause, Impact, type Probe, UnitId } from './model/index.ts';
+import { shellText, withoutComments } from './shell-text.ts';
 
 /**
  * The directories are the registry: a file `x-y.ts` in `probes/` or `causes/` exports the one unit whose id is `x-y`.
@@ -61,6 +62,8 @@ export const loadCauses = async (): Promise<ReadonlyMap<string, Cause>> =>
 
 const scripts = new Map<string, Promise<string>>();
 
+const sentShell = async (file: string): Promise<string> => withoutComments(shellText(file));
+
 /**
  * The text of a script that a probe carries. It is read once: every look carries the same ones, and hundreds of them at once
  * share one text. Throws when the probe names one that is not beside it.
@@ -68,7 +71,8 @@ const scripts = new Map<string, Promise<string>>();
 export const readProbeScript = (name: string): Promise<string> => {
   const known = scripts.get(name);
   if (known !== undefined) return known;
-  const reading = readFile(path.join(probesFolder, path.basename(name)), 'utf8');
+  const file = path.join(probesFolder, path.basename(name));
+  const reading = name.endsWith('.sh') ? sentShell(file) : readFile(file, 'utf8');
   scripts.set(name, reading);
   // One that could not be read is tried again.
   reading.catch(() => scripts.delete(name));

@@ -1,11 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Evidence, KnownHost, Parsed, Probe, StepContext, StepEnd } from '../../playbooks/model/index.ts';
+import { readProbeScript } from '../../playbooks/registry.ts';
 
-const PROBES = fileURLToPath(new URL('../../playbooks/probes/', import.meta.url));
 const SYSTEM_PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin`;
 
 /** What a test may choose about a run; everything else is as on a host where the look runs as root. */
@@ -119,7 +127,7 @@ export async function runProbe<Data>(probe: Probe<Data>, run: RunProbeOptions): 
   chmodSync(folder, 0o755);
   try {
     for (const script of scripts) {
-      copyFileSync(join(PROBES, script), join(folder, script));
+      writeFileSync(join(folder, script), await readProbeScript(script));
       chmodSync(join(folder, script), 0o644);
     }
     const words = argv.map((word) => word.replace(/\{script:([^}]+)\}/g, (_, name: string) => join(folder, name)));

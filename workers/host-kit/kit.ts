@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { loadProbes, probesFolder } from '../../playbooks/registry.ts';
+import { shellText } from '../../playbooks/shell-text.ts';
 import { quoteWord } from '../ssh/quote.ts';
 import { RUNNER } from '../ssh/runner-text.ts';
 import { errand, templatesOf } from './derive.ts';
@@ -16,7 +18,7 @@ export interface HostKit {
   readonly files: ReadonlyMap<string, string>;
 }
 
-const hostFolder = new URL('../../infra/host/', import.meta.url);
+const hostFolder = path.join(import.meta.dirname, '../../infra/host');
 const SCRIPT = /\.(?:py|sh|syscalls)$/;
 
 /** What the worker asks a host beside probes: see `workers/look.ts`, `doctor.ts`, `finding/find.ts`, `ending/tell.ts`. */
@@ -110,7 +112,7 @@ const coreOf = (): string => {
 const build = async (): Promise<HostKit> => {
   const probes = await loadProbes();
   const templates = [...[...probes.values()].flatMap(templatesOf), ...ERRANDS];
-  const own = (name: string) => readFileSync(new URL(name, hostFolder), 'utf8');
+  const own = (name: string) => shellText(path.join(hostFolder, name));
   const files = new Map<string, string>([
     ['runner', own('runner.sh')],
     ['login', own('login.sh')],
@@ -120,7 +122,11 @@ const build = async (): Promise<HostKit> => {
     ['steps.sh', stepsOf(templates)],
   ]);
   const scripts = (await readdir(probesFolder)).filter((name) => SCRIPT.test(name)).sort();
-  for (const name of scripts) files.set(`scripts/${name}`, await readFile(`${probesFolder}/${name}`, 'utf8'));
+  // With their comments: an administrator may want to read what runs on the host.
+  for (const name of scripts) {
+    const file = path.join(probesFolder, name);
+    files.set(`scripts/${name}`, name.endsWith('.sh') ? shellText(file) : await readFile(file, 'utf8'));
+  }
   for (const name of ERRAND_SCRIPTS) {
     files.set(`scripts/${name.replace(/^.*\//, '')}`, readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
   }

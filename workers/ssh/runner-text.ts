@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { shellText, withoutComments } from '../../playbooks/shell-text.ts';
 
 /** The runner without its comments and indentation: bash reads what comes through a pipe byte by byte. */
-export const RUNNER = readFileSync(new URL('./runner.sh', import.meta.url), 'utf8')
-  .replaceAll(/^\s+/gm, '')
-  .replaceAll(/^#.*\n/gm, '');
+export const RUNNER = withoutComments(shellText(path.join(import.meta.dirname, 'runner.sh'))).replaceAll(/^\s+/gm, '');
