@@ -24,9 +24,25 @@ export interface NativeGrowth {
   readonly sizes: readonly { readonly size: number; readonly more: number }[];
   /** Whether no chunk came, and one with a mapping of its own was made larger: a buffer that is extended. */
   readonly extends: boolean;
+  /** Whether there are hardly more pieces than before, for larger ones took the place of smaller ones: a leak adds pieces. */
+  readonly exchanges: boolean;
   readonly firstAt: number;
   readonly lastAt: number;
 }
+
+type Books = NonNullable<MemoryView['malloc']>['data']['looks'][number];
+
+/** Pieces that come in two seconds, below which each is a buffer of its own that may be made larger and larger. */
+const EXCHANGED_LEAST = 50;
+/** Share of those that came by which the pieces may have become more all the same. */
+const MORE_MOST = 0.15;
+
+/** A bounded cache whose new values are larger than its old ones grows so, until all are exchanged. */
+const exchangesPieces = (first: Books, last: Books): boolean => {
+  const before = new Map(first.sizes.map(({ size, count }) => [size, count]));
+  const came = last.sizes.reduce((sum, { size, count }) => sum + Math.max(0, count - (before.get(size) ?? 0)), 0);
+  return came >= EXCHANGED_LEAST && last.total.usedChunks - first.total.usedChunks < came * MORE_MOST;
+};
 
 /** Null when malloc's books were not read twice. */
 export const booksGrowth = (view: MemoryView): NativeGrowth | null => {
@@ -52,6 +68,7 @@ export const booksGrowth = (view: MemoryView): NativeGrowth | null => {
     where: byMapping ? 'in malloc’s chunks with mappings of their own' : 'in malloc’s arenas',
     extends: byMapping && (last.mapped?.count ?? 0) <= (first.mapped?.count ?? 0),
     sizes: arenas > 0 && !byMapping ? sizes : [],
+    exchanges: !byMapping && exchangesPieces(first, last),
     firstAt: byMapping ? (first.mapped?.at ?? first.total.at) : first.total.at,
     lastAt: byMapping ? (last.mapped?.at ?? last.total.at) : last.total.at,
   };

@@ -55,6 +55,13 @@ const sureness = (
       inferred: 'that it is kept when the loop is done that it grew in: that loop has an end',
     };
   }
+  if (!outside && books?.exchanges === true) {
+    return {
+      confidence: 0.45,
+      inferred:
+        'that it has no end: there are hardly more pieces than before, larger ones took the place of smaller ones',
+    };
+  }
   if (outside && !goesOn) {
     return { confidence: 0.8, inferred: 'that nothing unmaps it later: it lies in mappings that malloc did not make' };
   }

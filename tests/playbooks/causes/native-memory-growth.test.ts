@@ -41,6 +41,16 @@ describe('fires', () => {
     expect(finding.summary).toContain('that loop has an end');
   });
 
+  it('as a hint where larger pieces took the place of smaller ones, as in a bounded cache', () => {
+    const finding = firstFinding(verdictOn(nativeMemoryGrowth, loadLook('healthy/longer_values'), probes));
+    expect(finding.confidence).toBe(0.45);
+    expect(finding.summary).toContain('there are hardly more pieces than before');
+    const more = changedLook(loadLook('healthy/longer_values'), 'malloc', (text) =>
+      text.replace(/in use (\d+) in 50601,/g, 'in use $1 in 53550,'),
+    );
+    expect(firstFinding(verdictOn(nativeMemoryGrowth, more, probes)).confidence).toBe(0.92);
+  });
+
   it('for shared memory, in each quarter, but not for one that a container of mappings keeps', () => {
     const shared = 'python-heap-growth/clip-store';
     expect(clearOn(nativeMemoryGrowth, shared)).toContain('`__main__.CLIPS` grows, and each object in it may own');
