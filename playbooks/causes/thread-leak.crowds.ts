@@ -103,3 +103,9 @@ export const rateOf = (data: ChildrenData): number | null => {
   const net = data.threads.started - data.threads.ended;
   return net <= 0 || data.seconds <= 0 ? null : Math.round((net / data.seconds) * 60);
 };
+
+/** Whether the threads were started one after another over the life of the process, and not all at its start. */
+export const startedSteadily = (ages: readonly number[]): boolean => {
+  const [youngest, oldest] = [ages[1] ?? 0, ages[9] ?? 0];
+  return oldest > 2 && oldest - youngest > 0.4 * (ages[10] ?? oldest);
+};

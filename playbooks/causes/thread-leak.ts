@@ -3,7 +3,8 @@ import { type ChildrenData, children } from '../probes/children.ts';
 import { sample } from '../probes/sample.ts';
 import { frameName, pythonThreads, quoteFrame, threadName } from '../reading/python.ts';
 import { code, count, duration } from '../reading/text.ts';
-import { type Crowd, crowdsOf, rateOf } from './thread-leak.crowds.ts';
+import { type Crowd, crowdsOf, rateOf, startedSteadily } from './thread-leak.crowds.ts';
+import { nativeDraft } from './thread-leak.native.ts';
 import { fixesOf, limitText, starterOf } from './thread-leak.texts.ts';
 
 /** How sure it is that these threads are too many, and what is inferred. */
@@ -18,12 +19,6 @@ const FEW = 10;
 const HUNDREDS = 100;
 /** Executors of whose threads so many live are made anew each time instead of once. */
 const EXECUTORS = 15;
-
-/** Whether the threads were started one after another over the life of the process, and not all at its start. */
-const startedSteadily = (ages: readonly number[]): boolean => {
-  const [youngest, oldest] = [ages[1] ?? 0, ages[9] ?? 0];
-  return oldest > 2 && oldest - youngest > 0.4 * (ages[10] ?? oldest);
-};
 
 /** Threads of the crowd that live at one time: stacks are also kept of those that ended in the window. */
 const sizeOf = (data: ChildrenData, crowd: Crowd): number => Math.min(crowd.threads.length, data.threads.last);
@@ -120,6 +115,8 @@ const judge = (look: Look): Verdict => {
     };
   const view = pythonThreads(look);
   if (view === null) {
+    const draft = nativeDraft(look, seen.evidenceId, seen.data);
+    if (draft !== null) return { verdict: 'fires', findings: [draft] };
     return net >= 3
       ? {
           verdict: 'cannot-tell',

@@ -1,5 +1,17 @@
-import { describe, expect, it } from 'vitest';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startStanding } from '../../support/incident.ts';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  canRun,
+  examine,
+  expectFinding,
+  expectHealthy,
+  headlines,
+  pythons,
+  startStanding,
+} from '../../support/incident.ts';
 
 const HERE = 'thread-leak';
 const WINDOW = { windowSeconds: 3 };
@@ -17,6 +29,20 @@ it.each([
   expect(finding.title).toMatch(title);
   expect(finding.fixes.at(-1)?.code).toContain(`/proc/${pid}/task`);
   expect(headlines(report).map((each) => each.cause)).toEqual(['thread-leak']);
+});
+
+const GCC = '/usr/bin/gcc';
+
+it.skipIf(!canRun(GCC))('a program in C leaks threads', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'straceback-threads-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'relay');
+  const argv = ['-O1', '-pthread', '-o', file, path.join(import.meta.dirname, 'relay.c')];
+  const { status, stderr } = spawnSync(GCC, argv);
+  expect(status, String(stderr)).toBe(0);
+  const { pid } = await startStanding(file, { by: [] });
+  const finding = expectFinding(await examine(pid, WINDOW), 'thread-leak', 0.6);
+  expect(finding.title).toMatch(/^\d+ threads, of which \d+ wait in `futex`; \d+ more within/);
 });
 
 describe('many threads that are meant', () => {

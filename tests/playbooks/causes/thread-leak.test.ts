@@ -53,6 +53,36 @@ describe('fires', () => {
   });
 });
 
+describe('without Python', () => {
+  const RELAY = 'thread-leak/relay';
+
+  it('fires on threads that come all the time and all stand in one wait', () => {
+    const finding = firingOn(cause, RELAY);
+    expect(finding.confidence).toBe(0.8);
+    expect(finding.title).toMatch(/^\d+ threads, of which \d+ wait in `futex`; \d+ more within/);
+    expect(quoted(finding)).toMatch(/^threads: \d+ at first[\s\S]* in futex \d+ times/);
+    expect(finding.fixes[0]?.code).toMatch(/^eu-stack -p \d+ /);
+  });
+
+  it('is a hint where they came all at once, as the threads of a pool do, or serve clients', () => {
+    const confidence = (probe: string, change: (text: string) => string) =>
+      firstFinding(verdictOn(cause, changedLook(loadLook(RELAY), probe, change), probes)).confidence;
+    const ages = (text: string) => text.replace(/^(threads: .*ages).*$/m, `$1 0.1${' 9.0'.repeat(10)}`);
+    expect(confidence('children', ages)).toBeLessThan(0.5);
+    expect(confidence('sample', (text) => text.replaceAll('futex', 'recvfrom'))).toBeLessThan(0.5);
+  });
+
+  it('is clear of many that do not become more', () => {
+    const verdict = counted(RELAY, `threads: 286 at first, 286 at last, 0 new, 0 gone, ages${' 9.0'.repeat(11)}`);
+    expect(verdict).toMatchObject({ verdict: 'clear', why: expect.stringContaining('did not become more') });
+  });
+
+  it('cannot tell what few more are', () => {
+    const verdict = counted(RELAY, `threads: 280 at first, 286 at last, 6 new, 0 gone, ages${' 9.0'.repeat(11)}`);
+    expect(verdict).toMatchObject({ verdict: 'cannot-tell', why: expect.stringContaining('could not be read') });
+  });
+});
+
 describe('is clear', () => {
   it('of a pool that is there from the start, and of one that grows to its size', () => {
     clearOn(cause, 'healthy/pool_of_many_threads');
