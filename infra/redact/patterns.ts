@@ -31,6 +31,9 @@ const KEY_HINTS = [
   'dsn',
 ];
 
+/** An instance of a template (systemd.unit(5)), `shop@blue.service`: it looks like an address, and no such domain exists. */
+const UNIT = /\.(?:service|scope|slice|socket|timer|mount)$/;
+
 /** Whether the digits of a text end in the check digit that card numbers have (ISO/IEC 7812-1, annex B). */
 const luhn = (text: string): boolean => {
   const digits = [...text].filter((char) => /\d/.test(char)).reverse();
@@ -83,6 +86,7 @@ export const PATTERNS: readonly Pattern[] = [
   {
     hints: ['@'],
     regex: /()(\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}\b)/g,
+    holds: (text) => !UNIT.test(text),
   },
   // Card numbers of 15 and 16 digits, by the first digits of the large networks; their last digit is a check.
   {

@@ -103,6 +103,8 @@ export interface ExamineOptions {
   readonly unhurt?: boolean;
   /** How this machine is reached, instead of directly. */
   readonly through?: HostSettings;
+  /** The target's number on this machine, where `through` leads to other namespaces; the same when left out. */
+  readonly outside?: number;
 }
 
 /** Holds that all that a report quotes stands so in the evidence that goes with it. */
@@ -123,7 +125,8 @@ export const examineFully = async (pid: number, options: ExamineOptions = {}): P
   const keepFolder = await mkdtemp(path.join(tmpdir(), 'straceback-keep-'));
   const through = options.through ?? localHost({ keepFolder });
   const opener = shellOpener(hostLookup([through]));
-  const before = await processState(pid);
+  const seen = options.outside ?? pid;
+  const before = await processState(seen);
   try {
     const investigation = await investigate(
       {
@@ -149,7 +152,7 @@ export const examineFully = async (pid: number, options: ExamineOptions = {}): P
     Report.parse(investigation.report);
     const unhurt = options.unhurt !== false;
     if (unhurt) {
-      await expectUnhurt(pid, before).catch((error: unknown) => {
+      await expectUnhurt(seen, before).catch((error: unknown) => {
         recordLook(investigation.report, false);
         throw error;
       });

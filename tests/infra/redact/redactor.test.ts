@@ -95,6 +95,12 @@ describe('the site’s own rules', () => {
   });
 });
 
+it('an instance of a unit is no address', async () => {
+  const unit = 'Started shop@blue.service and user@1000.scope.';
+  expect(await redacted(unit)).toBe(unit);
+  expect(await redacted('ann@service.org and ann@my.service.org')).toBe('[redacted-1] and [redacted-2]');
+});
+
 it('the same text in one piece or line by line comes out the same', () => {
   const words = fc.constantFrom(
     'password=alpha1',
