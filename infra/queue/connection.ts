@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
-import { placeOf, type RedisAddress, type RedisPlace } from './place.ts';
+import { type Node, placeOf, type RedisAddress, type RedisPlace } from './place.ts';
+import { SteadySentinelConnector } from './sentinel.ts';
 import { tlsOptions, troubleOf } from './tls.ts';
 import { endsWithin } from './within.ts';
 
@@ -39,6 +40,7 @@ const whereabouts = (place: RedisPlace, retry: (times: number) => number | null)
     sentinelRetryStrategy: retry,
     // Told by the sentinels of a new master, instead of finding out by a connection that says nothing any more.
     failoverDetector: true,
+    Connector: SteadySentinelConnector,
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(tls === undefined ? {} : { enableTLSForSentinelMode: true }),
@@ -198,15 +200,13 @@ export const openPatient = (address: RedisAddress, log: Log, commandTimeout?: nu
   return redis;
 };
 
-/** Why the first node or sentinel of a place cannot be talked to; null when it can, or says nothing within `ms`. */
-export const troubleOfNode = async (place: RedisPlace, ms: number): Promise<Error | null> => {
-  const [first] = place.nodes;
+const troubleOfNode = async (place: RedisPlace, { host, port }: Node, ms: number): Promise<Error | null> => {
   const { kind, sentinelUsername: username, sentinelPassword: password, tls } = place;
   const watcher = { ...place, username, password, tls: tls?.sentinels === false ? undefined : tls };
   const redis = new Redis({
     ...identity(kind === 'sentinel' ? watcher : place),
-    host: first?.host ?? '127.0.0.1',
-    port: first?.port ?? 6379,
+    host,
+    port,
     lazyConnect: true,
     connectTimeout: ms,
     commandTimeout: ms,
@@ -228,6 +228,12 @@ export const troubleOfNode = async (place: RedisPlace, ms: number): Promise<Erro
   );
   redis.disconnect();
   return trouble;
+};
+
+/** Why none of a place's nodes or sentinels can be talked to; null when one can, or says nothing within `ms`. */
+export const troubleOfNodes = async (place: RedisPlace, ms: number): Promise<Error | null> => {
+  const troubles = await Promise.all(place.nodes.map((node) => troubleOfNode(place, node, ms)));
+  return troubles.includes(null) ? null : (troubles[0] ?? null);
 };
 
 /** What has an error event that ends the process when nobody listens: ioredis clients and BullMQ's classes. */

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { type Log, withoutSecrets } from '../log.ts';
 import { clockOf } from './clock.ts';
-import { closeRedis, openHurried, troubleOfNode, untilReady, watchErrors } from './connection.ts';
+import { closeRedis, openHurried, troubleOfNodes, untilReady, watchErrors } from './connection.ts';
 import { PREFIX, QUEUES } from './names.ts';
 import { placeName, placeOf, type RedisAddress } from './place.ts';
 import { troubleOf } from './tls.ts';
@@ -100,7 +100,7 @@ export const observeQueue = (address: RedisAddress, log: Log, now: () => number 
       } catch (error) {
         const own = error instanceof Error && error.name === 'ReplyError' ? troubleOf(error, place.tls) : trouble;
         // That no node or sentinel is left is said, and not why.
-        const node = place.kind !== 'standalone' ? await troubleOfNode(place, NODE_MS) : null;
+        const node = place.kind !== 'standalone' ? await troubleOfNodes(place, NODE_MS) : null;
         const said = node === null ? own : withoutSecrets(troubleOf(node, place.tls));
         const why = said === '' ? '' : ` (${said})`;
         return { ok: false, why: `Redis does not answer at ${name}${why}. Work waits until it does.` };

@@ -7,30 +7,13 @@ import { openBotQueue } from '../../../infra/queue/bot-side.ts';
 import { untilClusterAnswers } from '../../../infra/queue/cluster-start.ts';
 import { type RedisAddress, readRedisUrl } from '../../../infra/queue/place.ts';
 import { type RedisFault, redisFrom } from '../../../infra/redis-settings.ts';
-import type { LocalSlack } from '../../../infra/sandbox/slack/server.ts';
-import { botForTest, quiet, reportFor, shown, slackForTest, threadsIn, workerForTest } from '../../support/bot.ts';
+import { botForTest, quiet, reportFor, slackForTest, workerForTest } from '../../support/bot.ts';
+import { expectOneAnswerEach, untilAnswered } from '../../support/one-answer.ts';
 import { arrival, startProcess } from '../../support/queue.ts';
 import { certificatesForTest, folderForTest, freePorts, redisCli, serverForTest } from '../../support/redis-kinds.ts';
 import { until } from '../../support/until.ts';
 
 const CLOSING = fileURLToPath(new URL('./closing-process.ts', import.meta.url));
-
-/** Messages in a look's thread beside the first one, by what they are. */
-const reportsIn = (slack: LocalSlack, ts: string): number =>
-  slack
-    .thread('ops', ts)
-    .slice(1)
-    .filter((message) => message.files === undefined && message.blocks?.[0]?.type !== 'actions').length;
-
-/** Each process that was asked for has one thread and one report in it. */
-const expectOneAnswerEach = (slack: LocalSlack, pids: readonly number[]): void => {
-  const threads = threadsIn(slack, 'ops');
-  const seen = pids.map((pid) => {
-    const own = threads.filter((first) => shown(first).includes(String(pid)));
-    return { pid, threads: own.length, reports: own.map(({ ts }) => reportsIn(slack, ts)) };
-  });
-  expect(seen).toEqual(pids.map((pid) => ({ pid, threads: 1, reports: [1] })));
-};
 
 /** Everything that touches Redis in a way of its own: scripts over several keys, blocking reads, streams, leases. */
 const useEverything = async (address: RedisAddress): Promise<void> => {
@@ -50,13 +33,7 @@ const useEverything = async (address: RedisAddress): Promise<void> => {
   await worker.hosts.tell({ host: 'web-7', at: 1, reachable: true, words: 'well' });
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   await slack.user('bob').slash('/diagnose', 'web-7 6326', 'ops');
-  await slack.waitFor(
-    () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === 2 || undefined,
-    {
-      timeoutMs: 60_000,
-      what: 'two answers',
-    },
-  );
+  await untilAnswered(slack, 2);
   await quiet(queue);
   expectOneAnswerEach(slack, [6325, 6326]);
   expect(await queue.notes.claim('test', 'a', 1, 60)).toBe(true);
@@ -203,13 +180,7 @@ test('fail-overs by Sentinel in the middle of looks, planned and not: each is an
     await until('the other one is master', async () => (await redisCli(to, 'role')).startsWith('master'), 60);
     goOn.arrive();
     await ask(next);
-    await slack.waitFor(
-      () => threadsIn(slack, 'ops').filter(({ ts }) => reportsIn(slack, ts) > 0).length === pids.length,
-      {
-        timeoutMs: 90_000,
-        what: 'an answer to each',
-      },
-    );
+    await untilAnswered(slack, pids.length);
     await quiet(queue);
   };
   await through([7001, 7002], 7003, () => redisCli(watcher, 'sentinel', 'failover', 'ours'), other);
