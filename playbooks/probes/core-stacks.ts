@@ -10,6 +10,7 @@ import {
 import { parsePyStacks } from '../reading/py-stacks.ts';
 import { unquote } from '../reading/quoted-names.ts';
 import { readCore, readCoreDetail } from './coredumps.parse.ts';
+import { CORE_FINDERS } from './coredumps.readers.ts';
 import { CoreFile } from './coredumps.ts';
 import { plainName } from './native-stacks.names.ts';
 import { PythonThread, pyStacks } from './py-stacks.ts';
@@ -112,15 +113,7 @@ const numberIn = (pattern: RegExp, line: string): number | null => {
 };
 
 /** The script and its parts; the readers of Python's stacks are those of py-stacks, which it loads. */
-const SCRIPTS = [
-  'core_stacks.py',
-  'core-stacks.gdb.py',
-  'core_memory.py',
-  'coredumps.py',
-  'core_search.py',
-  'core_elf.py',
-  'regular_files.py',
-] as const;
+const SCRIPTS = ['core_stacks.py', 'core-stacks.gdb.py', 'core_memory.py', 'coredumps.py', ...CORE_FINDERS] as const;
 
 /** Seconds that gdb may take over a core; about one is usual. */
 const GDB_SECONDS = 16;

@@ -139,7 +139,7 @@ def newest(family):
 
 
 def main():
-    from core_search import Family
+    from core_family import Family
     from coredumps import core_line, crash_lines
     from py_read_report import quoted as as_quoted
 

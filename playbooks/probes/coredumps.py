@@ -18,7 +18,7 @@ SYSTEM_LIBRARY = re.compile(rb'^(?:/usr)?/lib(?:32|64)?/(?!.*/(?:site|dist)-pack
 
 def limit_of(pid):
     """Soft and hard limit on the size of cores as /proc/PID/limits writes them (`0`, `unlimited`), or None."""
-    from core_search import slurp
+    from core_family import slurp
     match = re.search(rb'^Max core file size\s+(\S+)\s+(\S+)', slurp('/proc/%d/limits' % pid), re.M)
     return match and (match.group(1).decode('ascii', 'replace'), match.group(2).decode('ascii', 'replace'))
 
@@ -32,7 +32,7 @@ def extensions(core):
 def mapped_code(family):
     """(path, first address, last address) of the files whose code the live target has mapped, as the kernel's log may name
     them: a worker that was forked and has not exec'ed has them at the very same places."""
-    from core_search import slurp
+    from core_family import slurp
     text = slurp('/proc/%d/maps' % family.target.pid, 4 << 20)
     return [(path, start, end) for start, end, path in
             re.findall(rb'^([0-9a-f]+)-([0-9a-f]+) r-x\S* \S+ \S+ \d+ +(/[^\n]*)$', text, re.M)]
@@ -66,7 +66,9 @@ def core_line(found, quoted):
 
 
 def main():
-    from core_search import Family, pattern, search, slurp
+    from core_family import Family, slurp
+    from core_folders import pattern
+    from core_search import search
     from py_read_report import quoted as as_quoted
 
     def quoted(raw):

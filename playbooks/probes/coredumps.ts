@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineProbe, evidenceText, LineNumber } from '../model/index.ts';
 import { parseCoredumps } from './coredumps.parse.ts';
+import { CORE_FINDERS } from './coredumps.readers.ts';
 
 /** A file that was mapped into a process that died, and whether the file that lies at its path now is the same. */
 export const MappedFile = z.object({
@@ -84,7 +85,7 @@ export const coredumps = defineProbe<CoredumpsData>({
   data: CoredumpsData,
   command: ({ target, known }) => ({
     argv: [known?.python ?? 'python3', '-I', '-S', '-B', '{script:coredumps.py}', String(target.pid), target.startTime],
-    scripts: ['coredumps.py', 'core_search.py', 'core_elf.py', 'regular_files.py', 'py_read_report.py'],
+    scripts: ['coredumps.py', ...CORE_FINDERS, 'py_read_report.py'],
   }),
   parse: (evidence) => parseCoredumps(evidenceText(evidence)),
 });

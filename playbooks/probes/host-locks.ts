@@ -29,7 +29,7 @@ export const hostLocks = defineProbe<LocksData>({
       target.startTime,
       'all',
     ],
-    scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
+    scripts: ['locks.py', 'open_files.py', 'lock_files.py', 'proc_files.py'],
   }),
   parse: (evidence, { target }) => parseLocks(evidenceText(evidence), target.pid),
 });

@@ -19,7 +19,9 @@ OPENED_MOST = 24
 def taken(family, folder):
     """The core to look at as core_search.Found, its own before another's, newest first; None where none is kept."""
     from core_elf import Core, NoCore
-    from core_search import Found, names_in, slurp
+    from core_family import slurp
+    from core_folders import names_in
+    from core_search import Found
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -75,7 +77,7 @@ def lines_of(family, found, file, quoted):
 
 def main():
     from core_memory import CoreMemory
-    from core_search import Family
+    from core_family import Family
     from core_stacks import native_stack, python_stacks
     from py_read_report import quoted as as_quoted
 

@@ -71,7 +71,7 @@ export const locks = defineProbe<LocksData>({
     if (known?.python)
       return {
         argv: [known.python, '-I', '-S', '-B', '{script:locks.py}', ...words],
-        scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
+        scripts: ['locks.py', 'open_files.py', 'lock_files.py', 'proc_files.py'],
       };
     return { argv: ['sh', '{script:locks.sh}', ...words], scripts: ['locks.sh'] };
   },

@@ -100,7 +100,7 @@ class Printer(object):
             lines[-1].extend('    %s = %s' % (token(name), text) for name, text in variables)
             if more:
                 lines[-1].append('    ... %d more variables' % more)
-        return lines, self.watch._stands(plan, chain)
+        return lines, self.watch.stacks.stands(plan, chain)
 
     def full(self):
         """Why no more may be printed; None while it may."""

@@ -28,6 +28,9 @@ export const VARIABLE_READERS = [
   'py_read_members.py',
   'py_read_values.py',
   'py_read_patterns.py',
+  'py_read_series.py',
+  'py_read_slots.py',
   'py_read_motion.py',
+  'py_read_seen.py',
   'py_read_watch.py',
 ] as const;

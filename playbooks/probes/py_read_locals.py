@@ -9,7 +9,7 @@ import struct
 
 from py_read_cells import NoValue
 from py_read_memory import Torn
-from py_read_motion import FRAMES, Code
+from py_read_slots import FRAMES, Code
 from py_read_report import escaped, quoted, token
 from py_read_values import DICTS, LENGTHS, NO_DATA, Values
 

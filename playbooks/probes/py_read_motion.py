@@ -7,98 +7,24 @@ are not printed, except numbers, sizes and positions.
 
 Standard library only, Python 3.6 and newer. Nothing is stopped or attached to.
 """
-import bisect
 import re
 import struct
 
 from py_read_cells import NoValue
 from py_read_members import SLOT
 from py_read_patterns import Patterns
+from py_read_series import Series, from_to, one_way
+from py_read_slots import FRAMES, Code
 from py_read_source import function_lines
 from py_read_values import Values
 
-# version: (locals of a frame, its globals, its f_locals, its instruction pointer, size of that)
-FRAMES = {
-    (2, 7): (376, 48, 56, 120, 4), (3, 6): (376, 48, 56, 120, 4), (3, 7): (360, 48, 56, 104, 4),
-    (3, 8): (360, 48, 56, 104, 4), (3, 9): (360, 48, 56, 104, 4), (3, 10): (352, 48, 56, 96, 4),
-    (3, 11): (72, 8, 24, 56, 8), (3, 12): (72, 24, 40, 56, 8), (3, 13): (72, 24, 40, 56, 8),
-    (3, 14): (80, 24, 40, 56, 8),
-}
-# version: offsets in a code object of stack size, names of attributes and globals, and either the three tuples of
-# locals, free and cell variables, or the one of all.
-CODES = {
-    (2, 7): (24, 48, (56, 72, 64)), (3, 6): (28, 56, (64, 80, 72)), (3, 7): (28, 56, (64, 80, 72)),
-    (3, 8): (32, 64, (72, 88, 80)), (3, 9): (32, 64, (72, 88, 80)), (3, 10): (32, 64, (72, 88, 80)),
-    (3, 11): (68, 32, (96,)), (3, 12): (64, 32, (96,)), (3, 13): (64, 32, (96,)),
-    (3, 14): (64, 32, (96,)),
-}
 OUTER_FRAMES, INNER_FRAMES, OFTEN_FRAMES, SELDOM = 10, 30, 6, 5
 NEAR_FRAMES = 4  # from the inside, in whose containers the containers are looked at too
 READS_PER_SAMPLE = 4000
 ATTRIBUTES_DEEP = 2
 LINES_MOST = 400
-# Values of these are shown, and nothing else's.
-NUMBERS = ('int', 'long', 'float', 'bool', 'size', 'range_iterator', 'rangeiterator', 'list_iterator', 'listiterator',
-           'tuple_iterator', 'enumerate')
-DISTINCT_MOST = 400
-RISES_MOST = 2000  # length up to which the longest rising and falling subsequence of a number is followed
 SOURCES_MOST = 4
 LIBRARY = re.compile(r'(^|/)((site|dist)-packages|lib(64)?/python\d[\w.]*)/|^<')
-
-
-class Series(object):
-    """What one variable was over the samples."""
-    __slots__ = ('type', 'samples', 'changes', 'rises', 'falls', 'returns', 'first', 'last', 'seen', 'key', 'upward',
-                 'downward')
-
-    def __init__(self, kind):
-        self.type, self.samples = kind, 0
-        self.changes = self.rises = self.falls = self.returns = 0
-        self.first = self.last = self.key = None
-        self.seen = set()
-        # Last numbers of the best rising and falling subsequences of each length (patience sorting).
-        self.upward, self.downward = [], []
-
-    def add(self, kind, key, number):
-        if number is not None:
-            extend(self.upward, number)
-            extend(self.downward, -number)
-        if self.samples:
-            if key != self.key:
-                self.changes += 1
-                if key in self.seen:
-                    self.returns += 1
-                if kind != self.type:
-                    self.type = 'mixed'
-                elif number is not None and self.last is not None:
-                    if number > self.last:
-                        self.rises += 1
-                    elif number < self.last:
-                        self.falls += 1
-        if self.first is None:
-            self.first = number
-        self.samples += 1
-        self.key, self.last = key, number
-        if len(self.seen) < DISTINCT_MOST:
-            self.seen.add(key)
-
-
-class Code(object):
-    """What a code object says about its frames; it never changes."""
-
-    def __init__(self, objects, version, address):
-        stack_at, names_at, tuples_at = CODES[version]
-        self.stack = objects.integer(address + stack_at)
-        self.names = objects.names(objects.word(address + names_at))
-        slots = []
-        for at in tuples_at:
-            names = objects.word(address + at)
-            slots.extend(objects.names(names))
-            if objects.tuple_size(names) > len(objects.names(names)):
-                raise NoValue()
-        self.slots = tuple(slots)
-        if not 0 <= self.stack < 1000:
-            raise NoValue()
 
 
 class Motion(object):
@@ -293,31 +219,6 @@ class Motion(object):
                     yield '  %d| %s' % (number, plain(text))
 
 
-def extend(tails, number):
-    """Takes one more number into the last numbers of the longest strictly rising subsequences."""
-    at = bisect.bisect_left(tails, number)
-    if at == len(tails):
-        if at < RISES_MOST:
-            tails.append(number)
-    else:
-        tails[at] = number
-
-
-def one_way(series):
-    """How many of its looks fit into one that only rises, or only falls: a torn look spoils one, not the rest."""
-    if not series.upward:
-        return ''
-    return ', of which %d rising %d falling' % (len(series.upward), len(series.downward))
-
-
 def plain(text):
     """Source text on one line: control characters as \\xNN, tabs as they are."""
     return ''.join(c if c >= ' ' and c != '\x7f' or c == '\t' else '\\x%02x' % ord(c) for c in text)
-
-
-def from_to(series):
-    if (series.type in NUMBERS or series.type == 'mixed') and series.first is not None and series.last is not None:
-        texts = repr(series.first), repr(series.last)
-        if max(len(text) for text in texts) <= 40:
-            return ', from %s to %s' % texts
-    return ''

@@ -37,7 +37,7 @@ describe('host-locks', () => {
     );
     expect(command).toEqual({
       argv: ['/opt/python3', '-I', '-S', '-B', '{script:locks.py}', '77', '123', 'all'],
-      scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
+      scripts: ['locks.py', 'open_files.py', 'lock_files.py', 'proc_files.py'],
     });
   });
 

@@ -66,7 +66,7 @@ describe('locks on live processes', () => {
     const run = { pid: 77, startTime: '123' };
     expect(locks.command(stepFor(locks, { ...run, known: { python: '/usr/bin/python3.9' } }))).toEqual({
       argv: ['/usr/bin/python3.9', '-I', '-S', '-B', '{script:locks.py}', '77', '123'],
-      scripts: ['locks.py', 'lock_files.py', 'proc_files.py'],
+      scripts: ['locks.py', 'open_files.py', 'lock_files.py', 'proc_files.py'],
     });
     expect(locks.command(stepFor(locks, { ...run, known: { python: null } }))).toEqual({
       argv: ['sh', '{script:locks.sh}', '77', '123'],
