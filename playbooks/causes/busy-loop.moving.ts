@@ -1,6 +1,7 @@
 import type { MotionFrame, MotionVariable, SourceLine } from '../probes/py-stacks.motion.ts';
 import type { Course } from '../reading/motion.ts';
-import { type Loop, onlyCounts } from '../reading/source.ts';
+import type { Loop } from '../reading/source.ts';
+import { onlyCounts } from '../reading/source-variables.ts';
 import type { Place } from './busy-loop.place.ts';
 
 export interface Moving {

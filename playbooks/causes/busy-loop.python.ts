@@ -10,16 +10,16 @@ import {
   turns,
 } from '../reading/motion.ts';
 import { isLibraryFile, type PythonThreadView } from '../reading/python.ts';
+import { commonLoops } from '../reading/source.ts';
 import {
   asksForTime,
   callsIn,
-  commonLoops,
   goesOneWay,
   hasRunPast,
   isClock,
   namesIn,
   waitsForExactly,
-} from '../reading/source.ts';
+} from '../reading/source-variables.ts';
 import {
   growsAlong,
   IMMUTABLE,

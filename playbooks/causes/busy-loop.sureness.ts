@@ -1,12 +1,6 @@
-import {
-  asksForTime,
-  callsIn,
-  exitDependsOnRounds,
-  hasExit,
-  isMeantToLast,
-  type Loop,
-  namesIn,
-} from '../reading/source.ts';
+import { exitDependsOnRounds, hasExit, isMeantToLast } from '../reading/loop-ends.ts';
+import type { Loop } from '../reading/source.ts';
+import { asksForTime, callsIn, namesIn } from '../reading/source-variables.ts';
 import type { Moving } from './busy-loop.moving.ts';
 import type { Place } from './busy-loop.place.ts';
 import type { Spin, Surroundings } from './busy-loop.spin.ts';

@@ -1,5 +1,5 @@
 import type { Fix } from '../model/index.ts';
-import { asksForTime, namesIn } from '../reading/source.ts';
+import { asksForTime, namesIn } from '../reading/source-variables.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
 import type { Spin } from './busy-loop.spin.ts';
 import { goesOverEndless } from './busy-loop.sureness.ts';

@@ -18,7 +18,8 @@ export interface Loop {
   readonly at: number;
 }
 
-const indentation = (text: string): number => {
+/** The column at which a line begins; a tab goes on to the next eighth. */
+export const indentation = (text: string): number => {
   const spaces = /^[ \t]*/.exec(text)?.[0] ?? '';
   return [...spaces].reduce(
     (column, character) => (character === '\t' ? (Math.floor(column / 8) + 1) * 8 : column + 1),
@@ -26,10 +27,12 @@ const indentation = (text: string): number => {
   );
 };
 
-const blank = (text: string): boolean => /^\s*(#.*)?$/.test(text);
+/** Whether a line is empty or only a comment. */
+export const blank = (text: string): boolean => /^\s*(#.*)?$/.test(text);
 
-/** Without string contents and comments, so that words in them are no names. */
-const bare = (text: string): string => text.replace(/("""|'''|"|')(?:\\.|(?!\1).)*\1/g, '""').replace(/#.*$/, '');
+/** A line without string contents and comments, so that words in them are no names. */
+export const bare = (text: string): string =>
+  text.replace(/("""|'''|"|')(?:\\.|(?!\1).)*\1/g, '""').replace(/#.*$/, '');
 
 /** The whole statement that begins at an index, continuation lines included, as one line. */
 const statement = (lines: readonly SourceLine[], index: number): string => {
@@ -135,168 +138,4 @@ export const loopsAround = (source: readonly SourceLine[], file: string, lineNum
 export const commonLoops = (source: readonly SourceLine[], file: string, lines: readonly number[]): Loop[] => {
   const [first, ...others] = lines.map((line) => loopsAround(source, file, line));
   return (first ?? []).filter((loop) => others.every((loops) => loops.some((other) => other.line === loop.line)));
-};
-
-const WORDS = new Set([
-  'and',
-  'or',
-  'not',
-  'in',
-  'is',
-  'if',
-  'else',
-  'for',
-  'while',
-  'lambda',
-  'None',
-  'True',
-  'False',
-  'await',
-  'len',
-  'async',
-  'range',
-  'enumerate',
-]);
-
-/** The variables that an expression reads: `self.pending`, `want`; without the functions that it calls. */
-export const namesIn = (expression: string): string[] => {
-  const found = new Set<string>();
-  for (const match of bare(expression).matchAll(/(?<![\w.])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?/g)) {
-    const name = (match[1] ?? '').replace(/\s/g, '');
-    if (WORDS.has(name)) continue;
-    if (match[2] === undefined) found.add(name);
-    else if (name.includes('.')) found.add(name.slice(0, name.lastIndexOf('.')));
-  }
-  return [...found];
-};
-
-/** The functions that an expression calls, besides `len`, `bool`, `min` and `max`, which depend on their arguments alone. */
-export const callsIn = (expression: string): string[] => {
-  const calls = [...bare(expression).matchAll(/(?<![\w.])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)\s*\(/g)];
-  const names = calls.map((match) => (match[1] ?? '').replace(/\s/g, ''));
-  return [...new Set(names)].filter((name) => !WORDS.has(name) && !['bool', 'min', 'max', 'abs', 'int'].includes(name));
-};
-
-/** Whether an expression asks what time it is: a loop until a deadline comes to an end by itself. */
-export const asksForTime = (expression: string): boolean =>
-  /\b(time|monotonic|perf_counter|process_time|clock|now|utcnow|deadline|timeout|elapsed|until)\b/i.test(
-    bare(expression),
-  );
-
-const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/**
- * Whether these lines only count with a variable (`rounds += 1`) or take it modulo something (`i % n`), so that its
- * growing is no progress: nothing in them, nor in the loop's condition, depends on how large it is.
- */
-export const onlyCounts = (condition: string, lines: readonly string[], name: string): boolean => {
-  const word = new RegExp(`(?<![\\w.])${escaped(name)}(?![\\w])`);
-  if (word.test(bare(condition))) return false;
-  const uses = lines.flatMap((line) => bare(line).split(';')).filter((text) => word.test(text));
-  const counts = new RegExp(`^\\s*${escaped(name)}\\s*[+-]=\\s*[\\w.]+\\s*;?\\s*$`);
-  const itself = new RegExp(`^\\s*${escaped(name)}\\s*=\\s*${escaped(name)}\\s*[+-]\\s*\\d+\\s*;?\\s*$`);
-  const modulo = new RegExp(`(?<![\\w.])${escaped(name)}\\s*%`, 'g');
-  return (
-    uses.length > 0 &&
-    uses.every((text) => counts.test(text) || itself.test(text) || !word.test(text.replace(modulo, '')))
-  );
-};
-
-/** The values that these lines give to a variable, `+= 1` with its operator, `= found` without. */
-const assignmentsTo = (lines: readonly string[], name: string): string[] => {
-  const pattern = new RegExp(`(?:^|[;:])\\s*${escaped(name)}\\s*(?:([-+*/%&|^@]|//|\\*\\*|<<|>>)?=(?!=))\\s*(.*)$`);
-  const bound = new RegExp(
-    `(?<![\\w.])${escaped(name)}\\s*(?:,[^=;]*)?=(?!=)|,\\s*${escaped(name)}\\s*(?:,[^=;]*)?=(?!=)|(?<![\\w.])${escaped(name)}\\s*:=|\\bfor\\b[^:]*(?<![\\w.])${escaped(name)}\\b[^:]*\\bin\\b|\\bas\\s+${escaped(name)}\\b`,
-  );
-  return lines
-    .flatMap((line) => bare(line).split(';'))
-    .flatMap((text) => {
-      const match = pattern.exec(text);
-      if (match !== null) return [`${match[1] ?? ''}${match[1] === undefined ? '' : '= '}${(match[2] ?? '').trim()}`];
-      return bound.test(text) ? ['?'] : [];
-    });
-};
-
-/** Whether these lines give the variable anything. */
-export const isWritten = (lines: readonly string[], name: string): boolean => assignmentsTo(lines, name).length > 0;
-
-/** Whether all that these lines do to a number is to add a positive constant to it, or all is to take one away. */
-export const goesOneWay = (lines: readonly string[], name: string): boolean => {
-  const given = assignmentsTo(lines, name);
-  return (
-    given.length > 0 &&
-    (given.every((each) => /^\+= *\d+(\.\d+)?$/.test(each)) || given.every((each) => /^-= *\d+(\.\d+)?$/.test(each)))
-  );
-};
-
-/** Whether a loop's lines lead out of it: they break, return or raise. */
-export const hasExit = (lines: readonly string[]): boolean =>
-  lines.some((line) => /(^|[;:])\s*(break|return|raise)\b/.test(bare(line)));
-
-/** Words in the name of a flag that says how long a program is to go on, set from elsewhere. */
-const LASTS = /stop|quit|exit|shut|cancel|abort|kill|terminat|running|alive|active|enabled|keep_?going|closed|closing/i;
-
-/**
- * Whether a `while` is meant to go on until somebody says otherwise: its condition is constant, an event, a flag that is
- * named so (`running`, `not self.stop`), or an attribute that the lines that run leave alone, so that it is set from
- * elsewhere. A local variable that says something else (`pending`, `found`) is for the loop itself to change. `sized`:
- * names that have a size, which are no flags.
- */
-export const isMeantToLast = (
-  condition: string,
-  lines: readonly string[],
-  sized: (name: string) => boolean,
-): boolean => {
-  const text = bare(condition)
-    .trim()
-    .replace(/^\((.*)\)$/, '$1')
-    .trim();
-  if (/^(True|1|"")$/.test(text)) return true;
-  const flag = /^(not\s+)?([A-Za-z_][\w.]*?)(\.is_set\(\s*\))?$/.exec(text);
-  if (flag === null) return false;
-  const [, , name = '', event] = flag;
-  if (sized(name)) return false;
-  if (event !== undefined || LASTS.test(name)) return true;
-  return name.includes('.') && assignmentsTo(lines, name).length === 0;
-};
-
-/**
- * Whether a way out of the loop depends on what the loop itself works out (`if not changed: break`), and not on something
- * that is set from elsewhere (`if self.stopped: break`): then the rounds are there to bring it about.
- */
-export const exitDependsOnRounds = (loop: Loop): boolean => {
-  const texts = loop.body.map((line) => line.text);
-  return loop.body.some((line, index) => {
-    if (!hasExit([line.text])) return false;
-    const own = /^\s*(?:el)?if\b(.*):/.exec(bare(line.text))?.[1];
-    const around = texts
-      .slice(0, index)
-      .findLast((text) => !blank(text) && indentation(text) < indentation(line.text) && /^\s*(el)?if\b/.test(text));
-    const condition = own ?? /^\s*(?:el)?if\b(.*)$/.exec(bare(around ?? ''))?.[1] ?? '';
-    return namesIn(condition).some((name) => isWritten(texts, name));
-  });
-};
-
-/** Whether one of these lines gives the variable the time of day, or a time that has passed. */
-export const isClock = (lines: readonly string[], name: string): boolean => {
-  const assigned = new RegExp(`(?<![\\w.])${escaped(name)}\\s*=(?!=)(.*)$`);
-  return lines.some((text) => asksForTime(assigned.exec(bare(text))?.[1] ?? ''));
-};
-
-/** Whether a condition waits for a number to be exactly something, which one that is counted in steps can miss. */
-export const waitsForExactly = (condition: string, name: string): boolean =>
-  new RegExp(`^\\(?\\s*(${escaped(name)}\\s*!=\\s*[\\w.]+|[\\w.]+\\s*!=\\s*${escaped(name)})\\s*\\)?$`).test(
-    bare(condition).trim(),
-  );
-
-/** Whether a condition waits for a number to be exactly something that it has already passed, and so never will be. */
-export const hasRunPast = (condition: string, name: string, from: number, to: number): boolean => {
-  const exact = new RegExp(`^\\(?\\s*(?:not\\s+)?${escaped(name)}\\s*(!=|==)\\s*(-?\\d+(?:\\.\\d+)?)\\s*\\)?$`).exec(
-    condition.trim(),
-  );
-  const truth = condition.trim() === name;
-  if (exact === null && !truth) return false;
-  if (exact?.[1] === '==' && !/^\(?\s*not\b/.test(condition.trim())) return false;
-  const goal = exact === null ? 0 : Number(exact[2]);
-  return (to < from && from < goal) || (to > from && from > goal);
 };

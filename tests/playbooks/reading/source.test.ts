@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { SourceLine } from '../../../playbooks/probes/py-stacks.motion.ts';
+import { commonLoops, functionLines, loopsAround } from '../../../playbooks/reading/source.ts';
 import {
   asksForTime,
   callsIn,
-  commonLoops,
-  functionLines,
   hasRunPast,
   isClock,
-  loopsAround,
   namesIn,
   onlyCounts,
-} from '../../../playbooks/reading/source.ts';
+} from '../../../playbooks/reading/source-variables.ts';
 
 const source = (text: string): SourceLine[] =>
   text.split('\n').map((line, index) => ({ file: 'a.py', line: index + 1, text: line, at: index + 1 }));
