@@ -9,6 +9,7 @@ import {
 } from '../model/index.ts';
 import { unquote } from '../reading/quoted-names.ts';
 import { clip, count } from '../reading/text.ts';
+import { LOG_SCRIPTS, LogStream, LogThrough, notFollowed, THROUGH, throughOf } from './log-tail.ts';
 
 export const LogLinesData = z.object({
   /** Newest first, the journal of the process's unit last. */
@@ -17,16 +18,25 @@ export const LogLinesData = z.object({
       /** Its path; null for the journal. */
       path: z.string().nullable(),
       unit: z.string().nullable(),
+      through: LogThrough.optional(),
       /** The first byte that was read; 0 for the journal, of which the last lines are read. */
       from: z.number(),
       /** How many lines were read, how many of them have the text, and how many of those are carried. */
       lines: z.number().int(),
       found: z.number().int(),
-      shown: z.array(z.object({ text: z.string(), at: LineNumber })),
+      /** `time` as the log has it, in ISO 8601, and what the line was written to, where the log says so. */
+      shown: z.array(
+        z.object({
+          text: z.string(),
+          time: z.string().optional(),
+          stream: LogStream.optional(),
+          at: LineNumber,
+        }),
+      ),
       at: LineNumber,
     }),
   ),
-  /** Standard output or error is a pipe, socket or terminal: what goes there was not seen, unless the journal has it. */
+  /** Standard output or error is a pipe, socket or terminal that leads to no log: what goes there was not seen, unless the journal has it. */
   elsewhere: z.boolean(),
 });
 export type LogLinesData = z.infer<typeof LogLinesData>;
@@ -34,17 +44,18 @@ type Log = LogLinesData['logs'][number];
 
 const NAME = String.raw`("(?:[^"\\]|\\.)*")`;
 const COUNTS = String.raw`(\d{1,10}) lines, (\d{1,10}) of them have the text, \d{1,10} shown`;
-const FILE = new RegExp(`^file \\d{1,3}: ${NAME}, \\d{1,18} bytes, read from (\\d{1,18}), ${COUNTS}$`);
+const FILE = new RegExp(`^file \\d{1,3}: ${NAME}, \\d{1,18} bytes, read from (\\d{1,18})${THROUGH}, ${COUNTS}$`);
 const JOURNAL = new RegExp(`^journal: unit ${NAME}, ${COUNTS}$`);
-const LINE = /^(?:\d{1,3}|journal)\| (.*)$/;
+const LINE = /^(?:\d{1,3}|journal)(?: (\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr))?\| (.*)$/;
 
 const readLog = (line: string, at: number): Log | null => {
   const file = FILE.exec(line);
   if (file !== null) {
-    const [, path = '', from, lines, found] = file;
+    const [, path = '', from, pid, command, format, lines, found] = file;
     return {
       path: unquote(path),
       unit: null,
+      ...throughOf(pid, command, format),
       from: Number(from),
       lines: Number(lines),
       found: Number(found),
@@ -70,16 +81,22 @@ const parse = (evidence: Evidence): Parsed<LogLinesData> => {
   const data: LogLinesData = { logs: [], elsewhere: false };
   const partly: string[] = [];
   lines.forEach((line, index) => {
-    const text = LINE.exec(line)?.[1];
+    const [, time, stream, text] = LINE.exec(line) ?? [];
     const log = text === undefined ? readLog(line.slice(0, 40_000), index + 1) : null;
     if (log !== null) data.logs.push(log);
-    if (text !== undefined) data.logs.at(-1)?.shown.push({ text, at: index + 1 });
+    if (text !== undefined) {
+      const to = LogStream.safeParse(stream);
+      const known = time !== undefined && to.success ? { time, stream: to.data } : {};
+      data.logs.at(-1)?.shown.push({ text, ...known, at: index + 1 });
+    }
+    const lost = notFollowed(line);
+    if (lost !== null) partly.push(lost);
     const missing = /^not read: (.{1,300})$/.exec(line)?.[1];
     if (missing !== undefined) partly.push(`of its logs was not read: ${missing}`);
   });
   data.elsewhere = lines.includes('elsewhere: standard output or error is no file');
   const journal = data.logs.some((log) => log.path === null);
-  if (data.elsewhere && !journal)
+  if (data.elsewhere && !journal && !lines.some((line) => notFollowed(line) !== null))
     partly.push(
       'its standard output or error is a pipe, a socket or a terminal: what it writes there is not in these logs',
     );
@@ -103,12 +120,15 @@ const preview = ({ logs }: LogLinesData): readonly string[] => {
   const each = Math.max(2, Math.floor(PREVIEW_LINES / Math.max(1, some.length)));
   return logs.flatMap(({ path, unit, lines, found, shown }) => [
     `${path ?? `journal of ${unit ?? ''}`}: ${found.toLocaleString('en-US')} of ${count(lines, 'line')}${shown.length > each ? `, the last ${each}` : ''}`,
-    ...shown.slice(-each).map(({ text }) => `  ${clip(text, PREVIEW_COLUMNS)}`),
+    ...shown.slice(-each).map(({ text, time, stream }) => {
+      const known = time === undefined ? '' : `${time.replace(/(\.\d{3})\d+/, '$1')} ${stream} `;
+      return `  ${clip(known + text, PREVIEW_COLUMNS)}`;
+    }),
   ]);
 };
 
 /**
- * Lines of the logs that the process itself has open, and of its unit's journal: those that have `pattern` in them, taken
+ * Lines of the logs that the process itself has open, of those that its output leads to, and of its unit's journal: those that have `pattern` in them, taken
  * literally and in any case, or without one the last of each. Bounded; what is missing is named.
  */
 export const logLines = defineProbe<LogLinesData>({
@@ -133,7 +153,7 @@ export const logLines = defineProbe<LogLinesData>({
       known?.tools.journalctl ?? '-',
       ...(typeof options.pattern === 'string' ? [options.pattern] : []),
     ],
-    scripts: ['log-lines.py', 'log_tail.py', 'py_read_report.py'],
+    scripts: ['log-lines.py', ...LOG_SCRIPTS],
   }),
   preview,
   parse,
