@@ -73,3 +73,12 @@ export const fixesOf = (
     },
   ];
 };
+
+/** What to do about a device that refuses every write. */
+export const deviceFixes = (look: Look, device: string): Fix[] => [
+  {
+    title: `Let it write to a file instead of ${code(device)}`,
+    detail: `The device is for tests: it refuses every write. Who names it: the configuration, the command line, or a redirection?`,
+    code: `ls -l /proc/${look.target.pid}/fd | grep -F ${shellCommand([device])}; tr '\\0' ' ' </proc/${look.target.pid}/cmdline`,
+  },
+];

@@ -8,12 +8,14 @@ import { failedCalls, type Refused } from '../reading/descriptors.ts';
 import { nappingThreads } from '../reading/lock-waits.ts';
 import { frameName, ownFrame, pythonThreads, threadName, threadOf } from '../reading/python.ts';
 import { bytes, code, count, list } from '../reading/text.ts';
-import { fixesOf, mountWords, spaceWords } from './disk-full.texts.ts';
+import { deviceFixes, fixesOf, mountWords, spaceWords } from './disk-full.texts.ts';
 
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);
 /** Calls that store something; the same errors mean other things elsewhere (inotify_add_watch, seccomp, bpf). */
 const STORES =
   /^(write|writev|pwrite64|pwritev2?|ftruncate(64)?|truncate(64)?|fallocate|fsync|fdatasync|sync_file_range|close|openat2?|open|creat|mkdir(at)?|mknod(at)?|link(at)?|symlink(at)?|rename(at2?)?|sendfile(64)?|copy_file_range|splice|msync|setxattr|fsetxattr)$/;
+/** The device to which nothing can be written (full(4)). */
+const NEVER = '/dev/full';
 /** What root alone may still use does not help others; and the last few blocks are the file system's own. */
 const LITTLE = 64 * 1024;
 
@@ -74,7 +76,8 @@ const tracedDraft = (look: Look, refused: readonly Refused[]): FindingDraft => {
   const [first] = refused as readonly [Refused, ...Refused[]];
   const seen = look.see(mounts);
   const path = refused.map(pathOf).find((each) => each !== null) ?? null;
-  const mount = seen.seen ? mountOf(seen.data, path) : null;
+  const device = path === NEVER;
+  const mount = seen.seen && !device ? mountOf(seen.data, path) : null;
   const quota = refused.every((each) => each.errno === 'EDQUOT');
   const lacks = mount === null ? null : lacking(mount, false);
   const files = ownFiles(seen.seen ? seen.data : null, mount);
@@ -84,6 +87,8 @@ const tracedDraft = (look: Look, refused: readonly Refused[]): FindingDraft => {
   const total = refused.reduce((sum, each) => sum + each.count, 0);
   const who = thread === null ? `thread ${first.tid}` : threadName(thread);
   const onFull = mount !== null && lacks !== null;
+  const roomy = mount !== null && mount.space !== null && !quota && !onFull && !isTight(mount);
+  const point = device ? NEVER : (mount?.point ?? null);
   const lines = [
     ...refused.slice(0, 2).map((each) => ({ evidenceId: each.evidenceId, at: each.at })),
     ...(seen.seen && mount !== null ? [{ evidenceId: seen.evidenceId, at: mount.at }] : []),
@@ -94,15 +99,19 @@ const tracedDraft = (look: Look, refused: readonly Refused[]): FindingDraft => {
     confidence: onFull || quota ? 0.97 : 0.93,
     title: quota
       ? `Cannot write: the quota is used up${path === null ? '' : ` (${code(path)})`}`
-      : `Cannot write: no ${lacks === 'inodes' ? 'inode' : 'space'} is left on ${mount === null ? `the file system of ${code(path ?? '?')}` : code(mount.point)}`,
+      : `Cannot write: no ${lacks === 'inodes' ? 'inode' : 'space'} is left on ${point === null ? `the file system of ${code(path ?? '?')}` : code(point)}`,
     summary:
       `${who.charAt(0).toUpperCase()}${who.slice(1)}${own === null ? '' : ` in ${frameName(own)}`} was refused ${count(total, 'time')} in the trace: ${code(first.name)} failed with ${list([...new Set(refused.map((each) => each.errno))])}${path === null ? '' : ` on ${code(path)}`}. ` +
       `${mount === null ? '' : `That is on ${mountWords(mount)}: ${spaceWords(mount)}.`}` +
+      `${device ? 'That is a device to which nothing can be written (full(4)); no file system is full.' : ''}` +
+      `${roomy ? ' There is room now: it was short of room for a moment, asked for more than there is, or the quota of a folder is used up.' : ''}` +
       `${files.length === 0 ? '' : ` Of its own open files ${list(files.slice(0, 3).map((file) => `${code(file.path)}${file.deleted ? ', deleted' : ''} (${bytes(file.stored ?? 0)})`))} take most.`}`,
     evidence: [...new Map(lines.map((line) => [`${line.evidenceId} ${line.at}`, line])).values()].map((line) =>
       look.quote(line.evidenceId, line.at),
     ),
-    fixes: fixesOf(look, mount, lacks === 'inodes', quota, files, own === null ? null : frameName(own)),
+    fixes: device
+      ? deviceFixes(look, NEVER)
+      : fixesOf(look, mount, lacks === 'inodes', quota, files, own === null ? null : frameName(own)),
   };
 };
 
@@ -171,7 +180,7 @@ const judge = (look: Look): Verdict => {
   const traced = look.see(strace);
   const open = look.see(fds);
   // full(4): whatever is written there is refused, so who has it open will be.
-  if (!traced.seen && open.seen && open.data.groups.some((group) => group.name === '/dev/full')) {
+  if (!traced.seen && open.seen && open.data.groups.some((group) => group.name === NEVER)) {
     return {
       verdict: 'cannot-tell',
       why: 'it has `/dev/full` open, to which nothing can be written',

@@ -3,7 +3,8 @@ import { identify } from '../probes/identify.ts';
 import { type CollectorState, pyHeap } from '../probes/py-heap.ts';
 import { sample } from '../probes/sample.ts';
 import { growersIn, type ProcessGrowth, processGrowth, type SeenHeap, whyCount } from '../reading/heap.ts';
-import { code, count, duration, kib, percent } from '../reading/text.ts';
+import { code, count, duration, percent } from '../reading/text.ts';
+import { growthText, keptDraft } from './gc-disabled-cycles.kept.ts';
 
 /** Garbage among the sampled objects from which on it is no chance find. */
 const DEAD_LEAST = 5;
@@ -95,11 +96,6 @@ const fixesOf = (look: Look, pile: Pile): Fix[] => {
   ];
 };
 
-const growthText = (growth: ProcessGrowth | null): string =>
-  growth === null
-    ? ''
-    : ` The process's memory ${growth.kib > 0 ? `grew by ${kib(growth.kib)}` : 'did not grow'} in the ${duration(growth.seconds)} before, to ${kib(growth.residentKib)}.`;
-
 const draftOf = (look: Look, pile: Pile, why: string, confidence: number, inferred: string): FindingDraft => {
   const { heap, last, younger } = pile;
   const { garbage } = heap.data;
@@ -142,45 +138,6 @@ const unprovenDraft = (look: Look, pile: Pile, why: string): FindingDraft => {
       ...grown.map((type) => look.quote(heap.evidenceId, type.at)),
     ].slice(0, 7),
     fixes: fixesOf(look, pile),
-  };
-};
-
-/** Python 2 does not free cycles with `__del__` in them: it keeps them in gc.garbage (gc module, Garbage collection in 2.7). */
-const keptDraft = (look: Look, heap: SeenHeap, state: CollectorState, before: number): FindingDraft => {
-  const list = heap.data.containers.find((each) => each.holder?.path === 'gc.garbage');
-  const growth = processGrowth(look);
-  const old = heap.data.version.startsWith('2.');
-  const grew = state.garbage - before;
-  const held = list?.holds?.text ?? null;
-  const reason = old
-    ? 'Python 2 does not free objects in cycles whose class has a __del__ method: it moves them to gc.garbage and keeps them'
-    : 'what the collector cannot free, or is told to keep by gc.set_debug(), stays in gc.garbage';
-  return {
-    confidence: old ? 0.93 : 0.85,
-    title: `gc.garbage keeps ${count(state.garbage, 'uncollectable object')}${grew > 0 ? `, ${grew.toLocaleString('en-US')} more in ${duration(heap.data.seconds)}` : ''}`,
-    summary: `${reason}. There are ${state.garbage.toLocaleString('en-US')} in it${held === null ? '' : `; those added last: ${code(held, 120)}`}.${growthText(growth)}`,
-    evidence: [
-      look.quote(heap.evidenceId, state.at),
-      ...[...new Set(heap.data.collector.map((each) => each.at))]
-        .filter((at) => at !== state.at)
-        .map((at) => look.quote(heap.evidenceId, at)),
-      ...(list === undefined
-        ? []
-        : [list.at, ...(list.holds === null ? [] : [list.holds.at])].map((at) => look.quote(heap.evidenceId, at))),
-      ...(growth === null ? [] : [look.quote(growth.evidenceId, growth.at)]),
-    ].slice(0, 7),
-    fixes: [
-      {
-        title: 'Remove __del__ from the classes in the cycle, or break the cycle',
-        detail: `Cleaning up belongs into a method that is called, a ${code('with')} block or a weak reference’s callback. ${held === null ? '' : `The objects are ${code(held, 100)}.`}`,
-        code: 'import weakref\n\nclass Child(object):\n    def __init__(self, parent):\n        self._parent = weakref.ref(parent)   # no cycle\n\n    def close(self):                         # instead of __del__\n        ...',
-      },
-      {
-        title: 'Until then: empty it now and then, and restart the process',
-        detail: 'To clear the list alone frees nothing: the cycles have to be broken first.',
-        code: 'import gc\n\nfor each in gc.garbage:\n    each.__dict__.clear()   # breaks the cycles\ndel gc.garbage[:]',
-      },
-    ],
   };
 };
 

@@ -30,6 +30,29 @@ describe('fires', () => {
     expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
   });
 
+  it('on a device that refuses every write, and does not blame the file system that the device lies on', () => {
+    const device = changedLook(loadLook('disk-full/event_log'), 'strace', (text) =>
+      text.replaceAll('/srv/spool/events.log', '/dev/full'),
+    );
+    const finding = firstFinding(verdictOn(cause, device, probes));
+    expect(finding.title).toBe('Cannot write: no space is left on `/dev/full`');
+    expect(finding.summary).toContain('no file system is full');
+    expect(finding.fixes.map((fix) => fix.code).join()).toContain('/fd | grep -F /dev/full');
+  });
+
+  it('on a file system that has room again', () => {
+    const roomy = changedLook(loadLook('disk-full/event_log'), 'mounts', (text) =>
+      text.replace(
+        /free 0 of \d+ bytes, available 0 bytes/,
+        'free 800000000 of 900000000 bytes, available 800000000 bytes',
+      ),
+    );
+    const finding = firstFinding(verdictOn(cause, roomy, probes));
+    expect(finding.confidence).toBe(0.93);
+    expect(finding.summary).toContain('There is room now');
+    expect(firingOn(cause, 'disk-full/event_log').summary).not.toContain('There is room now');
+  });
+
   it('less surely without a trace, and wants one', () => {
     const verdict = sayOf(cause, 'disk-full/event_log', ['strace']);
     expect(verdict).toMatchObject({ verdict: 'fires', wants: ['strace'] });

@@ -36,6 +36,19 @@ describe('cycles that pile up', () => {
     expect(finding.fixes[0]?.title).toContain('__del__');
   });
 
+  it('gc.garbage that gc.set_debug() fills: no object is uncollectable', () => {
+    const saved = changedLook(loadLook('gc-disabled-cycles/python2-del'), 'py-heap', (text) =>
+      text.replace(/^python 2\.7\.\d+/, 'python 3.10.13').replace(/\? uncollectable/g, '0 uncollectable'),
+    );
+    const finding = firstFinding(verdictOn(gcDisabledCycles, saved, probes));
+    expect(finding.confidence).toBe(0.93);
+    expect(finding.title).toMatch(/^gc\.garbage keeps [\d,]+ objects, [\d,]+ more in/);
+    expect(finding.summary).toContain('gc.set_debug() has told it to with DEBUG_SAVEALL');
+    expect(finding.fixes.map((fix) => fix.code).join()).toMatch(/^grep -rnE 'set_debug/);
+    const untold = changedLook(saved, 'py-heap', (text) => text.replace(/0 uncollectable/g, '? uncollectable'));
+    expect(firstFinding(verdictOn(gcDisabledCycles, untold, probes)).confidence).toBe(0.85);
+  });
+
   it('is less sure of a pile that does not grow, and of one that is collected at last', () => {
     const still = ifHeapSaid(TREE, /counts \d+ \d+ \d+/g, 'counts 40000 0 0');
     expect(firstFinding(still).confidence).toBeLessThan(0.9);
