@@ -66,6 +66,12 @@ module.exports = {
       '^(infra/history|tests)/',
       'The database is known in one place; workers need none.',
     ),
+    only(
+      'only-one-file-imports-s3',
+      '@aws-sdk|@smithy',
+      '^(infra/evidence/s3\\.ts|tests/)',
+      'Who keeps evidence knows a store, not whose protocol it speaks.',
+    ),
     only('only-queue-imports-bullmq', 'bullmq|ioredis', '^(infra/queue|tests)', 'Redis is known in one place.'),
     only('only-queue-imports-its-tools', 'bullmq-otel|@bull-board', '^(infra/queue|tests)', 'They know BullMQ.'),
     only(

@@ -89,14 +89,14 @@ const serve = async (
     const { openSurroundings } = await import('./infra/attend.ts');
     const around = await openSurroundings(config, redisUrl, log);
     closers.unshift(around.close);
-    const { counts, trace, telemetry } = around;
+    const { counts, trace, telemetry, evidence } = around;
     closers.unshift((await config.inventory.keepFresh(log)).close);
     const { untilClusterAnswers } = await import('./infra/queue/cluster-start.ts');
     await untilClusterAnswers(redisUrl, log, stopped);
     if (stopped.aborted) return 0;
     if (sides.worker) {
       const { startWorker } = await import('./workers/worker.ts');
-      const worker = startWorker({ config, redisUrl, knowledge, log, counts, trace, telemetry });
+      const worker = startWorker({ config, redisUrl, knowledge, log, counts, trace, telemetry, evidence });
       closers.unshift(worker.close);
     }
     if (sides.bot) {

@@ -1,3 +1,4 @@
+import { NoEvidence } from '../infra/evidence/far-store.ts';
 import type { Delivery } from '../infra/queue/bot-side.ts';
 import type { Mention } from '../infra/queue/messages.ts';
 import type { BotContext } from './context.ts';
@@ -27,7 +28,14 @@ const answerTo = async (said: Said, bot: BotContext): Promise<string | null> => 
   if (said.thread !== null && isQuestion(said.words, bot.followUps)) return await askQuestion(said, bot);
   const verb = said.words[0]?.toLowerCase() ?? 'help';
   const followUp = bot.followUps.get(verb);
-  if (followUp !== undefined) return await followUp.run({ ...said, words: said.words.slice(1) }, bot);
+  if (followUp !== undefined) {
+    try {
+      return await followUp.run({ ...said, words: said.words.slice(1) }, bot);
+    } catch (error) {
+      if (error instanceof NoEvidence) return error.message;
+      throw error;
+    }
+  }
   const near = nearest(verb, [...bot.followUps.keys()]);
   const meant = near.length === 0 ? 'Say' : `Did you mean ${near.map((name) => `\`${name}\``).join(' or ')}? Say`;
   return `I do not know ${quoted(verb)}. ${meant} \`help\` to me for what I know.`;

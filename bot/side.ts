@@ -29,13 +29,13 @@ export interface BotSideOptions {
  */
 export const startBotSide = async (options: BotSideOptions): Promise<RunningBot | null> => {
   const { config, redisUrl, around, log, signal } = options;
-  const { counts, trace, telemetry } = around;
+  const { counts, trace, telemetry, evidence: far } = around;
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const each of closers.splice(0)) await each();
   };
   try {
-    const queue = openBotQueue({ redisUrl, log, telemetry });
+    const queue = openBotQueue({ redisUrl, log, telemetry, far });
     closers.unshift(queue.close);
     const history = openKeptHistory({ config, redisUrl, queue, log });
     if (history !== undefined) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
+import type { FarStore } from './evidence/far-store.ts';
 import { type Attendance, attend } from './health/attend.ts';
 import type { Log } from './log.ts';
 import { ignoreLateAlerts } from './queue/late-alerts.ts';
@@ -12,6 +13,8 @@ export interface Surroundings extends Pick<Attendance, 'counts' | 'parts'> {
   readonly trace: Trace;
   /** How messages carry their traces; undefined without traces. */
   readonly telemetry: QueueTelemetry | undefined;
+  /** The bucket that evidence is kept in; undefined without one. */
+  readonly evidence: FarStore | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -62,11 +65,20 @@ export const openSurroundings = async (config: Config, redis: RedisAddress, log:
       const known = `${config.hostNames.length} hosts and ${config.hostPatterns.length} patterns of hosts are known.`;
       return { ok, why: why === '' ? known : `${known} ${why}` };
     });
+    let evidence: FarStore | undefined;
+    if (config.evidence !== undefined) {
+      const { openEvidence } = await import('./evidence/open.ts');
+      const opened = openEvidence(config.evidence, log, counts);
+      closers.unshift(opened.close);
+      // Reports go out without it, so it keeps nobody from working.
+      parts.ask('evidence', () => ({ ok: true, why: opened.far.state().why }));
+      evidence = opened.far;
+    }
     if (config.board !== undefined) {
       const { startBoard } = await import('./queue/board.ts');
       closers.unshift((await startBoard(config.board, redis, log)).close);
     }
-    return { counts, parts, trace, telemetry, close: () => closeAll(closers) };
+    return { counts, parts, trace, telemetry, evidence, close: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers);
     throw error;

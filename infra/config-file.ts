@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { alertIntake } from './alert-intake.ts';
 import { alertRouting } from './alert-routes.ts';
+import { EvidenceSettings } from './evidence-settings.ts';
 import { HostPattern } from './globs.ts';
 import { BoardSettings, HealthSettings } from './health/settings.ts';
 import { historySettings } from './history/settings.ts';
@@ -87,6 +88,8 @@ export const ConfigFile = z.strictObject({
   redis: RedisSettings.prefault({}),
   /** What was found, kept for good; DATABASE_URL says where. */
   history: historySettings,
+  /** Where raw evidence is kept in place of Redis. */
+  evidence: EvidenceSettings.prefault({}),
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
   /** Folder on this machine for Redis data when REDIS_URL is not set. */
   dataFolder: z.string().min(1).default('.straceback'),

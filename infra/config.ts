@@ -7,6 +7,8 @@ import { BadConfig, type ConfigFault, type ConfigSource, faultLines, placeIn } f
 import { ConfigFile } from './config-file.ts';
 import { openHosts, type SiteHosts } from './config-hosts.ts';
 import { soundPart } from './config-sound.ts';
+import type { S3Place } from './evidence/far-store.ts';
+import { type EvidenceFault, evidenceFrom } from './evidence-settings.ts';
 import { type BoardConfig, boardFrom, type HealthSettings } from './health/settings.ts';
 import type { HistoryConfig } from './history/settings.ts';
 import type { Inventory } from './hosts/inventory.ts';
@@ -55,6 +57,8 @@ export interface Config {
   readonly audit: { readonly folder: string };
   /** Undefined: none is kept. */
   readonly history: HistoryConfig | undefined;
+  /** The bucket that evidence is kept in; undefined: Redis keeps it. */
+  readonly evidence: S3Place | undefined;
   readonly worker: { readonly concurrency: number };
   readonly alerts: AlertRouting;
   /** Undefined: nothing listens for alerts. */
@@ -163,6 +167,9 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
   const redisFaults: RedisFault[] = [];
   const redis = redisFrom(data.redis, env, base, redisFaults);
   within('redis', redisFaults);
+  const evidenceFaults: EvidenceFault[] = [];
+  const evidence = evidenceFrom(data.evidence, env, base, evidenceFaults);
+  within('evidence', evidenceFaults);
   const history = historyOf(data.history, env, path.resolve(base, data.dataFolder, 'history'), ofEnvironment);
   const model = modelOf(data, env, ofEnvironment);
   const placeOf = (at: readonly PropertyKey[]): string => placeIn(source, restored(at));
@@ -189,6 +196,7 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
     policy: data.policy,
     audit: { folder: path.resolve(base, data.audit.folder ?? path.join(data.dataFolder, 'audit')) },
     history,
+    evidence,
     worker: data.worker,
     alerts: {
       ...data.alerts,

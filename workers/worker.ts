@@ -1,5 +1,6 @@
 import { openAudit } from '../infra/audit.ts';
 import type { Config } from '../infra/config.ts';
+import type { FarStore } from '../infra/evidence/far-store.ts';
 import { handToOutbox, relayedAudit } from '../infra/history/relay.ts';
 import type { Log } from '../infra/log.ts';
 import { type Counts, noCounts } from '../infra/metrics/counts.ts';
@@ -34,14 +35,16 @@ export interface WorkerOptions {
   readonly counts?: Counts;
   readonly trace?: Trace;
   readonly telemetry?: QueueTelemetry | undefined;
+  /** Where evidence is kept in place of Redis. */
+  readonly evidence?: FarStore | undefined;
 }
 
 const about = ({ id, playbook }: Request) => ({ 'straceback.request': id, 'straceback.playbook': playbook });
 
 /** Starts to consume requests, `concurrency` at once, one at a time for each process. */
 export const startWorker = (options: WorkerOptions): RunningWorker => {
-  const { config, redisUrl, knowledge, log, counts = noCounts, trace = noTrace, telemetry } = options;
-  const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log, telemetry });
+  const { config, redisUrl, knowledge, log, counts = noCounts, trace = noTrace, telemetry, evidence: far } = options;
+  const queue = openWorkerQueue({ redisUrl, concurrency: config.worker.concurrency, log, telemetry, far });
   counts.hostConnections(openConnections);
   const { openShell, close: closeConnections } = shellOpener(config.hosts);
   const keepFolder = keepFolderOf(config.hosts);

@@ -1,3 +1,4 @@
+import { EvidenceUnavailable, NoEvidence } from '../../infra/evidence/far-store.ts';
 import type { AnswerTools } from '../../infra/queue/bot-side.ts';
 import type { Answer } from '../../infra/queue/messages.ts';
 import type { Report } from '../../playbooks/model/index.ts';
@@ -7,6 +8,8 @@ import type { BotContext } from '../context.ts';
 import { findOurs, once } from './post-once.ts';
 import { escaped } from './rich-text.ts';
 
+/** So often it is waited for a bucket that cannot be read, some seconds; then the report goes without its files. */
+const WAIT_ATTEMPTS = 4;
 /** Slack shows at most ten files well in one message. */
 const FILES_PER_MESSAGE = 10;
 
@@ -44,7 +47,7 @@ const bundled = (files: readonly Attached[]): Attached => {
 const collect = async (
   report: Report,
   answer: Answer,
-  readFile: AnswerTools['readFile'],
+  { attempt, readFile }: AnswerTools,
   language: Language,
 ): Promise<{ files: Attached[]; notes: string[] }> => {
   const reports: Attached[] = [
@@ -55,8 +58,17 @@ const collect = async (
   const single: Attached[] = [];
   const others: Attached[] = [];
   const notes: string[] = [];
+  let trouble: string | null = null;
   for (const file of answer.files) {
-    const content = file.bytes === 0 ? null : await readFile(file);
+    let content: Uint8Array | null = null;
+    try {
+      content = file.bytes === 0 ? null : await readFile(file);
+    } catch (error) {
+      if (!(error instanceof NoEvidence)) throw error;
+      if (error instanceof EvidenceUnavailable && attempt < WAIT_ATTEMPTS) throw error;
+      trouble = error.message.replace(/\.$/, '');
+      continue;
+    }
     if (content === null) {
       notes.push(file.bytes === 0 ? `${file.name} is empty` : `${file.name} was too large or has expired`);
       continue;
@@ -64,6 +76,7 @@ const collect = async (
     const attached = { name: file.name, title: `${file.name}${file.truncated ? ' (cut)' : ''}`, content };
     (quoted.has(file.evidenceId) ? single : others).push(attached);
   }
+  if (trouble !== null) notes.push(trouble);
   const room = FILES_PER_MESSAGE - reports.length - single.length;
   const rest = others.length <= Math.max(1, room) ? others : [bundled(others)];
   return { files: [...reports, ...single, ...rest], notes };
@@ -77,11 +90,12 @@ export const attachFiles = async (
   report: Report,
   answer: Answer,
   place: { channel: string; threadTs: string; since: number },
-  { attempt, readFile }: AnswerTools,
+  tools: AnswerTools,
   { slack, me, languages }: BotContext,
 ): Promise<void> => {
   const language = languages.ofLook(answer.request.origin);
-  const { files, notes } = await collect(report, answer, readFile, language);
+  const { attempt } = tools;
+  const { files, notes } = await collect(report, answer, tools, language);
   for (let from = 0, part = 1; from < files.length; from += FILES_PER_MESSAGE, part += 1) {
     const some = files.slice(from, from + FILES_PER_MESSAGE);
     const name = `look ${report.id}, part ${part}`;

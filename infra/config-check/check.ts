@@ -1,5 +1,6 @@
 import { type Config, type ExaminedConfig, examineConfig } from '../config.ts';
 import { faultLines } from '../config-faults.ts';
+import { placeText } from '../evidence/s3-trouble.ts';
 import { placeName } from '../queue/place.ts';
 import { environmentFaults, SECRET_VARIABLES, type Side } from './environment.ts';
 import { fileFaults } from './files.ts';
@@ -32,6 +33,10 @@ const databaseOf = ({ history }: Config): string => {
   return `history in PostgreSQL on ${URL.canParse(history.place.url) ? new URL(history.place.url).host : 'DATABASE_URL'}`;
 };
 
+/** Where evidence is until the history has it. */
+const evidenceOf = ({ evidence }: Config): string[] =>
+  evidence === undefined ? [] : [`evidence in ${placeText(evidence)}`];
+
 const summaryOf = (
   { config, hosts, source, data }: ExaminedConfig,
   playbooks: { own: number; ids: readonly string[] },
@@ -49,6 +54,7 @@ const summaryOf = (
     model === undefined ? 'no model' : `model ${model.name}`,
     redis === undefined ? 'a Redis of its own' : `Redis ${placeName(redis)}`,
     databaseOf(config),
+    ...evidenceOf(config),
     `Slack by ${slack.mode === 'http' ? `HTTP on port ${slack.port}` : 'Socket Mode'}`,
   ];
   return `${source.file ?? 'No file, only the environment'}: fine. ${parts.join('; ')}.`;

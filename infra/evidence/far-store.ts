@@ -15,11 +15,22 @@ export interface S3Place {
     | undefined;
 }
 
-/** The store that evidence is kept in cannot be used now. `message` is a sentence for a person. */
-export class EvidenceUnavailable extends Error {
+/** Evidence cannot be had. `message` is a sentence for a person. */
+export class NoEvidence extends Error {}
+
+/** The store that it is kept in cannot be used now. */
+export class EvidenceUnavailable extends NoEvidence {
   constructor(why: string, cause?: unknown) {
     super(`The evidence cannot be read now: ${why}. Try again later.`, { cause });
     this.name = 'EvidenceUnavailable';
+  }
+}
+
+/** The store gives something else than what was put into it. */
+export class EvidenceChanged extends NoEvidence {
+  constructor() {
+    super('The evidence was changed in the store where it is kept, so it is not used.');
+    this.name = 'EvidenceChanged';
   }
 }
 

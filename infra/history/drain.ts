@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
+import { EvidenceUnavailable } from '../evidence/far-store.ts';
 import { type Log, withoutSecrets } from '../log.ts';
 import type { Outbox, Outboxes } from '../queue/outbox.ts';
 import type { OpenDatabase } from './database.ts';
-import { KeptLook, KeptNote } from './rows.ts';
+import { heldFor, KeptLook, KeptNote } from './rows.ts';
 import { HistoryUnavailable } from './trouble.ts';
 import { type ReadFile, writeLook, writeNote } from './write.ts';
 
@@ -18,6 +19,10 @@ export interface Draining {
 
 const LOOKS_AT_ONCE = 4;
 const NOTES_AT_ONCE = 200;
+/** So many are passed over that cannot be written now, before the rest waits with them. */
+const MOST_PASSED = 100;
+/** How long a look waits for a bucket that its evidence cannot be read from: less than that is held there (`outbox.ts`). */
+const WAIT_MS = 6 * 24 * 3_600_000;
 /** From so many on it is said how many wait. */
 const MANY = 100;
 
@@ -30,7 +35,7 @@ const sayWaiting = async ({ outboxes, database, complain }: Draining): Promise<v
 
 /**
  * Goes through an outbox, oldest first. `write` is true when a row is written, or can never be, so that it goes; false when it is
- * another process's at the moment. Throws what says that nothing can be written now.
+ * another process's at the moment, or has to wait. Throws what says that nothing can be written now.
  */
 const empty = async (
   outbox: Outbox,
@@ -45,19 +50,33 @@ const empty = async (
       if (await write(id, data)) await outbox.done([id], heldBy(data));
       else passed += 1;
     }
-    if (rows.length < atOnce) return;
+    if (rows.length < atOnce || passed > MOST_PASSED) return;
   }
 };
 
-const filesOf = (data: unknown): readonly string[] =>
-  (KeptLook.safeParse(data).data?.answer.files ?? []).flatMap(({ stored }) => (stored === '' ? [] : [stored]));
+const filesOf = (data: unknown): readonly string[] => heldFor(KeptLook.safeParse(data).data?.answer.files ?? []);
+
+/** A look as it is written: with null for files that are lost. Throws EvidenceUnavailable while their bucket is waited for. */
+const readingOf = async ({ answer }: KeptLook, readFile: ReadFile): Promise<ReadFile> => {
+  const far = answer.files.find(({ part }) => part !== undefined);
+  if (far === undefined) return readFile;
+  try {
+    // Now rather than while the database is held: all files of a look come at once, and stay at hand.
+    await readFile(far);
+  } catch (error) {
+    if (!(error instanceof EvidenceUnavailable)) return readFile;
+    if (Date.now() - answer.request.requestedAt < WAIT_MS) throw error;
+    return async (file) => (file.part === undefined ? await readFile(file) : null);
+  }
+  return readFile;
+};
 
 /**
  * Writes what waits. What the database does not take as it is (a row of another version, say) is said in the log and goes, so that it
  * does not hold up the others. Throws HistoryUnavailable and QueueUnavailable: it waits then.
  */
 export const drain = async (draining: Draining): Promise<void> => {
-  const { database, outboxes, readFile, log } = draining;
+  const { database, outboxes, readFile, log, complain } = draining;
   const refused = (id: string, error: unknown): true => {
     log.error({ id, error: wordsOf(error) }, 'history: refused, not kept');
     return true;
@@ -73,8 +92,13 @@ export const drain = async (draining: Draining): Promise<void> => {
         if (!look.success) return refused(id, look.error);
         // Whether the bytes are lost is known only when Redis has answered: its error passes through the database's untouched.
         try {
-          return await database.use((own) => writeLook(own, look.data, readFile));
+          const reading = await readingOf(look.data, readFile);
+          return await database.use((own) => writeLook(own, look.data, reading));
         } catch (error) {
+          if (error instanceof EvidenceUnavailable) {
+            complain({ why: error.message }, 'history: looks wait for their evidence');
+            return false;
+          }
           if (error instanceof HistoryUnavailable || isAway(error)) throw error;
           return refused(id, error);
         }

@@ -19,7 +19,7 @@ import {
   writeChannels,
 } from './read.ts';
 import { applyRetention } from './retention.ts';
-import type { KeptLook, KeptNote } from './rows.ts';
+import { heldFor, type KeptLook, type KeptNote } from './rows.ts';
 import type { HistoryConfig } from './settings.ts';
 import { HistoryUnavailable } from './trouble.ts';
 import type { ReadFile } from './write.ts';
@@ -173,8 +173,8 @@ export const openHistory = (options: HistoryOptions): History => {
     state: database.state,
     keepLook: async (look) => {
       const { requestId, request, files } = look.answer;
-      const held = files.flatMap(({ stored }) => (stored === '' ? [] : [stored]));
-      if (!(await outboxes.looks.put({ id: requestId, at: request.requestedAt, data: look }, held))) full('looks');
+      if (!(await outboxes.looks.put({ id: requestId, at: request.requestedAt, data: look }, heldFor(files))))
+        full('looks');
       writing.nudge();
     },
     keepNote,

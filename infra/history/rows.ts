@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AuditEntry } from '../audit.ts';
-import { Answer } from '../queue/messages.ts';
+import { Answer, type StoredFile } from '../queue/messages.ts';
 
 /** A look as it waits to be written down. */
 export const KeptLook = z.object({
@@ -12,6 +12,11 @@ export const KeptLook = z.object({
   private: z.boolean(),
 });
 export type KeptLook = z.infer<typeof KeptLook>;
+
+/** The keys under which these files must not expire before they are written. */
+export const heldFor = (files: readonly StoredFile[]): readonly string[] => [
+  ...new Set(files.flatMap(({ stored }) => (stored === '' ? [] : [stored]))),
+];
 
 const Thread = { channel: z.string(), threadTs: z.string(), at: z.number() };
 

@@ -61,12 +61,12 @@ const findingRows = ({ answer }: KeptLook): Insertable<FindingTable>[] => {
 /** The bytes of a file; null when they are lost. */
 export type ReadFile = (file: StoredFile) => Promise<Uint8Array | null>;
 
-/** A file that cannot be unpacked is lost, which is no reason to lose the report. Throws QueueUnavailable. */
+/** A file that cannot be unpacked is lost, which is no reason to lose the report. Throws QueueUnavailable and EvidenceUnavailable. */
 const bytesOf = async (file: StoredFile, readFile: ReadFile): Promise<Uint8Array | null> => {
   try {
     return await readFile(file);
   } catch (error) {
-    if (error instanceof Error && error.name === 'QueueUnavailable') throw error;
+    if (error instanceof Error && /^(?:Queue|Evidence)Unavailable$/.test(error.name)) throw error;
     return null;
   }
 };

@@ -34,6 +34,8 @@ export interface Counts {
   readonly alert: (source: string, outcome: string) => void;
   /** What became of something that needs somebody's yes. */
   readonly approval: (outcome: string) => void;
+  /** A request to the bucket that evidence is kept in. */
+  readonly evidence: (operation: string, outcome: string) => void;
   /** How many connections to hosts are open; asked whenever somebody reads the counts. */
   readonly hostConnections: (ask: () => number) => void;
 }
@@ -48,5 +50,6 @@ export const noCounts: Counts = {
   model: nothing,
   alert: nothing,
   approval: nothing,
+  evidence: nothing,
   hostConnections: nothing,
 };

@@ -76,6 +76,10 @@ export const openMetrics = (version: string): Metrics => {
   const price = counter('model_price_dollars_total', 'What the tokens cost, where the price is configured.');
   const alerts = counter('alerts_total', 'Requests of alert sources.', ['source', 'outcome']);
   const approvals = counter('approvals_total', 'What became of what needs a yes.', ['outcome']);
+  const evidence = counter('evidence_store_requests_total', 'Requests to the bucket that evidence is kept in.', [
+    'operation',
+    'outcome',
+  ]);
   const connections = gauge('host_connections', 'Connections to hosts that are open.');
   const depth = gauge('queue_messages', 'Messages in the queues.', ['queue', 'state']);
   const oldest = gauge('queue_oldest_seconds', 'Age of the oldest message that waits.', ['queue']);
@@ -84,6 +88,7 @@ export const openMetrics = (version: string): Metrics => {
   let openConnections: (() => number) | null = null;
   const [outcome, cause, method, code] = [words(), words(), words(), words()];
   const [source, alertOutcome, approval, queueName] = [words(), words(), words(), words()];
+  const [operation, stored] = [words(), words()];
   return {
     contentType: registry.contentType,
     counts: {
@@ -102,6 +107,7 @@ export const openMetrics = (version: string): Metrics => {
       },
       alert: (name, end) => alerts.inc({ source: source(name), outcome: alertOutcome(end) }),
       approval: (end) => approvals.inc({ outcome: approval(end) }),
+      evidence: (name, end) => evidence.inc({ operation: operation(name), outcome: stored(end) }),
       hostConnections: (ask) => {
         openConnections = ask;
       },

@@ -50,7 +50,7 @@ export const afterAnswers = ({
       try {
         const result = await work({ signal: ending.signal, notes });
         if (result === null) return;
-        const [file] = await storeFiles(journalRedis, requestId, [result.file], log);
+        const [file] = await storeFiles({ redis: journalRedis }, requestId, [result.file], log);
         const id = `${result.errand}-${requestId}`;
         const data = { ...result.data, requestId, file };
         const errand: Intake = { kind: 'errand', id, errand: result.errand, data, at: clock.now() };

@@ -1,4 +1,5 @@
 import { DelayedError, type Job, QueueEvents, Worker } from 'bullmq';
+import type { FarStore } from '../evidence/far-store.ts';
 import type { Log } from '../log.ts';
 import type { BotQueue, Delivery } from './bot-side.ts';
 import type { SharedClock } from './clock.ts';
@@ -34,6 +35,8 @@ export interface ConsumersOptions {
   readonly leaseMs: number;
   readonly stalledCheckMs: number;
   readonly telemetry: QueueTelemetry | undefined;
+  /** Where evidence is kept in place of Redis. */
+  readonly far: FarStore | undefined;
 }
 
 /** What comes to a bot, each only once somebody asks for it. */
@@ -44,7 +47,7 @@ export interface BotConsumers extends Pick<BotQueue, 'onIntake' | 'onProgress' |
 
 /** Reads what comes to a bot and gives it to its handlers, again with growing pauses until they resolve. */
 export const botConsumers = (options: ConsumersOptions): BotConsumers => {
-  const { redisUrl, patient, log, clock, alone, leaseMs, stalledCheckMs, telemetry } = options;
+  const { redisUrl, patient, log, clock, alone, leaseMs, stalledCheckMs, telemetry, far } = options;
   const doubtful = doubtAfterFailOver(patient, placeOf(redisUrl));
   /** What may have been done and been forgotten is a repeated delivery. */
   const attemptOf = (job: Job): number => Math.max(job.attemptsStarted, doubtful() ? 2 : 1);
@@ -121,7 +124,7 @@ export const botConsumers = (options: ConsumersOptions): BotConsumers => {
         if (message.kind === 'refusal') {
           return await alone('answer', message.refusal.requestId, () => refused(message.refusal, { attempt }));
         }
-        const readFile = (file: StoredFile) => readStored(patient, file);
+        const readFile = (file: StoredFile) => readStored({ redis: patient, far }, file);
         await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
       }),
     close: async () => {

@@ -1,4 +1,5 @@
 import { type Progress, Request } from '../../playbooks/model/index.ts';
+import type { FarStore } from '../evidence/far-store.ts';
 import type { Log } from '../log.ts';
 import { botConsumers } from './bot-consumers.ts';
 import { openBotQueues } from './bot-queues.ts';
@@ -6,7 +7,8 @@ import { type Cancelled, cancelLook } from './cancel.ts';
 import { sharedClock } from './clock.ts';
 import { closeRedis, openPatient } from './connection.ts';
 import { type EditTurns, editTurns } from './edit-turns.ts';
-import { readStored } from './evidence-store.ts';
+import { isFar, readStored } from './evidence-store.ts';
+import { keepSwept } from './evidence-sweep.ts';
 import { KEEP, KEEP_ONCE } from './keep.ts';
 import { keptAnswer } from './kept-answer.ts';
 import { type HostState, hostStates, type Lately, type RecentLook, recentLooks } from './lately.ts';
@@ -36,7 +38,7 @@ export interface Delivery {
 export type Turn = 'in-order' | 'last';
 
 export interface AnswerTools extends Delivery {
-  /** The bytes of one of the answer's files; null when they have expired or were never kept. */
+  /** The bytes of one of the answer's files; null when they have expired or were never kept. Throws NoEvidence. */
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
 }
 
@@ -100,7 +102,7 @@ export interface BotQueue {
   readonly answerTo: (requestId: string) => Promise<Answer | null>;
   /** Whether the answer to a request has been shown, or is no longer kept. Throws QueueUnavailable. */
   readonly answerShown: (requestId: string) => Promise<boolean>;
-  /** The bytes of one of an answer's files; null when they have expired or were never kept. */
+  /** The bytes of one of an answer's files; null when they have expired or were never kept. Throws NoEvidence. */
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
   /** Throws QueueUnavailable. */
   readonly status: () => Promise<QueueStatus>;
@@ -121,6 +123,8 @@ export interface BotQueueOptions {
   readonly log: Log;
   /** How messages carry their traces. */
   readonly telemetry?: QueueTelemetry | undefined;
+  /** Where evidence is kept in place of Redis. */
+  readonly far?: FarStore | undefined;
   /** How long a message of a dead bot stays unnoticed, ms. Default 30,000. Shorter in tests. */
   readonly leaseMs?: number;
   /** How often messages of dead bots are looked for, ms. Default 5,000. */
@@ -132,7 +136,7 @@ const REPLICATED_MS = 300;
 
 /** Opens the bot's side. Redis may be away: what needs it fails clearly, and works again when it is back. */
 export const openBotQueue = (options: BotQueueOptions): BotQueue => {
-  const { redisUrl, log, telemetry, leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
+  const { redisUrl, log, telemetry, far, leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
   const replicated = placeOf(redisUrl).kind === 'sentinel';
   const queues = openBotQueues(redisUrl, log, telemetry);
   const { hurried, quickly, add, intake, looks, finds, questions, answers } = queues;
@@ -143,7 +147,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const alone = <T>(kind: string, id: string, work: () => Promise<T>): Promise<T> =>
     withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs, waitMs: 2 * leaseMs }, work);
 
-  const consumers = botConsumers({ redisUrl, patient, log, clock, alone, leaseMs, stalledCheckMs, telemetry });
+  const consumers = botConsumers({ redisUrl, patient, log, clock, alone, leaseMs, stalledCheckMs, telemetry, far });
+  const sweeping = far === undefined ? null : keepSwept(patient, far, clock, log);
 
   return {
     accept: async (message, delayMs = 0, turn = 'in-order') => {
@@ -191,7 +196,10 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
         const job = await answers.getJob(jobId('answer', requestId));
         return job === undefined || (await job.isCompleted());
       }),
-    readFile: (file) => quickly(() => readStored(hurried, file)),
+    readFile: (file) => {
+      const read = () => readStored({ redis: hurried, far }, file);
+      return isFar(file) ? read() : quickly(read);
+    },
     status: queues.status,
     pending: queues.pending,
     healthy: async () => {
@@ -204,6 +212,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     now: clock.now,
     close: async () => {
       clock.close();
+      await sweeping?.stop();
       await consumers.close();
       await queues.close();
       await closeRedis(patient);

@@ -1,5 +1,6 @@
 import { type Job, type Queue, Worker } from 'bullmq';
 import { type Failure, LookFailed, type Progress, Request } from '../../playbooks/model/index.ts';
+import type { FarStore } from '../evidence/far-store.ts';
 import { type Log, withLogFields } from '../log.ts';
 import type { AfterAnswers } from './after-answers.ts';
 import { cancelledBy, cancelWatch, wishKey, wishOf } from './cancel.ts';
@@ -60,6 +61,8 @@ export interface LookTaking {
   readonly leaseMs: number;
   readonly stalledCheckMs: number;
   readonly telemetry: QueueTelemetry | undefined;
+  /** Where evidence is kept in place of Redis. */
+  readonly far: FarStore | undefined;
 }
 
 /**
@@ -71,7 +74,7 @@ export const takeLooks = (
   options: LookTaking,
 ): { readonly close: (graceMs: number) => Promise<void> } => {
   const { redisUrl, redis, journalRedis, answers, clock, log, later, withTargetLock } = options;
-  const { concurrency, leaseMs, stalledCheckMs, telemetry } = options;
+  const { concurrency, leaseMs, stalledCheckMs, telemetry, far } = options;
   const cancelling = cancelWatch(journalRedis);
   const running = new Map<string, AbortController>();
   const ending = new AbortController();
@@ -104,7 +107,7 @@ export const takeLooks = (
         log.info({ requestId: request.id }, 'request was answered by an earlier delivery');
         return;
       }
-      const files = await storeFiles(journalRedis, request.id, result.files, log);
+      const files = await storeFiles({ redis: journalRedis, far }, request.id, result.files, log);
       const answer = { requestId: request.id, request, outcome: result.outcome, files };
       await put(request.id, { kind: 'answer', answer });
       if (result.afterwards !== undefined) later.add(request.id, result.afterwards);

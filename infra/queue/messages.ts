@@ -132,6 +132,15 @@ export const StoredFile = z.object({
   truncated: z.boolean(),
   /** Where the bytes are kept; empty when they could not be. */
   stored: z.string(),
+  /** Of one that is kept in a bucket: where it is in its object, bytes; how long that is, and what it has to be. */
+  part: z
+    .object({
+      at: z.number().int().min(0),
+      bytes: z.number().int().min(0),
+      whole: z.number().int().min(0),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    })
+    .optional(),
 });
 export type StoredFile = z.infer<typeof StoredFile>;
 

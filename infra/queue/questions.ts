@@ -1,4 +1,5 @@
 import type { Reply } from '../../playbooks/model/index.ts';
+import type { FarStore } from '../evidence/far-store.ts';
 import { type AskedOptions, takeAsked } from './asked.ts';
 import type { RedisClient } from './connection.ts';
 import { type EvidenceFile, readStored, storeFiles } from './evidence-store.ts';
@@ -13,7 +14,7 @@ export interface QuestionTools {
   readonly notes: Notes;
   /** The answer to a request, while it is kept; null when there is none. */
   readonly answerTo: (requestId: string) => Promise<Answer | null>;
-  /** The bytes of a file; null when they have expired or were never kept. */
+  /** The bytes of a file; null when they have expired or were never kept. Throws NoEvidence. */
   readonly readFile: (file: StoredFile) => Promise<Uint8Array | null>;
 }
 
@@ -48,15 +49,17 @@ export const takeQuestions = (
   {
     answerTo,
     notesRedis,
+    far,
     ...options
-  }: AskedOptions & Pick<QuestionTools, 'answerTo'> & { readonly notesRedis: RedisClient },
+  }: AskedOptions &
+    Pick<QuestionTools, 'answerTo'> & { readonly notesRedis: RedisClient; readonly far?: FarStore | undefined },
 ): { close: () => Promise<void> } => {
   const stopped = new AbortController();
   const tools: QuestionTools = {
     signal: stopped.signal,
     notes: notesOn(notesRedis, (work) => work()),
     answerTo,
-    readFile: (file) => readStored(notesRedis, file),
+    readFile: (file) => readStored({ redis: notesRedis, far }, file),
   };
 
   const answer = async (question: PutQuestion, deliveries: number): Promise<Replied> => {
@@ -81,7 +84,7 @@ export const takeQuestions = (
       concurrency: CONCURRENCY,
       answer: async (question, deliveries) => {
         const { reply, file } = await answer(question, deliveries);
-        const [stored] = file === null ? [] : await storeFiles(notesRedis, question.id, [file], options.log);
+        const [stored] = file === null ? [] : await storeFiles({ redis: notesRedis }, question.id, [file], options.log);
         return { reply, ...(stored === undefined ? {} : { file: stored }) };
       },
     },

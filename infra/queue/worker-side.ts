@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Queue } from 'bullmq';
 import type { Progress, Request } from '../../playbooks/model/index.ts';
+import type { FarStore } from '../evidence/far-store.ts';
 import type { Log } from '../log.ts';
 import { afterAnswers } from './after-answers.ts';
 import { sharedClock } from './clock.ts';
@@ -67,6 +68,8 @@ export interface WorkerQueueOptions {
   readonly log: Log;
   /** How messages carry their traces. */
   readonly telemetry?: QueueTelemetry | undefined;
+  /** Where evidence is kept in place of Redis. */
+  readonly far?: FarStore | undefined;
   /** How long a dead worker's request stays unnoticed, ms. Default 30,000. Shorter in tests. */
   readonly leaseMs?: number;
   /** How often requests of dead workers are looked for, ms. Default 5,000. */
@@ -95,7 +98,16 @@ export interface WorkerQueue {
  * before the request is done.
  */
 export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
-  const { redisUrl, log, telemetry, concurrency, graceMs = 25_000, leaseMs = 30_000, stalledCheckMs = 5_000 } = options;
+  const {
+    redisUrl,
+    log,
+    telemetry,
+    far,
+    concurrency,
+    graceMs = 25_000,
+    leaseMs = 30_000,
+    stalledCheckMs = 5_000,
+  } = options;
   const redis = openPatient(redisUrl, log);
   const journalRedis = openPatient(redisUrl, log, 10_000);
   const answers = new Queue<AnswerMessage>(ANSWERS, {
@@ -116,7 +128,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
   return {
     withTargetLock,
     work: (handler) => {
-      looks = takeLooks(handler, { ...shared, journalRedis, answers, later, withTargetLock, concurrency });
+      looks = takeLooks(handler, { ...shared, far, journalRedis, answers, later, withTargetLock, concurrency });
       heartbeat = announceWorker(redis, { id: randomUUID(), host: hostname(), concurrency });
     },
     hosts: hostRecord(journalRedis),
@@ -125,7 +137,7 @@ export const openWorkerQueue = (options: WorkerQueueOptions): WorkerQueue => {
     },
     question: (handler) => {
       const answerTo = (requestId: string) => keptAnswer(answers, requestId);
-      questions = takeQuestions(handler, { ...shared, notesRedis: journalRedis, answerTo });
+      questions = takeQuestions(handler, { ...shared, far, notesRedis: journalRedis, answerTo });
     },
     close: async () => {
       clock.close();

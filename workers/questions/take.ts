@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../../infra/config.ts';
+import { NoEvidence } from '../../infra/evidence/far-store.ts';
 import { languageFor } from '../../infra/language.ts';
 import type { QuestionHandler, QuestionTools, Replied } from '../../infra/queue/questions.ts';
 import type { SiteRules } from '../../infra/redact/redactor.ts';
@@ -10,6 +11,12 @@ import { cacheOn, spendingOn } from '../prose/spending.ts';
 import { answerRound } from './answer.ts';
 import { type EvidenceText, MOST_FILE_CHARS } from './chunks.ts';
 import type { Source } from './gather.ts';
+
+/** A question is answered from what there is. */
+const withoutIt = (error: unknown): null => {
+  if (error instanceof NoEvidence) return null;
+  throw error;
+};
 
 /** The looks of a thread whose answers are still kept, newest first, with their evidence as it left the worker: redacted. */
 const sourcesOf = async ({ looks, process }: Question, { answerTo, readFile }: QuestionTools): Promise<Source[]> => {
@@ -27,7 +34,7 @@ const sourcesOf = async ({ looks, process }: Question, { answerTo, readFile }: Q
     const files: EvidenceText[] = [];
     for (const file of answer.files) {
       const entry = report.evidence.find((each) => each.id === file.evidenceId);
-      const content = entry === undefined || file.bytes === 0 ? null : await readFile(file);
+      const content = entry === undefined || file.bytes === 0 ? null : await readFile(file).catch(withoutIt);
       if (entry === undefined || content === null) continue;
       const text = decoder.decode(content.subarray(0, MOST_FILE_CHARS));
       files.push({ evidenceId: file.evidenceId, probe: entry.probe, text });
