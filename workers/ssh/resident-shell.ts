@@ -2,6 +2,7 @@ import { type Dialect, STDERR_LIMIT, sentDialect } from './dialect.ts';
 import { createFrameReader, type Frame, type HostWord, type InstalledRunner, plainText } from './frames.ts';
 import { type Lines, writeLines } from './lines.ts';
 import { notReady } from './not-ready.ts';
+import { answeredWith, type PendingStep, unanswered, unknownTo } from './pending-step.ts';
 import {
   checkFirstSteps,
   checkStep,
@@ -12,39 +13,11 @@ import {
   type RemoteStep,
   type StepResult,
 } from './remote-step.ts';
+import type { ShellLimits } from './shell-limits.ts';
 import type { HostStream, StreamEnd } from './transports/stream.ts';
-
-export interface ShellLimits {
-  /** Milliseconds for connection and login. */
-  readonly connectMs: number;
-  /** Milliseconds for the runner to say that it is ready. */
-  readonly readyMs: number;
-  /** Milliseconds beyond a step's own limits after which its answer is no longer waited for. */
-  readonly graceMs: number;
-  /** Milliseconds for the host to clear up when the shell is closed. */
-  readonly closeMs: number;
-}
-
-export const SHELL_LIMITS: ShellLimits = { connectMs: 15_000, readyMs: 20_000, graceMs: 6_000, closeMs: 8_000 };
 
 const GARBAGE_LIMIT = 256 * 1024;
 const KILL_AFTER_MS = 2_000;
-const NOTHING = new Uint8Array(0);
-
-interface Pending {
-  readonly step: RemoteStep;
-  readonly seconds: number;
-  /** What starts it, one or more lines for the runner. */
-  readonly lines: Lines;
-  readonly resolve: (result: StepResult) => void;
-  cancelled: boolean;
-  /** Milliseconds since 1970; of a first step, when the runner was heard to be ready. */
-  startedAt: number;
-  deadline: NodeJS.Timeout | null;
-}
-
-const isTimeLimit = (frame: Frame, seconds: number): boolean =>
-  (frame.exit === 124 || frame.exit === 137 || frame.exit === 143) && frame.milliseconds >= seconds * 1000 - 20;
 
 /** A step that was sent with the runner, and may be asked for later. */
 interface First {
@@ -66,7 +39,7 @@ export class ResidentShell implements HostShell {
   private readonly stream: HostStream;
   private readonly limits: ShellLimits;
   private readonly reader;
-  private readonly pending = new Map<number, Pending>();
+  private readonly pending = new Map<number, PendingStep>();
   /** Output limits of every step that was ever sent: an answer may come after we stopped waiting for it. */
   private readonly asked = new Map<number, { readonly stdout: number; readonly stderr: number }>();
   private readonly tracing: number[] = [];
@@ -75,7 +48,7 @@ export class ResidentShell implements HostShell {
   private found: string | null = null;
   private lost = false;
   private left = false;
-  private stderr = NOTHING;
+  private stderr = new Uint8Array(0);
   private onReady: ((word: HostWord | StreamEnd | null) => void) | null = null;
 
   constructor(host: string, stream: HostStream, nonce: string, limits: ShellLimits) {
@@ -166,13 +139,13 @@ export class ResidentShell implements HostShell {
     const stderrBytes = Math.min(step.bytes, STDERR_LIMIT);
     const number = this.asked.size + 1;
     const lines = this.dialect.lines(number, step, seconds);
-    if (lines === null) return Promise.resolve(this.unknownStep(step));
+    if (lines === null) return Promise.resolve(unknownTo(this.host, step));
     this.asked.set(number, { stdout: step.bytes, stderr: stderrBytes });
     return new Promise((resolve) => {
       const now = Date.now();
-      const pending: Pending = { step, seconds, lines, resolve, cancelled: false, startedAt: now, deadline: null };
+      const pending: PendingStep = { step, seconds, lines, resolve, cancelled: false, startedAt: now, deadline: null };
       if (this.lost || this.left) {
-        resolve(this.without(pending, 'connection-lost'));
+        resolve(unanswered(pending, 'connection-lost'));
         return;
       }
       this.pending.set(number, pending);
@@ -229,20 +202,10 @@ export class ResidentShell implements HostShell {
   private answer(frame: Frame): void {
     const pending = this.pending.get(frame.step);
     if (pending === undefined) return;
-    const timedOut = frame.how === 'exited' && isTimeLimit(frame, pending.seconds);
-    const end = timedOut ? 'timed-out' : frame.how;
-    this.settle(frame.step, pending, {
-      end,
-      exit: end === 'exited' ? frame.exit : null,
-      startedAt: pending.startedAt,
-      seconds: frame.milliseconds / 1000,
-      stdout: frame.stdout,
-      stderr: frame.stderr,
-      dropped: frame.dropped,
-    });
+    this.settle(frame.step, pending, answeredWith(frame, pending));
   }
 
-  private settle(number: number, pending: Pending, result: StepResult): void {
+  private settle(number: number, pending: PendingStep, result: StepResult): void {
     if (pending.deadline !== null) clearTimeout(pending.deadline);
     this.pending.delete(number);
     const place = this.tracing.indexOf(number);
@@ -253,33 +216,22 @@ export class ResidentShell implements HostShell {
     if (next !== undefined && waiting?.deadline === null && !this.lost) this.send(next, waiting);
   }
 
-  private startClock(number: number, pending: Pending): void {
+  private startClock(number: number, pending: PendingStep): void {
     const ms = pending.seconds * 1000 + KILL_AFTER_MS + this.limits.graceMs;
-    pending.deadline = setTimeout(() => this.settle(number, pending, this.without(pending, 'timed-out')), ms);
+    pending.deadline = setTimeout(() => this.settle(number, pending, unanswered(pending, 'timed-out')), ms);
     pending.startedAt = Date.now();
   }
 
-  private send(number: number, pending: Pending): void {
+  private send(number: number, pending: PendingStep): void {
     this.startClock(number, pending);
     // Told of the end before the start, the runner answers without running anything.
     writeLines(this.stream.stdin, pending.cancelled ? [`sb_end ${number}\n`, ...pending.lines] : pending.lines);
   }
 
-  private without(pending: Pending, end: 'timed-out' | 'connection-lost'): StepResult {
-    const seconds = (Date.now() - pending.startedAt) / 1000;
-    return { end, exit: null, startedAt: pending.startedAt, seconds, stdout: NOTHING, stderr: NOTHING, dropped: 0 };
-  }
-
   private lose(): void {
     this.lost = true;
     for (const [number, pending] of [...this.pending]) {
-      this.settle(number, pending, this.without(pending, 'connection-lost'));
+      this.settle(number, pending, unanswered(pending, 'connection-lost'));
     }
-  }
-
-  private unknownStep(step: RemoteStep): StepResult {
-    const said = `The runner that is installed on ${this.host} does not run this command of ${step.id}`;
-    const stderr = new TextEncoder().encode(`${said}, or not with what was asked for.\n`);
-    return { end: 'exited', exit: 126, startedAt: Date.now(), seconds: 0, stdout: NOTHING, stderr, dropped: 0 };
   }
 }
