@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { BadConfig } from '../config.ts';
+import { isForUs, MOST_CONNECTIONS, SAFE_HEADERS, SERVER_LIMITS } from './http-guard.ts';
 import type { Readiness } from './readiness.ts';
 import type { HealthSettings } from './settings.ts';
 
@@ -18,8 +19,9 @@ const send = (response: ServerResponse, status: number, type: string, text: stri
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
+    ...SAFE_HEADERS,
+    // What else the request may bring is not waited for.
+    ...(status === 405 ? { connection: 'close' } : {}),
   });
   response.end(text);
 };
@@ -46,16 +48,29 @@ const answer = async (request: IncomingMessage, response: ServerResponse, answer
   }
 };
 
+/** Who asks while another one waits for the answer is given the same: however many ask, the parts are asked once at a time. */
+const atOnce = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
+  let running: Promise<T> | null = null;
+  return () => {
+    running ??= ask().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+};
+
 /** Listens for those who look after the program. Throws BadConfig for an address that is taken. */
 export const startHealthServer = async (
   { port, address }: HealthSettings,
   answers: HealthAnswers,
 ): Promise<HealthServer> => {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 });
-  server.maxConnections = 64;
+  const server = createServer(SERVER_LIMITS);
+  server.maxConnections = MOST_CONNECTIONS;
+  const shared: HealthAnswers = { ready: atOnce(answers.ready), metrics: atOnce(answers.metrics) };
   server.on('request', (request, response) => {
     response.on('error', () => undefined);
-    void answer(request, response, answers).catch(() => {
+    if (!isForUs(request, address)) return send(response, 421, TEXT_TYPE, 'Ask by the address, or as localhost.\n');
+    void answer(request, response, shared).catch(() => {
       if (!response.headersSent) send(response, 500, TEXT_TYPE, 'That failed.\n');
     });
   });

@@ -1,10 +1,11 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer } from 'node:http';
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { ExpressAdapter } from '@bull-board/express';
 import { Queue } from 'bullmq';
 import { BadConfig } from '../config.ts';
+import { boardGuard } from '../health/board-guard.ts';
+import { MOST_CONNECTIONS, SERVER_LIMITS } from '../health/http-guard.ts';
 import type { BoardConfig } from '../health/settings.ts';
 import { type Log, withoutSecrets } from '../log.ts';
 import { closeRedis, openHurried, watchErrors } from './connection.ts';
@@ -92,35 +93,8 @@ const withoutWords = <T extends { toJSON: () => object }>(job: T): T => {
   return view;
 };
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** Whether the request brings user and password. Takes as long for every wrong one. */
-const knows = (request: IncomingMessage, { user, password }: BoardConfig): boolean => {
-  const [scheme = '', given = ''] = (request.headers.authorization ?? '').split(' ');
-  const said = scheme.toLowerCase() === 'basic' ? Buffer.from(given, 'base64').toString('utf8') : '';
-  return timingSafeEqual(digest(said), digest(`${user}:${password}`));
-};
-
-const guarded =
-  (board: BoardConfig, show: RequestListener): RequestListener =>
-  (request, response) => {
-    if (!knows(request, board)) {
-      response.writeHead(401, {
-        'www-authenticate': 'Basic realm="Straceback", charset="UTF-8"',
-        'content-type': 'text/plain',
-      });
-      response.end('User and password are needed.\n');
-      return;
-    }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: 'GET, HEAD', 'content-type': 'text/plain' });
-      response.end('The board only shows.\n');
-      return;
-    }
-    response.setHeader('cache-control', 'no-store');
-    response.setHeader('x-frame-options', 'DENY');
-    show(request, response);
-  };
+/** What the page would fetch from other sites: its letters. Browsers have their own. */
+const ELSEWHERE = /<link[^>]+href="https:[^>]*>/g;
 
 /** Shows the queues to who knows the password; nothing can be changed there. Throws BadConfig for an address that is taken. */
 export const startBoard = async (
@@ -146,8 +120,15 @@ export const startBoard = async (
     serverAdapter: express,
     options: { uiConfig: { boardTitle: 'Straceback', hideRedisDetails: true } },
   });
-  const server = createServer({ requestTimeout: 15_000 }, guarded(board, express.getRouter()));
-  server.maxConnections = 64;
+  const app = express.getRouter();
+  // Or an error's answer would hold its stack.
+  app.set('env', 'production').disable('x-powered-by');
+  const render = app.engines['.ejs'];
+  app.engine('ejs', (file: string, options: object, done: (error: unknown, page?: string) => void) =>
+    render(file, options, (error: unknown, page?: string) => done(error, page?.replace(ELSEWHERE, ''))),
+  );
+  const server = createServer(SERVER_LIMITS, boardGuard(board, app, log));
+  server.maxConnections = MOST_CONNECTIONS;
   const end = async () => {
     await Promise.all(queues.map((queue) => queue.close().catch(() => undefined)));
     await closeRedis(redis);

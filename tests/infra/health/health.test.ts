@@ -1,3 +1,4 @@
+import { get as httpGet, type IncomingHttpHeaders } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { attend } from '../../../infra/health/attend.ts';
 import { openParts } from '../../../infra/health/readiness.ts';
@@ -51,6 +52,42 @@ describe('health over HTTP', () => {
     expect(log.lines.some(({ message }) => message === 'Redis is back')).toBe(true);
     expect((await get(around.port, '/other')).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${around.port}/metrics`, { method: 'POST' })).status).toBe(405);
+  });
+
+  test('who is sent here by a page of another site is told nothing, and many who ask at once are one', async () => {
+    const redis = await redisForTest();
+    const around = await attend({ health: HEALTH, redis: redis.url, version: '1', log: silentLog });
+    onTestFinished(() => around.close());
+    const asHost = (host: string, path: string) =>
+      new Promise<{ status: number | undefined; headers: IncomingHttpHeaders }>((resolve, reject) =>
+        httpGet({ port: around.port, path, headers: { host } }, (response) => {
+          response.resume().on('end', () => resolve({ status: response.statusCode, headers: response.headers }));
+        }).on('error', reject),
+      );
+    for (const host of ['localhost:1', '127.0.0.1', '[::1]:1', 'prometheus'])
+      expect((await asHost(host, '/metrics')).status, host).toBe(200);
+    for (const path of ['/metrics', '/readyz']) expect((await asHost('rebound.example:80', path)).status).toBe(421);
+    const { headers } = await asHost('localhost', '/metrics');
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'cross-origin-resource-policy': 'same-origin',
+    });
+    let asked = 0;
+    let answer: (state: { ok: boolean; why: string }) => void = () => undefined;
+    around.parts.ask('counting', () => {
+      asked += 1;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    });
+    const all = Promise.all(Array.from({ length: 20 }, () => asHost('localhost', '/readyz')));
+    await until('the part was asked', () => asked > 0);
+    answer({ ok: true, why: 'Well.' });
+    await all;
+    // Who comes later than the answer is another one.
+    expect(asked).toBeLessThan(20);
   });
 
   test('a clock that is off is told with how much', async () => {
