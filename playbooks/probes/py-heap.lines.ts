@@ -93,3 +93,7 @@ export const collectorOf = (match: RegExpExecArray, at: number): CollectorState 
     at,
   };
 };
+
+/** Takes a line of one kind, `at` its number; false where it makes no sense there. */
+export type ReadLine = (match: RegExpExecArray, at: number) => boolean;
+export type LineReader = readonly [pattern: RegExp, read: ReadLine];

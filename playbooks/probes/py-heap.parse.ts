@@ -1,43 +1,16 @@
 import { type Evidence, evidenceErrorText, evidenceLines, type Parsed, UnseenReason } from '../model/index.ts';
-import { unquote } from '../reading/quoted-names.ts';
-import {
-  boundOf,
-  COLLECTOR,
-  CONTAINER,
-  CONTAINERS,
-  CYCLE,
-  collectorOf,
-  FRAME,
-  GARBAGE,
-  GARBAGE_TYPE,
-  HEADER,
-  HOLDS,
-  holderOf,
-  NOTE,
-  named,
-  orNull,
-  POOLS,
-  REFERENCE,
-  REFERENCES,
-  SIZES,
-  THREADS,
-  TYPE,
-  TYPES,
-  UNREADABLE,
-  USE,
-} from './py-heap.lines.ts';
-import type { HeapContainer, PyHeapData, SourceUse } from './py-heap.ts';
-
-type Reader = (match: RegExpExecArray, at: number) => boolean;
+import { containerReaders } from './py-heap.containers.ts';
+import { countReaders } from './py-heap.counts.ts';
+import { HEADER, type LineReader, UNREADABLE } from './py-heap.lines.ts';
+import type { PyHeapData } from './py-heap.ts';
 
 /** What has been read so far, while going down the lines. */
 class Reading {
   readonly data: PyHeapData;
   readonly partly: string[] = [];
-  #container: HeapContainer | null = null;
   #ended = false;
   #strange = 0;
-  readonly #readers: readonly (readonly [RegExp, Reader])[];
+  readonly #readers: readonly LineReader[];
 
   constructor(version: string, seconds: number) {
     this.data = {
@@ -55,7 +28,7 @@ class Reading {
       frames: [],
       references: null,
     };
-    this.#readers = [...this.#counts(), ...this.#containers()];
+    this.#readers = [...countReaders(this.data, this.partly), ...containerReaders(this.data)];
   }
 
   line(text: string, at: number): void {
@@ -75,186 +48,6 @@ class Reading {
     if (this.#strange > 0) this.partly.push(`${this.#strange} lines about the heap could not be understood.`);
     if (!this.#ended) this.partly.push('The output about the heap was cut: what stood at its end is missing.');
     return this.partly;
-  }
-
-  #counts(): (readonly [RegExp, Reader])[] {
-    const { data } = this;
-    const done = (_: unknown): boolean => true;
-    return [
-      [NOTE, ([, note = '']) => done(this.partly.push(unquote(note)))],
-      [
-        POOLS,
-        ([, , , blocks, used, free, , other], at) =>
-          done(
-            data.pools.push({
-              blocks: Number(blocks),
-              usedBytes: Number(used),
-              freeBytes: Number(free),
-              otherBytes: Number(other),
-              at,
-            }),
-          ),
-      ],
-      [COLLECTOR, (match, at) => done(data.collector.push(collectorOf(match, at)))],
-      [
-        GARBAGE,
-        ([, dead, sampled, collected], at) => {
-          data.garbage = {
-            ...data.garbage,
-            dead: Number(dead),
-            sampled: Number(sampled),
-            collected: Number(collected),
-            at,
-          };
-          return true;
-        },
-      ],
-      [
-        GARBAGE_TYPE,
-        ([, name = '', count]) => done(data.garbage.types.push({ name: unquote(name), count: Number(count) })),
-      ],
-      [
-        CYCLE,
-        ([, text = ''], at) => {
-          data.garbage.cycle = { text, at };
-          return true;
-        },
-      ],
-      [
-        TYPES,
-        ([, , objects, estimated]) => {
-          data.objects = Number(objects);
-          data.estimated = estimated !== undefined;
-          return true;
-        },
-      ],
-      [
-        TYPE,
-        ([, name = '', objects, bytes, tables, grewObjects, grewBytes], at) =>
-          done(
-            data.types.push({
-              name: unquote(name),
-              objects: Number(objects),
-              bytes: Number(bytes),
-              tableBytes: Number(tables),
-              grewObjects: orNull(grewObjects),
-              grewBytes: orNull(grewBytes),
-              at,
-            }),
-          ),
-      ],
-      [CONTAINERS, () => true],
-    ];
-  }
-
-  #containers(): (readonly [RegExp, Reader])[] {
-    const { data } = this;
-    const inContainer = (read: (container: HeapContainer, match: RegExpExecArray, at: number) => void): Reader => {
-      return (match, at) => {
-        if (this.#container === null) return false;
-        read(this.#container, match, at);
-        return true;
-      };
-    };
-    return [
-      [
-        CONTAINER,
-        ([, type = '', address = '', items, rest = ''], at) => {
-          const { holder, bound } = boundOf(rest);
-          this.#container = {
-            type: unquote(type),
-            address,
-            items: Number(items),
-            holder: holderOf(holder),
-            bound,
-            sizes: [],
-            sizesAt: null,
-            containers: 1,
-            holds: null,
-            uses: null,
-            at,
-          };
-          data.containers.push(this.#container);
-          return holder === 'nameless' || this.#container.holder !== null;
-        },
-      ],
-      [
-        SIZES,
-        inContainer((container, [, sizes = '', count], at) => {
-          container.sizes = sizes
-            .trim()
-            .split(' ')
-            .map((pair) => pair.split(':').map(Number))
-            .map(([seconds = 0, items = 0]) => ({ seconds, items }));
-          container.sizesAt = at;
-          container.containers = orNull(count) ?? 1;
-        }),
-      ],
-      [
-        HOLDS,
-        inContainer((container, [, text = '', bytesEach], at) => {
-          container.holds = { text, bytesEach: Number(bytesEach), at };
-        }),
-      ],
-      [
-        /^ {2}source read$/,
-        inContainer((container) => {
-          container.uses = [];
-        }),
-      ],
-      [
-        USE,
-        ([, kind, file = '', line, where = '', loop, text = ''], at) => {
-          const use: SourceUse = {
-            kind: kind as SourceUse['kind'],
-            file: unquote(file),
-            line: Number(line),
-            function: unquote(where),
-            loop: (loop ?? null) as SourceUse['loop'],
-            text,
-            at,
-          };
-          if (this.#container === null) data.settings.push(use);
-          else this.#container.uses = [...(this.#container.uses ?? []), use];
-          return true;
-        },
-      ],
-      [
-        THREADS,
-        ([, threads]) => {
-          data.threads = Number(threads);
-          return true;
-        },
-      ],
-      [
-        FRAME,
-        ([, file = '', line, where = '', loop, library], at) => {
-          data.frames.push({
-            file: unquote(file),
-            line: Number(line),
-            function: unquote(where),
-            loop: (loop ?? null) as SourceUse['loop'],
-            library: library !== undefined,
-            at,
-          });
-          return true;
-        },
-      ],
-      [
-        REFERENCES,
-        ([, to = ''], at) => {
-          data.references = { to, found: [], at };
-          return true;
-        },
-      ],
-      [
-        REFERENCE,
-        ([, level, type = '', path = ''], at) => {
-          data.references?.found.push({ level: Number(level), type: unquote(type), path: named(path), at });
-          return data.references !== null;
-        },
-      ],
-    ];
   }
 }
 
