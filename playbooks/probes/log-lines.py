@@ -127,6 +127,8 @@ def main(arguments):
             continue
         output.log('%d' % number, 'file %d: %s, %d bytes, read from %d%s' % (
             number, quoted(log.path), log.status.st_size, read.offset, through(log, read, quoted)), read, has)
+        if read.strange:
+            say('not read: %d lines that are not of the format of file %d' % (read.strange, number))
     if len(places.logs) > FILES_MOST:
         say('not read: %d files that were written to longer ago' % (len(places.logs) - FILES_MOST))
     if places.elsewhere:

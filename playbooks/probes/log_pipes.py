@@ -67,11 +67,10 @@ def identity(pid, number):
 
 
 def named(log, words, folder):
-    """Whether a command line names a log, or the folder that it is in: `tee FILE`, `multilog DIR`, `conmon -l k8s-file:FILE`."""
+    """Whether a command line names a log: `tee FILE`, `rotatelogs FILE`, `conmon -l k8s-file:FILE`."""
     for word in words[1:]:
         for part in (word, word.partition(b'=')[2], word.partition(b':')[2]):
-            path = os.path.normpath(os.path.join(folder, part)) if part else b''
-            if path in (log.path, os.path.dirname(log.path)):
+            if part and os.path.normpath(os.path.join(folder, part)) == log.path:
                 return True
     return False
 
@@ -136,6 +135,7 @@ class Trail(object):
                 continue
             self.seen.add(pid)
             before = len(self.logs)
+            # A shim has passed it on: who reads that does so for all containers of the host.
             passed = self.reader(pid, read, self.container.outside(pid) and any(link.startswith(b'/') for link in read))
             onward.update(passed)
             if passed or len(self.logs) > before:
@@ -158,13 +158,14 @@ class Trail(object):
         self.logs.extend(chosen)
         if chosen:
             self.open_ends.difference_update(numbers)
+            return {}
         onward = {}
         for number, link in descriptors(pid):
             is_pipe = number in (1, 2) and link.startswith(b'pipe:[')
             key = identity(pid, number) if not is_pipe and self.container.names(link) else None
             if (is_pipe or key) and link not in self.texts and mode_of(pid, number) in (WRITE, BOTH):
                 onward[link] = (key, numbers)
-        if not chosen and not onward and not bound_only:
+        if not onward and not bound_only:
             who = 'it is read by process %d (%s), which has ' % (pid, shown.decode('utf-8', 'replace'))
             if logs:
                 self.notes.append(who + '%d logs open and reads for others too' % len(logs))

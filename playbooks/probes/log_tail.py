@@ -97,6 +97,8 @@ def main():
             ' '.join('%d' % each for each in log.numbers[:16]), through(log, read, quoted))
         for line in said('%d' % number, read.texts(), asked, quoted):
             yield line
+        if read.strange:
+            yield 'not read: %d lines that are not of the format of file %d' % (read.strange, number)
     if len(places.logs) > FILES_MOST:
         yield 'not read: %d files that were written to longer ago' % (len(places.logs) - FILES_MOST)
     if places.elsewhere:

@@ -14,6 +14,8 @@ const has = (tool: string): boolean => spawnSync('sh', ['-c', `command -v ${tool
 export interface Daemon {
   /** Runs its client. */
   readonly ask: (...words: string[]) => Promise<string>;
+  /** The words that its client begins with. */
+  readonly client: readonly string[];
   /** What its containers see as their root. */
   readonly root: string;
 }
@@ -49,7 +51,7 @@ const start = async (
       () => false,
     );
   });
-  return { ask, root };
+  return { ask, client, root };
 };
 
 /** containerd with its own client. */
