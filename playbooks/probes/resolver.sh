@@ -14,20 +14,32 @@ case $pid in '' | *[!0-9]*) echo "resolver.sh: the pid is a number" >&2; exit 64
 root=/proc/$pid/root
 [ -r "$root/" ] || { echo "== denied: $root"; exit 4; }
 
-# An absolute link inside of the process's root means a file there, not one of the host.
+# Where a path leads inside of the process's root: `file` is it as seen from here, for any kind of file. Each part is looked at
+# for itself, because the kernel would follow an absolute link (/var/run -> /run) to the host's folder, and one that leads up
+# (../..) out of the root, path_resolution(7). What the process makes of its links meanwhile can at worst have another file's
+# lines of these kinds shown.
 inside() {
-  file=$root$1
-  turns=0
-  while [ -L "$file" ] && [ "$turns" -lt 5 ]; do
-    link=$(readlink "$file")
-    case $link in
-      /*) file=$root$link ;;
-      *) file=${file%/*}/$link ;;
+  rest=${1#/} file=$root turns=0
+  while [ -n "$rest" ]; do
+    part=${rest%%/*}
+    case $rest in */*) rest=${rest#*/} ;; *) rest= ;; esac
+    case $part in
+      '' | .) continue ;;
+      ..) [ "$file" = "$root" ] || file=${file%/*}; continue ;;
     esac
-    turns=$((turns + 1))
+    if [ -L "$file/$part" ]; then
+      turns=$((turns + 1))
+      [ "$turns" -le 40 ] || return 1
+      link=$(readlink "$file/$part") || return 1
+      case $link in /*) file=$root ;; esac
+      [ "${#link}" -le 4096 ] || return 1
+      rest=$link${rest:+/$rest}
+    else
+      file=$file/$part
+    fi
   done
-  [ -f "$file" ] && [ -r "$file" ]
 }
+readable() { inside "$1" && [ -f "$file" ] && [ -r "$file" ]; }
 
 # Bounded, only lines of the given kinds, control characters made visible.
 show() {
@@ -36,22 +48,22 @@ show() {
 }
 
 echo "== resolver of process $pid"
-if inside /etc/resolv.conf; then
+if readable /etc/resolv.conf; then
   where=${file#"$root"}
   echo "file: $(printf '%s' "$where" | tr -c '\040-\176' '?' | cut -c1-200)"
   show resolv.conf '^(nameserver|search|domain|options|sortlist)$'
 else
   echo "file: none"
 fi
-if inside /etc/nsswitch.conf; then show nsswitch.conf '^hosts:'; fi
+if readable /etc/nsswitch.conf; then show nsswitch.conf '^hosts:'; fi
 tr '\000' '\n' 2>/dev/null <"/proc/$pid/environ" | awk '
   /^RES_OPTIONS=/ { gsub(/[^ -~]/, "?"); print "environment: " substr($0, 1, 300); exit }'
 for socket in /var/run/nscd/socket /run/nscd/socket; do
-  [ -S "$root$socket" ] && { echo "cache: nscd"; break; }
+  inside "$socket" && [ -S "$file" ] && { echo "cache: nscd"; break; }
 done
-[ -S "$root/run/systemd/resolve/io.systemd.Resolve" ] && echo "cache: systemd-resolved"
+inside /run/systemd/resolve/io.systemd.Resolve && [ -S "$file" ] && echo "cache: systemd-resolved"
 # The servers behind systemd-resolved's own address.
-if grep -qs '^nameserver 127\.0\.0\.5[34]' "$root/etc/resolv.conf" && inside /run/systemd/resolve/resolv.conf; then
+if readable /etc/resolv.conf && head -c 16384 "$file" | grep -q '^nameserver 127\.0\.0\.5[34]' && readable /run/systemd/resolve/resolv.conf; then
   show upstream '^nameserver$'
 fi
 echo "== end"

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -79,6 +81,40 @@ describe('on a live process', () => {
     expect(parsed).toMatchObject({ ok: true, data: { timeoutSeconds: 7, attempts: 3 }, partly: [] });
     expect(Buffer.from(evidence.stdout).toString()).not.toContain('not shown');
   });
+
+  it.skipIf(!canChangeRoot() || !canRun('/bin/busybox'))(
+    'follows links of the folders above inside of the process’s root too, and up no further than it',
+    async () => {
+      const outside = mkdtempSync(join(tmpdir(), 'straceback-resolver-'));
+      folders.push(outside);
+      // Where the kernel would go, had it the choice.
+      writeFileSync(join(outside, 'resolv.conf'), 'nameserver 198.51.100.66\n');
+      mkdirSync(join(outside, 'nscd'));
+      const server = createServer().listen(join(outside, 'nscd', 'socket'));
+      await once(server, 'listening');
+      try {
+        const root = join(outside, 'root');
+        for (const folder of ['bin', 'data/etc', 'data/up', 'var', outside.slice(1)])
+          mkdirSync(join(root, folder), { recursive: true });
+        symlinkSync('/data/etc', join(root, 'etc'));
+        symlinkSync('../../../../../../../../../data/up/../etc/./real.conf', join(root, 'data/etc/resolv.conf'));
+        symlinkSync(outside, join(root, 'var/run'));
+        symlinkSync('loop', join(root, 'data/etc/loop'));
+        symlinkSync('/etc/loop/x', join(root, 'data/etc/nsswitch.conf'));
+        writeFileSync(join(root, 'data/etc/real.conf'), 'nameserver 192.0.2.7\n');
+        execFileSync('cp', ['/bin/busybox', join(root, 'bin', 'busybox')]);
+        const live = await startProcess('chroot', [root, '/bin/busybox', 'sh', '-c', 'echo ready; read line']);
+        await live.line(/^ready/);
+        const { parsed } = await runProbe(resolver, { pid: live.pid });
+        expect(parsed).toMatchObject({
+          ok: true,
+          data: { file: '/data/etc/real.conf', nameServers: [{ address: '192.0.2.7' }], hosts: null, caches: [] },
+        });
+      } finally {
+        server.close();
+      }
+    },
+  );
 
   it.skipIf(!canChangeRoot() || !canRun('/bin/busybox'))(
     'follows links inside of the process’s root, never out of it',
