@@ -100,7 +100,8 @@ test.each<[string, string]>([
 test('config check names keys that are not there, or cannot be right', async () => {
   const text = 'evidence:\n  s3: {bucket: my-bucket}\n';
   const { AWS_ACCESS_KEY_ID } = KEYS;
-  for (const env of [{}, { AWS_ACCESS_KEY_ID }, { ...KEYS, AWS_ACCESS_KEY_ID: '' }])
+  const lacking: Record<string, string>[] = [{}, { AWS_ACCESS_KEY_ID }, { ...KEYS, AWS_ACCESS_KEY_ID: '' }];
+  for (const env of lacking)
     expect(await faultsOf(text, env)).toContainEqual(
       expect.stringMatching(
         /straceback\.yaml:2: evidence\.s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set/,
