@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { SharedClock } from './clock.ts';
 import { type RedisClient, watchErrors } from './connection.ts';
 import { storeFiles } from './evidence-store.ts';
-import { KEEP } from './keep.ts';
+import { UNTIL_DONE } from './keep.ts';
 import type { Intake } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
 import { notesOn } from './notes.ts';
@@ -54,7 +54,7 @@ export const afterAnswers = ({
         const id = `${result.errand}-${requestId}`;
         const data = { ...result.data, requestId, file };
         const errand: Intake = { kind: 'errand', id, errand: result.errand, data, at: clock.now() };
-        await intake.add('message', errand, { ...KEEP, jobId: jobId('intake', id) });
+        await intake.add('message', errand, { ...UNTIL_DONE, jobId: jobId('intake', id) });
       } catch (error) {
         log.warn({ requestId, error: String(error) }, 'work after an answer failed');
       }

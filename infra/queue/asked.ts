@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Log } from '../log.ts';
 import type { SharedClock } from './clock.ts';
 import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './connection.ts';
-import { KEEP, KEEP_ONCE } from './keep.ts';
+import { KEPT, UNTIL_DONE } from './keep.ts';
 import { type Intake, problems } from './messages.ts';
 import { INTAKE, jobId, PREFIX } from './names.ts';
 import type { RedisAddress } from './place.ts';
@@ -65,7 +65,7 @@ export const takeAsked = <Message extends Asked>(
     const data = { ...message.handTo.data, ...(await answer(message, job.attemptsStarted)) };
     const errand: Intake = { kind: 'errand', id, errand: message.handTo.errand, data, at: clock.now() };
     // Of two workers that both have it (one was frozen for longer than its lease), the second puts nothing.
-    await intake.add('message', errand, { ...KEEP, jobId: jobId('intake', id) });
+    await intake.add('message', errand, { ...UNTIL_DONE, jobId: jobId('intake', id) });
   };
 
   const worker = new Worker(queue, deliver, {
@@ -77,7 +77,7 @@ export const takeAsked = <Message extends Asked>(
     stalledInterval: stalledCheckMs,
     runRetryDelay: 1_000,
     maxStalledCount: 1_000,
-    ...KEEP_ONCE,
+    ...KEPT,
   });
   watchErrors(worker, queue, log);
   worker.on('failed', (job, error) => log.error({ queue, job: job?.id, error: error.message }, 'delivery failed'));

@@ -6,6 +6,7 @@ import type { SharedClock } from './clock.ts';
 import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './connection.ts';
 import { readStored } from './evidence-store.ts';
 import { doubtAfterFailOver } from './fail-over.ts';
+import { KEPT } from './keep.ts';
 import {
   AnswerMessage,
   Intake,
@@ -18,6 +19,7 @@ import {
 import { ANSWERS, INTAKE, LOOKS, PREFIX } from './names.ts';
 import { placeOf, type RedisAddress } from './place.ts';
 import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
+import { consumesTogether } from './together.ts';
 
 /** What is due within this is begun now. */
 const EARLY_MS = 1_000;
@@ -31,7 +33,8 @@ export interface ConsumersOptions {
   readonly patient: RedisClient;
   readonly log: Log;
   readonly clock: SharedClock;
-  readonly alone: BotQueue['alone'];
+  /** Runs work as the only one over all bots; `late` as leases mean it. */
+  readonly alone: (kind: string, id: string, work: () => Promise<void>, late: boolean) => Promise<void>;
   readonly leaseMs: number;
   readonly stalledCheckMs: number;
   readonly telemetry: QueueTelemetry | undefined;
@@ -67,15 +70,26 @@ export const botConsumers = (options: ConsumersOptions): BotConsumers => {
       stalledInterval: stalledCheckMs,
       runRetryDelay: 1_000,
       maxStalledCount: 1_000,
+      ...KEPT,
       settings: {
         backoffStrategy: (attempts) => Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10), LAST_RETRY_MS),
       },
     });
+    consumesTogether(worker);
     watchErrors(worker, name, log);
     worker.on('failed', (job, error) =>
       log.warn({ job: job?.id, attempt: job?.attemptsStarted, error: error.message }, 'will be tried again'),
     );
     workers.push(worker);
+  };
+
+  /**
+   * One delivery at a time: one that was taken over may still be running elsewhere. The first is not taken over before BullMQ's lock
+   * on it has run out, which is as long as the lease and began before it.
+   */
+  const deliver = async (kind: string, id: string, job: Job, work: (delivery: Delivery) => Promise<void>) => {
+    const attempt = attemptOf(job);
+    await alone(kind, id, () => work({ attempt }), attempt === 1);
   };
 
   const refuse = async (job: Job, why: string): Promise<void> => {
@@ -84,7 +98,7 @@ export const botConsumers = (options: ConsumersOptions): BotConsumers => {
     if (from === null) return;
     const sentence = `The answer to this look could not be read (${why}). Are bot and worker the same version?`;
     const refusal: Refusal = { requestId: from.id, origin: from.origin, failure: { code: 'internal', sentence } };
-    await alone('answer', from.id, () => refused(refusal, { attempt: attemptOf(job) }));
+    await deliver('answer', from.id, job, (delivery) => refused(refusal, delivery));
   };
 
   return {
@@ -101,7 +115,7 @@ export const botConsumers = (options: ConsumersOptions): BotConsumers => {
           log.error({ job: job.id, problems: problems(parsed.error) }, 'message refused: it does not parse');
           return;
         }
-        await alone('intake', parsed.data.id, () => handler(parsed.data, { attempt: attemptOf(job) }));
+        await deliver('intake', parsed.data.id, job, (delivery) => handler(parsed.data, delivery));
       }),
     onProgress: (handler) => {
       events = new QueueEvents(LOOKS, { connection: patientOptions(redisUrl, ending.signal), prefix: PREFIX });
@@ -120,12 +134,13 @@ export const botConsumers = (options: ConsumersOptions): BotConsumers => {
         const parsed = AnswerMessage.safeParse(job.data);
         if (!parsed.success) return await refuse(job, problems(parsed.error));
         const message = parsed.data;
-        const attempt = attemptOf(job);
         if (message.kind === 'refusal') {
-          return await alone('answer', message.refusal.requestId, () => refused(message.refusal, { attempt }));
+          const { refusal } = message;
+          return await deliver('answer', refusal.requestId, job, (delivery) => refused(refusal, delivery));
         }
+        const { answer } = message;
         const readFile = (file: StoredFile) => readStored({ redis: patient, far }, file);
-        await alone('answer', message.answer.requestId, () => handler(message.answer, { attempt, readFile }));
+        await deliver('answer', answer.requestId, job, (delivery) => handler(answer, { ...delivery, readFile }));
       }),
     close: async () => {
       const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), CLOSE_MS).unref());

@@ -46,12 +46,12 @@ export const openBotQueues = (redisUrl: RedisAddress, log: Log, telemetry: Queue
   };
 
   /** Puts a message unless there is one with this id. Throws QueueUnavailable. */
-  const add = <Data>(queue: Queue<Data>, id: string, data: Data, keep: object) =>
+  const add = <Data>(queue: Queue<Data>, id: string, data: Data, how: object = {}) =>
     quickly(async (): Promise<'queued' | 'duplicate'> => {
       const there = await hurried.exists(queue.toKey(id));
       if (there === 1) return 'duplicate';
       // Its types tie the name to the data, which a generic Data cannot show.
-      await queue.add(...(['message', data, { ...keep, jobId: id }] as unknown as Parameters<typeof queue.add>));
+      await queue.add(...(['message', data, { ...how, jobId: id }] as unknown as Parameters<typeof queue.add>));
       return 'queued';
     });
 

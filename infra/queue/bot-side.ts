@@ -9,7 +9,7 @@ import { closeRedis, openPatient } from './connection.ts';
 import { type EditTurns, editTurns } from './edit-turns.ts';
 import { isFar, readStored } from './evidence-store.ts';
 import { keepSwept } from './evidence-sweep.ts';
-import { KEEP, KEEP_ONCE } from './keep.ts';
+import { UNTIL_DONE } from './keep.ts';
 import { keptAnswer } from './kept-answer.ts';
 import { type HostState, hostStates, type Lately, type RecentLook, recentLooks } from './lately.ts';
 import { withLease } from './lease.ts';
@@ -143,9 +143,8 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   const patient = openPatient(redisUrl, log);
   const clock = sharedClock(patient);
 
-  /** One at a time for a request over all bots: a delivery that was taken over may still be running elsewhere. */
-  const alone = <T>(kind: string, id: string, work: () => Promise<T>): Promise<T> =>
-    withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs, waitMs: 2 * leaseMs }, work);
+  const alone = <T>(kind: string, id: string, work: () => Promise<T>, late = false): Promise<T> =>
+    withLease(patient, { name: key('handling', kind, id), doing: kind, leaseMs, waitMs: 2 * leaseMs, late }, work);
 
   const consumers = botConsumers({ redisUrl, patient, log, clock, alone, leaseMs, stalledCheckMs, telemetry, far });
   const sweeping = far === undefined ? null : keepSwept(patient, far, clock, log);
@@ -153,7 +152,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
   return {
     accept: async (message, delayMs = 0, turn = 'in-order') => {
       const accepted = await add(intake, jobId('intake', message.id), Intake.parse(message), {
-        ...KEEP,
+        ...UNTIL_DONE,
         ...(turn === 'last' ? { priority: 1 } : {}),
         delay: delayMs,
         timestamp: clock.now(),
@@ -163,21 +162,21 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
       return accepted;
     },
     enqueue: async (request) => {
-      const keep = { ...KEEP_ONCE, timestamp: request.requestedAt };
-      return await add(looks, jobId('look', request.id), Request.parse(request), keep);
+      const timestamp = request.requestedAt;
+      return await add(looks, jobId('look', request.id), Request.parse(request), { timestamp });
     },
     find: (find) => {
       const asked = Find.parse({ ...find, at: clock.now() });
-      return add(finds, jobId('find', find.id), asked, KEEP_ONCE);
+      return add(finds, jobId('find', find.id), asked);
     },
     ask: (question) => {
       const put = PutQuestion.parse({ ...question, at: clock.now() });
-      return add(questions, jobId('question', question.id), put, KEEP_ONCE);
+      return add(questions, jobId('question', question.id), put);
     },
     cancel: (wish) =>
       quickly(() => {
         const answer = (requestId: string, message: AnswerMessage) =>
-          add(answers, jobId('answer', requestId), message, KEEP);
+          add(answers, jobId('answer', requestId), message, UNTIL_DONE);
         return cancelLook({ redis: hurried, looks, answers, answer }, wish);
       }),
     open: (wanted) => quickly(() => openLooks(looks, wanted)),
@@ -189,7 +188,7 @@ export const openBotQueue = (options: BotQueueOptions): BotQueue => {
     recentLooks: recentLooks(hurried, quickly),
     hostStates: hostStates(hurried, quickly),
     notes: notesOn(hurried, quickly),
-    alone,
+    alone: (kind, id, work) => alone(kind, id, work),
     answerTo: (requestId) => quickly(() => keptAnswer(answers, requestId)),
     answerShown: (requestId) =>
       quickly(async () => {

@@ -28,6 +28,11 @@ export interface LeaseOptions {
   readonly waitMs: number;
   /** Ends the waiting early. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * For who is known to be alone for as long as a lease anyway: it is taken only when a third of that has passed, as it is renewed
+   * then, and Redis need not be asked about work that has ended by that time.
+   */
+  readonly late?: boolean | undefined;
   /** Called once when another holder is found; says what it does. */
   readonly onWait?: ((doing: string) => void) | undefined;
 }
@@ -87,9 +92,10 @@ export const withLease = async <T>(
   options: LeaseOptions,
   fn: (lease: Lease) => Promise<T>,
 ): Promise<T> => {
-  const { name, leaseMs } = options;
+  const { name, leaseMs, late = false } = options;
   const value = JSON.stringify({ token: randomUUID(), doing: options.doing } satisfies z.infer<typeof Holder>);
-  await acquire(redis, options, value);
+  if (!late) await acquire(redis, options, value);
+  let asked = !late;
   const losing = new AbortController();
   const lease: Lease = {
     // A signal is dear, and most who hold a lease ask for none.
@@ -99,9 +105,10 @@ export const withLease = async <T>(
   };
   let heldUntil = Date.now() + leaseMs;
   const renew = async () => {
-    const asked = Date.now();
+    const since = Date.now();
+    asked = true;
     try {
-      if ((await RENEW(redis, [name], value, leaseMs)) === 1) heldUntil = asked + leaseMs;
+      if ((await RENEW(redis, [name], value, leaseMs)) === 1) heldUntil = since + leaseMs;
       else losing.abort();
     } catch {
       // Redis is away for the moment; the watch below decides.
@@ -117,6 +124,6 @@ export const withLease = async <T>(
     clearInterval(renewing);
     clearInterval(watching);
     // Without Redis the lease runs out by itself.
-    await RELEASE(redis, [name], value).catch(() => undefined);
+    if (asked) await RELEASE(redis, [name], value).catch(() => undefined);
   }
 };

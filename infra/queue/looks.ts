@@ -9,13 +9,14 @@ import { closeConsumer, patientOptions, type RedisClient, watchErrors } from './
 import { storeFiles } from './evidence-store.ts';
 import { untilTaken } from './fail-over.ts';
 import { beginDelivery } from './journal.ts';
-import { KEEP, KEEP_ONCE } from './keep.ts';
+import { KEPT, UNTIL_DONE } from './keep.ts';
 import { type AnswerMessage, type ProgressMessage, problems, whereFrom } from './messages.ts';
 import { jobId, LOOKS, PREFIX } from './names.ts';
 import type { RedisAddress } from './place.ts';
 import type { WithTargetLock } from './target-lock.ts';
 import { type QueueTelemetry, withTelemetry } from './telemetry.ts';
 import { throttle } from './throttle.ts';
+import { consumesTogether } from './together.ts';
 import { endsWithin } from './within.ts';
 import type { LookHandler, LookResult } from './worker-side.ts';
 
@@ -82,7 +83,7 @@ export const takeLooks = (
   const put = async (requestId: string, message: AnswerMessage): Promise<void> => {
     // A job that failed for want of room in Redis would have no answer.
     await untilTaken(
-      () => answers.add(message.kind, message, { ...KEEP, jobId: jobId('answer', requestId) }),
+      () => answers.add(message.kind, message, { ...UNTIL_DONE, jobId: jobId('answer', requestId) }),
       ending.signal,
     );
   };
@@ -187,8 +188,9 @@ export const takeLooks = (
     runRetryDelay: 1_000,
     // The journal counts deliveries, because a job that BullMQ gives up has no answer.
     maxStalledCount: 1_000,
-    ...KEEP_ONCE,
+    ...KEPT,
   });
+  consumesTogether(worker);
   watchErrors(worker, 'looks', log);
   worker.on('lockRenewalFailed', (ids) => void Promise.all(ids.map(takenOver)).catch(() => undefined));
   worker.on('failed', (job, error) => log.error({ job: job?.id, error: error.message }, 'delivery failed'));
