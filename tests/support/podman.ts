@@ -49,7 +49,13 @@ const makePodman = (user: string | null): Podman => {
   afterContainers(async () => {
     await podman('rm', '--all', '--force', '--time', '0').catch(() => undefined);
     // Without root it leaves a process that keeps the user's namespace.
-    for (const pid of id === null ? [] : processesOf(id)) process.kill(pid, 'SIGKILL');
+    for (const pid of id === null ? [] : processesOf(id)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
     for (const each of ['store/vfs', 'store/overlay'])
       spawnSync('umount', ['-R', path.join(folder, each)], { stdio: 'ignore' });
   });

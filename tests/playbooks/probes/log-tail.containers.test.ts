@@ -1,11 +1,24 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { logLines } from '../../../playbooks/probes/log-lines.ts';
 import { LogTailData, logTail } from '../../../playbooks/probes/log-tail.ts';
-import { DOCKER_SEES, python, startDocker, whyNoDaemon } from '../../support/container-daemons.ts';
-import { endContainers } from '../../support/containers.ts';
+import {
+  CTR_SEES,
+  DOCKER_SEES,
+  python,
+  startContainerd,
+  startDocker,
+  whyNoDaemon,
+} from '../../support/container-daemons.ts';
+import { endContainers, openFolder, removeGroups } from '../../support/containers.ts';
+import { startProcess } from '../../support/live-process.ts';
 import { podmanOfRoot, podmanOfUser, whyNoPodman } from '../../support/podman.ts';
-import { type RunProbeOptions, runProbe } from '../../support/run-probe.ts';
+import { type RunProbeOptions, runProbe, startTimeOf } from '../../support/run-probe.ts';
 import { endSshd } from '../../support/sshd.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
 import { until } from '../../support/until.ts';
@@ -74,6 +87,17 @@ const expectLog = async (pid: number, id: string, said: string, format: string):
   for (const { time } of logs[0]?.shown ?? []) expect(Date.parse(time ?? '')).toBeGreaterThan(Date.now() - 3600e3);
 };
 
+const PROBES = fileURLToPath(new URL('../../../playbooks/probes/', import.meta.url));
+/** log_tail.py with another folder for kubelet's links. */
+const AT_LINKS = `
+import os, sys
+sys.path.insert(0, sys.argv.pop(1))
+sys.dont_write_bytecode = True
+import log_container, log_tail
+log_container.LINKS = os.fsencode(sys.argv.pop(1))
+print('\\n'.join(log_tail.main()))
+`;
+
 const noDocker = whyNoDaemon('dockerd', 'docker', 'containerd', 'runc', 'tar');
 test.skipIf(noDocker !== null)(
   `the log of a container of docker is read where its daemon keeps it, as a json-file and as a local one (${noDocker ?? 'docker'})`,
@@ -106,3 +130,95 @@ for (const [who, make] of [
     },
   );
 }
+
+/**
+ * Writes what it reads as containerd's CRI does for kubelet, beside the logs of other containers: one of the same pod where it is
+ * told to, one of another pod. It reads for others too.
+ */
+const NODE = `
+import os, subprocess, sys, datetime
+pods, pod, sidecar = sys.argv[1:4]
+def opened(pod, name):
+    os.makedirs(os.path.join(pods, pod, name), exist_ok=True)
+    return open(os.path.join(pods, pod, name, '0.log'), 'ab', buffering=0)
+def cri(text, tag=b'F'):
+    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace('+00:00', '123Z').encode() + b' stdout ' + tag + b' ' + text + b'\\n'
+others = [opened('shop_other_4c1d3a80-5a46-4f0b-9d53-0f2f1f6b1111', 'app')] + ([opened(pod, 'sidecar')] if sidecar else [])
+for each in others: each.write(cri(b'MemoryError of another'))
+child = subprocess.Popen(['/bin/sh', '-c', 'read line'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+log = opened(pod, 'app')
+print('ready', flush=True)
+for line in sys.stdin.buffer:
+    line = line.rstrip(b'\\n')
+    for at in range(0, len(line), 16384):
+        log.write(cri(line[at:at + 16384], b'F' if at + 16384 >= len(line) else b'P'))
+`;
+
+const noContainerd = whyNoDaemon('containerd', 'ctr', 'runc');
+test.skipIf(noContainerd !== null)(
+  `the log of a container in a pod is found among those that the node's runtime writes (${noContainerd ?? 'containerd'})`,
+  async () => {
+    const { ask, client, root } = await startContainerd();
+    const folder = openFolder();
+    for (const [sidecar, linked] of [
+      [false, false],
+      [true, true],
+      [true, false],
+    ] as const) {
+      const said = word();
+      const id = randomBytes(32).toString('hex');
+      const uid = [4, 2, 2, 2, 6].map((bytes) => randomBytes(bytes).toString('hex')).join('-');
+      removeGroups(said);
+      const pods = path.join(folder, said, 'pods');
+      const links = path.join(folder, said, 'containers');
+      mkdirSync(links, { recursive: true });
+      const log = path.join(pods, `shop_${said}_${uid}`, 'app', '0.log');
+      if (linked) symlinkSync(log, path.join(links, `${said}_shop_app-${id}.log`));
+      const group = ['--cgroup', `/${said}/kubepods/burstable/pod${uid}/${id}`];
+      const run = ['run', '--fifo-dir', folder, '--rootfs', ...CTR_SEES, ...group, root, id];
+      const line =
+        'node=$1; shift; pods=$1 pod=$2 sidecar=$3; shift 3; "$@" 2>&1 | /usr/bin/python3 -c "$node" "$pods" "$pod" "$sidecar"';
+      const words = [NODE, pods, `shop_${said}_${uid}`, sidecar ? 'sidecar' : ''];
+      const live = await startProcess('sh', [
+        '-c',
+        line,
+        'sh',
+        ...words,
+        ...client,
+        ...run,
+        ...python('-c', program(said)),
+      ]);
+      const exit = once(live.child, 'exit');
+      await live.line(/^ready/);
+      try {
+        await until('it has written', () => existsSync(log) && readFileSync(log, 'utf8').includes(`${said} ready`));
+        const row = (await ask('task', 'ls')).split('\n').find((each) => each.startsWith(`${id} `));
+        const pid = Number(row?.split(/\s+/)[1]);
+        const out = execFileSync(
+          '/usr/bin/python3',
+          ['-I', '-c', AT_LINKS, PROBES, links, `${pid}`, startTimeOf(pid), '-'],
+          {
+            encoding: 'utf8',
+          },
+        );
+        const files = out.split('\n').filter((each) => each.startsWith('file '));
+        expect(out).not.toContain('of another');
+        if (sidecar && !linked) {
+          expect(files).toEqual([]);
+          expect(out).toContain('logs open and reads for others too');
+          continue;
+        }
+        expect(files).toEqual([expect.stringMatching(/, fds 1 2, through process \d+ ".*" as cri$/)]);
+        expect(files[0]).toContain(JSON.stringify(log));
+        expect(out).toMatch(
+          new RegExp(` files time \\d{10} stdout: "[^"]*${TOO_MANY.replace(/[[\]]/g, '\\$&')} ${said}`),
+        );
+      } finally {
+        await ask('task', 'kill', '-s', 'SIGKILL', id).catch(() => undefined);
+        // The rest of the pipeline ends with what it reads.
+        await exit;
+        await ask('task', 'rm', '-f', id).catch(() => undefined);
+      }
+    }
+  },
+);
