@@ -15,6 +15,7 @@ import {
 import { bytes, code, count, duration, kib } from '../reading/text.ts';
 import { crowdOf, goesWith } from './python-heap-growth.clients.ts';
 import { keepsMemory, ownersGrowth } from './python-heap-growth.owners.ts';
+import { fewOf, fewSureness, MANY_ITEMS, steppersIn } from './python-heap-growth.steps.ts';
 import { isBounded, isJob, type Sureness, surenessOf } from './python-heap-growth.sureness.ts';
 import {
   adderText,
@@ -30,7 +31,6 @@ import {
 const LEAST_BYTES_PER_SECOND = (256 * 1024) / 60;
 /** Growth of a type, seen only at two moments, that matters. */
 const LEAST_TYPE_BYTES_PER_SECOND = 32 * 1024;
-const LEAST_ITEMS = 20;
 /** What a second container must bring with it to be a finding of its own, as a share of the first. */
 const ALSO = 0.2;
 const GARBAGE_MOST = 0.1;
@@ -83,7 +83,9 @@ const ownersSureness = (sure: Sureness, grower: Grower): Sureness => ({
 const draftOf = (look: Look, heap: SeenHeap, grower: Grower, growth: ProcessGrowth | null): FindingDraft | null => {
   const surest = surenessOf(look, heap, grower);
   if (surest === null) return null;
-  const sure = grower.outsideEach === null ? surest : ownersSureness(surest, grower);
+  const few = fewOf(grower);
+  const counted = few === null ? surest : fewSureness(surest, few);
+  const sure = grower.outsideEach === null ? counted : ownersSureness(counted, grower);
   const { container } = grower;
   const [first] = container.sizes;
   const last = container.sizes.at(-1);
@@ -103,7 +105,7 @@ const draftOf = (look: Look, heap: SeenHeap, grower: Grower, growth: ProcessGrow
     confidence: sure.confidence,
     title: `${upper(holderText(grower))} grows by ${itemsText(grower)}, ${rateText(grower.bytesPerSecond)}${adder === null ? '' : `: ${adder} adds to it`}`,
     summary:
-      `In ${duration(grower.seconds)} ${holderText(grower)} went from ${(first?.items ?? 0).toLocaleString('en-US')} to ${count(last?.items ?? 0, 'item')}, in each quarter of that time and without shrinking.${holds}${uses}` +
+      `In ${duration(grower.seconds)} ${holderText(grower)} went from ${(first?.items ?? 0).toLocaleString('en-US')} to ${count(last?.items ?? 0, 'item')}, ${few === null ? 'in each quarter of that time' : 'one after the other'} and without shrinking.${holds}${uses}` +
       `${growthText(growth)}${endText(look, grower.bytesPerSecond)}${sure.inferred === null ? '' : ` Inferred: ${sure.inferred}.`}`,
     evidence: quotesOf(look, heap, grower, growth),
     fixes: growerFixes(look, grower),
@@ -114,7 +116,7 @@ const draftOf = (look: Look, heap: SeenHeap, grower: Grower, growth: ProcessGrow
 const oscillates = (heap: SeenHeap): boolean =>
   heap.data.containers.some(({ sizes }) => {
     const items = sizes.map((size) => size.items);
-    return Math.max(...items) - Math.min(...items) >= LEAST_ITEMS && !isSteady(sizes);
+    return Math.max(...items) - Math.min(...items) >= MANY_ITEMS && !isSteady(sizes);
   });
 
 /** Objects that grow, with nothing found that holds them. */
@@ -125,7 +127,7 @@ const typeDraft = (look: Look, heap: SeenHeap, growth: ProcessGrowth | null): Fi
   if (data.collector.at(-1)?.garbage || oscillates(heap)) return null;
   const type = grownType(heap);
   const total = data.types.reduce((sum, each) => sum + (each.grewBytes ?? 0), 0) / data.seconds;
-  if (type === null || total < LEAST_TYPE_BYTES_PER_SECOND || (type.grewObjects ?? 0) < LEAST_ITEMS) return null;
+  if (type === null || total < LEAST_TYPE_BYTES_PER_SECOND || (type.grewObjects ?? 0) < MANY_ITEMS) return null;
   // What was seen of the process in one window has to go on in the next.
   if (total < 0.25 * (growth.kib / growth.seconds) * 1024) return null;
   const kept = type.objects - (type.grewObjects ?? 0);
@@ -181,10 +183,10 @@ const judge = (look: Look): Verdict => {
   const large = all.filter(
     ({ container, bytesPerSecond, itemsPerSecond, seconds }) =>
       bytesPerSecond >= (container.holder?.library === true ? 4 : 1) * LEAST_BYTES_PER_SECOND &&
-      itemsPerSecond * seconds >= LEAST_ITEMS,
+      itemsPerSecond * seconds >= MANY_ITEMS,
   );
   const owner = ownersGrowth(heap, all, growth);
-  const growing = owner === null ? large : [owner];
+  const growing = owner !== null ? [owner] : large.length > 0 ? large : steppersIn(look, heap);
   // What has a bound warms up; it must not hide what grows beside it.
   const matter = growing.filter((grower) => !isBounded(look, grower));
   const top = matter[0]?.bytesPerSecond ?? 0;

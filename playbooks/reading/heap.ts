@@ -47,17 +47,19 @@ export const isSteady = (sizes: HeapContainer['sizes']): boolean => {
   return borders.slice(1).every((size, part) => size > (borders[part] ?? 0));
 };
 
+/** What one more item takes: its place, or all that only it refers to. */
+export const placeBytes = (container: HeapContainer): number => Math.max(container.holds?.bytesEach ?? 0, PLACE_BYTES);
+
 /** How it grew, or null when it did not grow all the time. */
 export const growerOf = (container: HeapContainer): Grower | null => {
   const first = container.sizes[0];
   const last = container.sizes.at(-1);
   if (first === undefined || last === undefined || !isSteady(container.sizes)) return null;
   const itemsPerSecond = (last.items - first.items) / last.seconds;
-  const each = Math.max(container.holds?.bytesEach ?? 0, PLACE_BYTES);
   return {
     container,
     itemsPerSecond,
-    bytesPerSecond: itemsPerSecond * each,
+    bytesPerSecond: itemsPerSecond * placeBytes(container),
     seconds: last.seconds,
     uses: container.uses ?? [],
     outsideEach: null,

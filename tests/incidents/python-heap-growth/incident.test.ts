@@ -42,6 +42,12 @@ describe.each(pythons('3.10.13', '3.12.1').slice(-1))('%s', (python) => {
     expect(found.summary).toContain('mmap.mmap');
   });
 
+  it('names the list that takes one large buffer about once a second', async () => {
+    const found = await finding('frame_archive', python, 0.6);
+    expect(found.title).toMatch(/list `.*\.frames`.* grows by .*`keep` \(`.*frame_archive\.py:12`\) adds to it/);
+    expect(found.confidence).toBeLessThan(0.9);
+  });
+
   it('names a queue whose consumer is slower than its producer, and says what is inferred', async () => {
     const found = await finding('thumbnails', python, 0.6);
     expect(found.confidence).toBeLessThan(0.9);
@@ -65,13 +71,18 @@ describe('what looks alike', () => {
     expectHealthy(await examine(pid));
   });
 
-  it.each(['healthy_price_table', 'healthy_recent', 'healthy_batches', 'healthy_spool', 'healthy_warming'])(
-    '%s is given no fault',
-    async (program) => {
-      const { pid } = await startStanding(`${HERE}/${program}.py`);
-      expectHealthy(await examine(pid));
-    },
-  );
+  it.each([
+    'healthy_price_table',
+    'healthy_recent',
+    'healthy_batches',
+    'healthy_spool',
+    'healthy_warming',
+    'healthy_shards',
+    'healthy_last_frames',
+  ])('%s is given no fault', async (program) => {
+    const { pid } = await startStanding(`${HERE}/${program}.py`);
+    expectHealthy(await examine(pid));
+  });
 
   it('a dictionary that is being loaded is a hint at most', async () => {
     const { pid } = await startStanding(`${HERE}/healthy_loading.py`);

@@ -56,6 +56,43 @@ describe('a heap that grows', () => {
     expect(finding.fixes[0]?.code).toContain('ANSWERS.pop(');
   });
 
+  it('a list that takes few large items, less surely: as many came as the process grew by', () => {
+    const frames = 'python-heap-growth/frame-archive';
+    const finding = firingOn(pythonHeapGrowth, frames);
+    expect(finding.confidence).toBe(0.75);
+    expect(finding.title).toMatch(
+      /^The list `__main__\.camera\.frames` grows by .*`keep` \(`\/srv\/app\/frame_archive\.py:12`\)/,
+    );
+    expect(finding.summary).toMatch(
+      /one after the other and without shrinking.*Inferred: that it goes on: few items came/,
+    );
+    const sizes = (items: string) => ifHeapSaid(frames, /(frames in .*\n {2}sizes ).*/, `$1${items}`);
+    expect(sizes('0.00:20 0.60:21 1.20:20 1.80:21 2.60:22').verdict).toBe('clear');
+    expect(sizes('0.00:1 0.60:2 1.20:3 1.80:4 2.60:4').verdict).toBe('clear');
+    const end = Number(
+      /^end counters: resident \d+, anonymous (\d+)/m.exec(
+        Buffer.from(loadLook(frames).evidence.find(({ probe }) => probe === 'memory')?.stdout ?? []).toString(),
+      )?.[1],
+    );
+    const step = changedLook(loadLook(frames), 'memory', (text) =>
+      text.replace(/^((?:begin counters|at [\d.]+ s): resident \d+, anonymous) \d+/gm, `$1 ${end - 800}`),
+    );
+    const once = changedLook(step, 'py-heap', (text) =>
+      text.replace(/(frames in .*\n {2}sizes ).*/, '$10.00:41 0.60:41 1.20:41 1.80:42 2.60:42'),
+    );
+    const one = firstFinding(verdictOn(pythonHeapGrowth, once, probes));
+    expect(one.confidence).toBe(0.6);
+    expect(one.summary).toContain('one item came while it was looked at');
+    const falls = changedLook(loadLook(frames), 'memory', (text) =>
+      text.replace(/^(at [01]\.\d+ s: resident \d+, anonymous) \d+/gm, '$1 90000'),
+    );
+    expect(verdictOn(pythonHeapGrowth, falls, probes).verdict).toBe('clear');
+  });
+
+  it('is a hint where few large items are loaded in a loop that has an end', () => {
+    expect(firingOn(pythonHeapGrowth, 'healthy/loads_shards').confidence).toBe(0.4);
+  });
+
   it('a cache of functools.lru_cache without a bound', () => {
     const finding = firingOn(pythonHeapGrowth, 'python-heap-growth/lru-cache');
     expect(finding.confidence).toBeGreaterThanOrEqual(0.9);
