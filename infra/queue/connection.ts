@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { type Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { type Log, withoutSecrets } from '../log.ts';
-import { type Node, placeOf, type RedisAddress, type RedisPlace } from './place.ts';
-import { SteadySentinelConnector } from './sentinel.ts';
-import { tlsOptions, troubleOf } from './tls.ts';
+import { placeOf, type RedisAddress } from './place.ts';
+import { clusterOn, identity, whereabouts } from './redis-options.ts';
+import { troubleOf } from './tls.ts';
 import { endsWithin } from './within.ts';
 
 /** A connection to one server, or to a cluster: both take the same commands, and all keys of ours are in one slot. */
@@ -16,55 +16,6 @@ export class QueueUnavailable extends Error {
     this.name = 'QueueUnavailable';
   }
 }
-
-/**
- * Who we are, to a server of this place. A master that became a replica in a fail-over refuses writes; the connection
- * is then made anew, and what was refused is sent again.
- */
-const identity = ({ username, password, tls }: RedisPlace): RedisOptions => ({
-  ...(username === undefined ? {} : { username }),
-  ...(password === undefined ? {} : { password }),
-  ...(tls === undefined ? {} : { tls: tlsOptions(tls) }),
-  reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
-});
-
-/** Where the server is: its address, or whom to ask for it. */
-const whereabouts = (place: RedisPlace, retry: (times: number) => number | null): RedisOptions => {
-  const { kind, nodes, master, db, sentinelUsername, sentinelPassword, tls } = place;
-  const [first] = nodes;
-  if (kind !== 'sentinel') return { host: first?.host ?? '127.0.0.1', port: first?.port ?? 6379, db };
-  return {
-    sentinels: nodes.map(({ host, port }) => ({ host, port })),
-    name: master ?? '',
-    db,
-    sentinelRetryStrategy: retry,
-    // Told by the sentinels of a new master, instead of finding out by a connection that says nothing any more.
-    failoverDetector: true,
-    Connector: SteadySentinelConnector,
-    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(tls === undefined ? {} : { enableTLSForSentinelMode: true }),
-    ...(tls === undefined || tls.sentinels === false ? {} : { sentinelTLS: tlsOptions(tls) }),
-  };
-};
-
-const clusterOn = (
-  place: RedisPlace,
-  redisOptions: RedisOptions,
-  retry: (times: number) => number | null,
-  more: ClusterOptions,
-): Cluster =>
-  new Cluster(
-    place.nodes.map(({ host, port }) => ({ host, port })),
-    {
-      // By name, so that a node's certificate can be held against it.
-      dnsLookup: (address, callback) => callback(null, address),
-      clusterRetryStrategy: retry,
-      slotsRefreshTimeout: 2_000,
-      redisOptions: { ...identity(place), ...redisOptions },
-      ...more,
-    },
-  );
 
 /**
  * What BullMQ's consumers connect by, whose user may wait: commands are kept while Redis is away and sent when it is back,
@@ -198,42 +149,6 @@ export const openPatient = (address: RedisAddress, log: Log, commandTimeout?: nu
         });
   watchErrors(redis, 'patient', log);
   return redis;
-};
-
-const troubleOfNode = async (place: RedisPlace, { host, port }: Node, ms: number): Promise<Error | null> => {
-  const { kind, sentinelUsername: username, sentinelPassword: password, tls } = place;
-  const watcher = { ...place, username, password, tls: tls?.sentinels === false ? undefined : tls };
-  const redis = new Redis({
-    ...identity(kind === 'sentinel' ? watcher : place),
-    host,
-    port,
-    lazyConnect: true,
-    connectTimeout: ms,
-    commandTimeout: ms,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
-  let trouble: Error | null = null;
-  redis.on('error', (error) => {
-    trouble ??= error;
-  });
-  await endsWithin(
-    redis
-      .connect()
-      .then(() => redis.ping())
-      .catch((error: Error) => {
-        trouble ??= error;
-      }),
-    ms,
-  );
-  redis.disconnect();
-  return trouble;
-};
-
-/** Why none of a place's nodes or sentinels can be talked to; null when one can, or says nothing within `ms`. */
-export const troubleOfNodes = async (place: RedisPlace, ms: number): Promise<Error | null> => {
-  const troubles = await Promise.all(place.nodes.map((node) => troubleOfNode(place, node, ms)));
-  return troubles.includes(null) ? null : (troubles[0] ?? null);
 };
 
 /** What has an error event that ends the process when nobody listens: ioredis clients and BullMQ's classes. */

@@ -1,8 +1,9 @@
 import { Queue } from 'bullmq';
 import { type Log, withoutSecrets } from '../log.ts';
 import { clockOf } from './clock.ts';
-import { closeRedis, openHurried, troubleOfNodes, untilReady, watchErrors } from './connection.ts';
+import { closeRedis, openHurried, untilReady, watchErrors } from './connection.ts';
 import { PREFIX, QUEUES } from './names.ts';
+import { troubleOfNodes } from './node-trouble.ts';
 import { placeName, placeOf, type RedisAddress } from './place.ts';
 import { troubleOf } from './tls.ts';
 
