@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { inflateSync } from 'node:zlib';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
+import { stringify } from 'yaml';
+import { finishedThread, slackForTest } from '../../support/bot.ts';
+import { endProcesses, startProcess } from '../../support/live-process.ts';
+import { redisForTest } from '../../support/queue.ts';
+import { s3ForTest } from '../../support/s3-server.ts';
+
+afterEach(endProcesses);
+
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+const SPINS = `
+import threading
+def settle(password='local-Mm1Jj8Uu3Yy9'):
+    while True: pass
+threading.Thread(target=settle, name='settle', daemon=True).start()
+print('ready', flush=True)
+threading.Event().wait()
+`;
+
+test('the program itself, with a bucket in its configuration: what it puts there is redacted, and its key is nowhere', async () => {
+  const [slack, redis, server] = await Promise.all([slackForTest(), redisForTest(), s3ForTest()]);
+  const folder = await mkdtemp(path.join(tmpdir(), 'straceback-s3-whole-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const { bucket, region, endpoint, key } = server;
+  const file = path.join(folder, 'straceback.yaml');
+  await writeFile(
+    file,
+    stringify({
+      hosts: [{ name: 'local', transport: 'local' }],
+      dataFolder: path.join(folder, 'data'),
+      history: { keep: false },
+      evidence: { s3: { bucket, region, endpoint, prefix: 'of/this-site/' } },
+    }),
+  );
+  const loader = path.join(ROOT, 'tests/support/typescript-loader.mjs');
+  const program = spawn(
+    process.execPath,
+    ['--import', loader, path.join(ROOT, 'straceback.ts'), 'up', '--config', file],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        SLACK_BOT_TOKEN: slack.botToken,
+        SLACK_APP_TOKEN: slack.appToken,
+        SLACK_API_URL: slack.apiUrl,
+        REDIS_URL: redis.url,
+        AWS_ACCESS_KEY_ID: key.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+      },
+    },
+  );
+  let log = '';
+  for (const stream of [program.stdout, program.stderr])
+    stream.on('data', (piece: Buffer) => {
+      log += piece.toString();
+    });
+  const ended = once(program, 'close');
+  onTestFinished(async () => {
+    if (program.exitCode === null) program.kill('SIGTERM');
+    await ended;
+  });
+  await expect.poll(() => log, { timeout: 120_000 }).toContain('straceback is up');
+
+  const sick = path.join(folder, 'shop.py');
+  await writeFile(sick, SPINS);
+  const { pid, line } = await startProcess('/usr/bin/python3', ['-u', sick, '--token', 'argv-Hh3Tn8Rc5Yd1Xw']);
+  await line(/^ready/);
+  await slack.user('bob').slash('/diagnose', `local ${pid}`, 'ops');
+  await finishedThread(slack, 'ops');
+
+  program.kill('SIGTERM');
+  await ended;
+  const objects = [...server.objects].filter(([, { bytes }]) => bytes.toString() !== 'probe');
+  expect(objects.map(([name]) => name)).toEqual([expect.stringMatching(/^of\/this-site\/\d{8}T\d\d-[0-9a-f-]{36}$/)]);
+  // The parts of an object are deflated one after the other; the first says enough.
+  const first = inflateSync(objects[0]?.[1].bytes ?? Buffer.alloc(0)).toString();
+  expect(first).toContain(`${pid}`);
+  expect(first).not.toContain('argv-Hh3Tn8Rc5Yd1Xw');
+  expect(log).not.toContain(key.secretAccessKey);
+  expect(log).toContain('look done');
+});
