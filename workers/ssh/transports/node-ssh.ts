@@ -4,6 +4,7 @@ import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import type { HostLookup, SshHost } from '../../../infra/hosts.ts';
 import { LookFailed } from '../../../playbooks/model/index.ts';
 import { type FarEnd, farEndOf } from './far-end.ts';
+import { jumpOf } from './jump.ts';
 import { hostKeyAlgorithms, hostKeyFailure, judgeHostKey, readKnownKeys } from './known-hosts.ts';
 import { readLoginKey } from './login-key.ts';
 import { createPool, type Shared } from './pool.ts';
@@ -111,16 +112,6 @@ const poolKey = (host: SshHost, hosts: HostLookup): string => {
   const { address, port, user, identityFile, agent, knownHostsFile } = host;
   const through = jump?.transport === 'node-ssh' && jump.name !== host.name ? jump : undefined;
   return JSON.stringify([address, port, user, identityFile, agent, knownHostsFile, through]);
-};
-
-const jumpOf = (host: SshHost, hosts: HostLookup, way: readonly string[]): SshHost | undefined => {
-  if (host.jump === undefined) return undefined;
-  const jump = hosts(host.jump);
-  if (jump === undefined || jump.transport !== 'node-ssh' || way.includes(jump.name)) {
-    const sentence = `${host.name} is reached through ${host.jump}, which is no usable host of the list; correct its jump setting.`;
-    throw new LookFailed('unknown-host', sentence);
-  }
-  return jump;
 };
 
 /** A connection to `host` from the pool, opened through its jump hosts when there is none. */

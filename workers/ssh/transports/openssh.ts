@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import type { HostLookup, OpenSshHost } from '../../../infra/hosts.ts';
 import { LookFailed } from '../../../playbooks/model/index.ts';
 import { farEndOf } from './far-end.ts';
+import { jumpOf } from './jump.ts';
 import { commonArguments, destination, passOn, type Way } from './openssh/arguments.ts';
 import { findExpired } from './openssh/certificates.ts';
 import { type Effective, readEffective } from './openssh/effective.ts';
@@ -122,16 +123,6 @@ const poolKey = (host: OpenSshHost, hosts: HostLookup, depth = 0): string => {
   const jump = host.jump === undefined || depth > 8 ? undefined : hosts(host.jump);
   const through = jump?.transport === 'openssh' ? poolKey(jump, hosts, depth + 1) : undefined;
   return JSON.stringify([Object.entries(reach).sort(), through]);
-};
-
-const jumpOf = (host: OpenSshHost, hosts: HostLookup, way: readonly string[]): OpenSshHost | undefined => {
-  if (host.jump === undefined) return undefined;
-  const jump = hosts(host.jump);
-  if (jump === undefined || jump.transport !== 'openssh' || way.includes(jump.name)) {
-    const sentence = `${host.name} is reached through ${host.jump}, which is no usable host of the list; correct its jump setting.`;
-    throw new LookFailed('unknown-host', sentence);
-  }
-  return jump;
 };
 
 /** A living connection to `host` from the pool, opened through its jump hosts when there is none. */
