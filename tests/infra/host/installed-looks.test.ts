@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostLookup, type SshHost } from '../../../infra/hosts.ts';
@@ -20,6 +21,7 @@ import {
   sshdFor,
   templateOf,
 } from '../../support/installed-host.ts';
+import { endProcesses, startProcess } from '../../support/live-process.ts';
 import { startTimeOf } from '../../support/run-probe.ts';
 import { step } from '../../support/shells.ts';
 import { endSshd, testSshd, testUser } from '../../support/sshd.ts';
@@ -71,6 +73,24 @@ describe.skipIf(!canInstall)('a host with an installed runner', () => {
     const cores = readdirSync(path.join(host.keep, 'cores')).filter((name) => name.startsWith(`core.${pid}.`));
     expect(cores).toHaveLength(1);
     rmSync(path.join(host.keep, 'cores'), { recursive: true });
+  });
+
+  it('follows the output of a process to the log that another one writes', async () => {
+    const log = path.join(mkdtempSync(path.join(tmpdir(), 'installed-log-')), 'app.log');
+    try {
+      const source =
+        'import os, sys; print("pid", os.getpid(), flush=True); print("payment timeout", flush=True); sys.stdin.read()';
+      const line = `exec 3<&0; /usr/bin/python3 -c "$1" 2>&1 <&3 | tee "$2"`;
+      const live = await startProcess('bash', ['-c', line, 'bash', source, log]);
+      const pid = Number((await live.line(/^pid \d+$/)).slice(4));
+      await live.line(/^payment timeout/);
+      const report = await examine(pid, { playbook: 'log', through: installed });
+      expect(JSON.stringify(report)).toContain('payment timeout');
+      expect(JSON.stringify(report)).toContain(log);
+    } finally {
+      await endProcesses();
+      rmSync(path.dirname(log), { recursive: true });
+    }
   });
 
   it('says that another look at the process is running', async () => {

@@ -1,4 +1,13 @@
-import { linkSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -231,5 +240,29 @@ describe('what looks like a format and is broken', () => {
     expect(data.complaints).toBe('');
     expect(data.files).toMatchObject([{ path: file, through: { format: null } }]);
     expect(data.lines).toEqual([]);
+  });
+});
+
+it('a journal that does not come to its end is read as far as it came, and asked for who reads the output', async () => {
+  const folder = newFolder();
+  const journalctl = path.join(folder, 'journalctl');
+  writeFileSync(
+    journalctl,
+    '#!/bin/sh\necho "1714564803.500000 web app[7]: MemoryError $*"\necho $$ >"$0.pid"\nexec tail -f /dev/null\n',
+    { mode: 0o755 },
+  );
+  const pid = await parented();
+  const { parsed } = await runProbe(logTail, { pid, known: { tools: { journalctl } } });
+  const told = readFileSync(`${journalctl}.pid`, 'utf8').trim();
+  expect(existsSync(`/proc/${told}`)).toBe(false);
+  const reader = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^PPid:\t(\d+)$/m)?.[1];
+  expect(parsed).toMatchObject({
+    ok: true,
+    data: {
+      journal: { unit: `_PID=${reader}` },
+      lines: [
+        { file: null, kind: 'memory', time: 1714564803, text: expect.stringContaining(`-n 2000 _PID=${reader}`) },
+      ],
+    },
   });
 });
