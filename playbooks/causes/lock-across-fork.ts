@@ -7,6 +7,7 @@ import { FEW_WAKES, wakes } from '../reading/lock-waits.ts';
 import { frameName, ownFrame, type PythonView, pythonThreads, threadName } from '../reading/python.ts';
 import { inHandler } from '../reading/signals.ts';
 import { code, shellCommand } from '../reading/text.ts';
+import { nativeAcrossFork } from './lock-across-fork.native.ts';
 
 /** Locks that know their owner: one that is held by no thread of this process was held by one of the parent's. */
 const KNOWS_OWNER = /(^|[._])RLock$/;
@@ -94,6 +95,8 @@ const draftOf = (look: Look, view: PythonView, forked: Forked, wait: MemoryWait)
 const judge = (look: Look): Verdict => {
   const view = pythonThreads(look);
   if (view === null) return { verdict: 'cannot-tell', why: 'the Python stacks of no thread could be read' };
+  const native = nativeAcrossFork(look, view);
+  if (native !== null) return { verdict: 'fires', findings: [native] };
   // One that wakes has its turns: the lock was free just then, and not left behind.
   const waits = memoryWaits(view).filter(
     (wait) => wait.holder === null && !inHandler(wait.stack) && (wakes(look, wait.thread.tid) ?? 0) <= FEW_WAKES,

@@ -8,6 +8,7 @@ import {
   type Verdict,
 } from '../model/index.ts';
 import { pyStacks } from '../probes/py-stacks.ts';
+import { sample } from '../probes/sample.ts';
 import { forkedFrom } from '../reading/forked.ts';
 import { holdLine, type MemoryWait, memoryWaits, sameFunction, waitsForEvent } from '../reading/lock-frames.ts';
 import { FEW_WAKES, wakes } from '../reading/lock-waits.ts';
@@ -21,6 +22,7 @@ import {
 } from '../reading/python.ts';
 import { code, count, list, shellCommand } from '../reading/text.ts';
 import { heldDraft, heldWait } from './thread-deadlock.held.ts';
+import { nativeRings } from './thread-deadlock.native.ts';
 
 /** Threads that wait for each other; the last one waits for the first. */
 interface Ring {
@@ -212,7 +214,14 @@ const draftOf = (look: Look, waits: readonly MemoryWait[], ring: Ring): FindingD
 
 const judge = (look: Look): Verdict => {
   const view = pythonThreads(look);
-  if (view === null) return { verdict: 'cannot-tell', why: 'the Python stacks of no thread could be read' };
+  const native = nativeRings(look, view);
+  if (native.length > 0) return { verdict: 'fires', findings: native };
+  if (view === null) {
+    const read = look.see(pyStacks);
+    const open = !read.seen && (read.reason === 'not-run' || read.reason === 'not-needed');
+    const why = 'the Python stacks of no thread could be read';
+    return { verdict: 'cannot-tell', why, ...(open ? { wants: [pyStacks.id] } : {}) };
+  }
   // A thread that wakes has its turns; the main one may wake for signals.
   const waits = memoryWaits(view).filter(({ thread }) => thread.main || (wakes(look, thread.tid) ?? 0) <= FEW_WAKES);
   const seen = seenRings(waits);
@@ -232,7 +241,7 @@ const judge = (look: Look): Verdict => {
 export const threadDeadlock = defineCause({
   id: 'thread-deadlock',
   title: 'Threads wait for each other in a ring',
-  needs: [pyStacks],
+  needs: [sample],
   explains: ['event-loop-blocked', 'signal-storm', 'waiting-forever'],
   judge,
 });

@@ -5,6 +5,7 @@ import { type Family, familyOf } from '../reading/processes.ts';
 import { frameName, type PythonView, pythonThreads, quoteFrame, threadName } from '../reading/python.ts';
 import { duration } from '../reading/text.ts';
 import { heldDraft, heldOpen } from './waiting-forever.held.ts';
+import { lostLoopDraft } from './waiting-forever.loop.ts';
 import { lostWaits } from './waiting-forever.lost.ts';
 import type { Lost } from './waiting-forever.processes.ts';
 import { fixesOf, missingText, titleOf, whatText } from './waiting-forever.texts.ts';
@@ -47,7 +48,10 @@ const judge = (look: Look): Verdict => {
   const held = heldOpen(look, view, family);
   if (held !== null) return { verdict: 'fires', findings: [heldDraft(look, family, held)] };
   const answer = lostWaits(look, view, family);
-  if (typeof answer === 'string') return { verdict: 'clear', why: answer };
+  if (typeof answer === 'string') {
+    const loop = lostLoopDraft(look, view, family);
+    return loop === null ? { verdict: 'clear', why: answer } : { verdict: 'fires', findings: [loop] };
+  }
   return { verdict: 'fires', findings: [draftOf(look, view, family, answer)] };
 };
 

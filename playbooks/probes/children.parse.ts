@@ -67,6 +67,18 @@ const threadOf = (text: string, at: number): RelativeThread | null => {
   };
 };
 
+const EPOLL = /^epoll (\d{1,9}): watches (\d{1,9}) descriptors(?:,((?: \d{1,9} \S+){1,64}))?$/;
+
+const epollOf = (text: string, at: number): NonNullable<RelativeProcess['epolls']>[number] | null => {
+  const match = EPOLL.exec(text);
+  if (match === null) return null;
+  const words = (match[3] ?? '').split(' ').filter((word) => word !== '');
+  const shown = words.flatMap((word, index) =>
+    index % 2 === 0 ? [{ fd: Number(word), target: (words[index + 1] ?? '?').replaceAll('\\x20', ' ') }] : [],
+  );
+  return { fd: Number(match[1]), watches: Number(match[2]), shown, at };
+};
+
 /** Adds what one more line says of a process; false when it says nothing that is known. */
 const addTo = (person: Person, text: string, at: number): boolean => {
   const thread = threadOf(text, at);
@@ -88,6 +100,11 @@ const addTo = (person: Person, text: string, at: number): boolean => {
   const pidfd = /^pidfd (\d{1,9}): fd \d{1,9}$/.exec(text);
   if (pidfd !== null) {
     person.pidfds.push(Number(pidfd[1]));
+    return true;
+  }
+  const epoll = epollOf(text, at);
+  if (epoll !== null) {
+    person.epolls = [...(person.epolls ?? []), epoll];
     return true;
   }
   const moved = MOVED.exec(text);

@@ -9,6 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from epolls import epoll_lines
 from family import DESCRIBED, Look, stat_of
 from pipe_holders import holder_lines
 from proc_files import TICKS, fields, numbers, point, print_utf8, quoted, shown, slurp
@@ -198,6 +199,8 @@ def report(look, table):
             look.gaps.append('open files of process %d (the time was over)' % person.pid)
             continue
         out.extend(fds_of(person, fd_budget, look.gaps))
+        if person.pid == look.pid:
+            out.extend(epoll_lines(person.pid))
     out.extend(zombie_lines(look, uptime))
     target = look.people.get(look.pid)
     if target is not None and target.last:

@@ -51,6 +51,17 @@ export const RelativeProcess = z.object({
   sockets: z.array(z.object({ inode: z.string(), fd: z.number().int() })),
   /** Processes that it holds a pidfd of. */
   pidfds: z.array(z.number().int()),
+  /** Of the target: its epoll descriptors, how many descriptors each watches and what the first of these are. */
+  epolls: z
+    .array(
+      z.object({
+        fd: z.number().int(),
+        watches: z.number().int(),
+        shown: z.array(z.object({ fd: z.number().int(), target: z.string() })),
+        at: LineNumber,
+      }),
+    )
+    .optional(),
   at: LineNumber,
 });
 export type RelativeProcess = z.infer<typeof RelativeProcess>;
@@ -143,7 +154,15 @@ export const children = defineProbe<ChildrenData>({
       String(windowSeconds),
       '{script:sample.syscalls}',
     ],
-    scripts: ['children.py', 'family.py', 'pipe_holders.py', 'proc_files.py', 'syscall_table.py', 'sample.syscalls'],
+    scripts: [
+      'children.py',
+      'epolls.py',
+      'family.py',
+      'pipe_holders.py',
+      'proc_files.py',
+      'syscall_table.py',
+      'sample.syscalls',
+    ],
   }),
   parse: (evidence, { target }) => parseChildren(evidenceText(evidence), target.pid),
 });

@@ -38,6 +38,12 @@ def place_of(maps, address):
     return None
 
 
+def blocked_handled(status):
+    """Numbers of the signals that a thread blocks and its process handles."""
+    blocked = mask_of(status, b'SigBlk') & mask_of(status, b'SigCgt')
+    return [signal + 1 for signal in range(64) if blocked >> signal & 1]
+
+
 def own_lock(pid, thread, status, name):
     """(`libc` or `arena`, numbers of the signals) for a thread that did nothing else in the window, or None."""
     if thread.samples < FEWEST or len(thread.calls) != 1:
@@ -51,5 +57,4 @@ def own_lock(pid, thread, status, name):
     place = place_of(slurp('/proc/%d/maps' % pid, 16 << 20), address)
     if place is None:
         return None
-    blocked = mask_of(status, b'SigBlk') & mask_of(status, b'SigCgt')
-    return place, [signal + 1 for signal in range(64) if blocked >> signal & 1]
+    return place, blocked_handled(status)

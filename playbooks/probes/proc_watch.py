@@ -1,11 +1,14 @@
 """Looks at a process and its threads again and again through /proc, for sample.py. Python 3.6 or later, standard library only."""
 import os
 
-from libc_words import own_lock
+from libc_words import blocked_handled, own_lock
+from mutex_words import owner_of, threads_by_own_number
 from proc_files import PAGE_KIB, fields, numbers, point, shown, slurp
 
 # Threads from which on those that sleep are looked at less often.
 CROWD = 64
+# Threads whose numbers in their namespace are read, when one waits for a lock.
+MOST_OWNERS = 1024
 
 
 class Held:
@@ -46,7 +49,7 @@ class Held:
 class Thread:
     __slots__ = (
         'tid', 'stat', 'syscall', 'wchan', 'stack', 'samples', 'states', 'first', 'last', 'switches', 'calls',
-        'wchans', 'frames', 'frames_of', 'ended', 'was', 'quiet', 'lock',
+        'wchans', 'frames', 'frames_of', 'ended', 'was', 'quiet', 'lock', 'mutex',
     )
 
     def __init__(self, folder, tid):
@@ -69,6 +72,7 @@ class Thread:
         self.was = None
         self.quiet = 0
         self.lock = None
+        self.mutex = None
 
     def close(self):
         for held in (self.stat, self.syscall, self.wchan, self.stack):
@@ -89,6 +93,7 @@ class Watch:
         self.ended = 0
         self.rounds = 0
         self.rss = []
+        self.owners = None
         self.stat = Held('/proc/%d/stat' % pid)
         self.statm = Held('/proc/%d/statm' % pid)
 
@@ -219,3 +224,17 @@ class Watch:
             if thread.last and not thread.ended and fields(thread.last)[0] in (b'S', b'D'):
                 self.unwind(thread, None)
                 thread.lock = own_lock(self.pid, thread, status, self.name)
+                if thread.lock is None:
+                    owned = owner_of(self.pid, thread, self.name, self.owner)
+                    thread.mutex = owned and owned + (blocked_handled(status),)
+
+    def owner(self, number):
+        """The thread of the process that has this number inside, or its parent's, whose locks a fork copies; or None."""
+        if self.owners is None:
+            stat = self.stat.read()
+            parent = int(fields(stat)[1]) if stat else 0
+            folder = '/proc/%d/task' % parent
+            theirs = [int(name) for name in os.listdir(folder)] if parent > 1 and os.path.isdir(folder) else []
+            self.owners = threads_by_own_number(parent, theirs[:MOST_OWNERS])
+            self.owners.update(threads_by_own_number(self.pid, sorted(self.seen)[:MOST_OWNERS]))
+        return self.owners.get(number)

@@ -72,6 +72,15 @@ const addTo = (thread: OpenThread, { text, at }: Line): boolean => {
     thread.ownLock = { of: lock[1] === 'arena' ? 'arena' : 'libc', blocked, at };
     return true;
   }
+  const mutex =
+    /^ waits for the lock at (0x[0-9a-f]{1,16}), which thread (\d{1,9}) has, and blocks signals that it handles: (none|\d{1,2}(?: \d{1,2})*)$/.exec(
+      text,
+    );
+  if (mutex !== null) {
+    const blocked = (mutex[3] ?? '').split(' ').flatMap((word) => (word === 'none' ? [] : [Number(word)]));
+    thread.mutex = { address: mutex[1] ?? '', ownerTid: Number(mutex[2]), blocked, at };
+    return true;
+  }
   const outside = /^ in (no|an unreadable) system call (\d{1,9}) times$/.exec(text);
   if (outside !== null) {
     const name = outside[1] === 'no' ? 'running' : '?';

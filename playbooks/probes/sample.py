@@ -116,6 +116,9 @@ def thread_lines(watch, thread, user, system):
     if thread.lock:
         yield 'thread %d stands at a lock of %s, and blocks signals that it handles: %s' % (
             tid, thread.lock[0], ' '.join(str(each) for each in thread.lock[1]) or 'none')
+    if thread.mutex:
+        yield 'thread %d waits for the lock at 0x%x, which thread %d has, and blocks signals that it handles: %s' % (
+            tid, thread.mutex[0], thread.mutex[1], ' '.join(str(each) for each in thread.mutex[2]) or 'none')
     for wchan, count in ranked(thread.wchans)[:MOST_WCHANS]:
         yield 'thread %d waits in %s %d times' % (tid, shown(wchan), count)
     if thread.frames:

@@ -40,6 +40,19 @@ export const SampledThread = z.object({
    * `blocked`: signals that the process handles and this thread blocks, as it does while a handler of theirs runs.
    */
   ownLock: z.object({ of: z.enum(['libc', 'arena']), blocked: z.array(z.number().int()), at: LineNumber }).optional(),
+  /**
+   * It waited for one lock of native code (a pthread mutex or read-write lock, or one that the kernel knows the owner of) for the
+   * whole window: where that lies, which thread notes itself as its owner, and `blocked` as above. The owner may be a thread of the
+   * parent: a fork copies taken locks.
+   */
+  mutex: z
+    .object({
+      address: z.string(),
+      ownerTid: z.number().int(),
+      blocked: z.array(z.number().int()),
+      at: LineNumber,
+    })
+    .optional(),
   at: LineNumber,
 });
 export type SampledThread = z.infer<typeof SampledThread>;
@@ -118,6 +131,7 @@ export const sample = defineProbe<SampleData>({
           'sample.py',
           'proc_watch.py',
           'libc_words.py',
+          'mutex_words.py',
           'cpu_groups.py',
           'proc_files.py',
           'syscall_table.py',

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { nextEvent, numberOf, numbersOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import {
+  examine,
+  expectFinding,
+  expectHealthy,
+  headlines,
+  pythons,
+  startProgram,
+  startStanding,
+} from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'lock-across-fork';
@@ -45,6 +53,14 @@ describe.each(pythons('2.7.18', '3.6.15').slice(1))('%s', (python) => {
     expect(quotes(finding)).toContain('logging/__init__.py');
     expect(finding.summary).toContain('main');
   });
+});
+
+it('knows that the owner of a mutex in native code did not come along', async () => {
+  const { pid, live } = await startStanding(`${HERE}/codec_pool.py`);
+  await untilState(pid, 'S');
+  const finding = expectFinding(await examine(pid), 'lock-across-fork', 0.9);
+  expect(finding.title).toContain('for a native lock that stayed behind in its parent');
+  expect(finding.related).toMatchObject([{ pid: live.pid }]);
 });
 
 it('says nothing against workers that were forked from a master with threads and wait for work', async () => {

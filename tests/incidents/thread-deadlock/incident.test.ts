@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { nextEvent, numberOf } from '../../support/events.ts';
-import { examine, expectFinding, expectHealthy, headlines, pythons, startProgram } from '../../support/incident.ts';
+import {
+  examine,
+  expectFinding,
+  expectHealthy,
+  headlines,
+  pythons,
+  startProgram,
+  startStanding,
+} from '../../support/incident.ts';
 import { untilState } from '../../support/live-process.ts';
 
 const HERE = 'thread-deadlock';
@@ -50,7 +58,27 @@ describe.each(pythons('3.6.15', '3.12.1'))('%s', (python) => {
   });
 });
 
+describe('native locks', () => {
+  it('names two threads that each have a mutex which the other wants', async () => {
+    const { pid } = await startStanding(`${HERE}/page_index.py`);
+    const finding = expectFinding(await examine(pid), 'thread-deadlock', 0.9);
+    for (const name of ['pages', 'words']) expect(finding.title).toContain(`\`${name}\``);
+    expect(quotes(finding)).toMatch(/waits for the lock at 0x\w+, which thread \d+ has/);
+  });
+
+  it('names one that waits for a mutex with the interpreter lock', async () => {
+    const { pid } = await startStanding(`${HERE}/blob_store.py`);
+    const finding = expectFinding(await examine(pid), 'thread-deadlock', 0.9);
+    expect(finding.summary).toContain('the interpreter lock (GIL)');
+  });
+});
+
 describe('healthy threads', () => {
+  it('take turns at a mutex of native code', async () => {
+    const { pid } = await startStanding(`${HERE}/healthy_native_turns.py`);
+    expectHealthy(await examine(pid));
+  });
+
   it('queue for busy locks', async () => {
     expectHealthy(await examine(await start('healthy_lock_heavy.py', 'up'), { playbook: 'hang' }));
   });

@@ -54,7 +54,23 @@ it.each([system, newer])('release_agent.py awaits waits in a task, beside which 
   expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
 });
 
+it.each([
+  ['answer_broker.py', system, /^7 tasks of the event loop wait in `ask` /],
+  ['answer_broker.py', older, /tasks of the event loop wait/],
+  ['seat_planner.py', newer, /^3 tasks of the event loop wait in .*book/],
+] as const)('%s has an event loop that nothing can wake (%s)', async (program, python, title) => {
+  const { pid } = await startStanding(`${HERE}/${program}`, { python });
+  const report = await examine(pid, WINDOW);
+  expect(expectFinding(report, 'waiting-forever', 0.7).title).toMatch(title);
+  expect(headlines(report).map((each) => each.cause)).toEqual(['waiting-forever']);
+});
+
 describe('healthy waits', () => {
+  it.each(['stop', 'thread', 'child', 'pipe'])('healthy_async_waits.py %s', async (kind) => {
+    const { pid } = await startStanding(`${HERE}/healthy_async_waits.py`, { args: [kind] });
+    expectHealthy(await examine(pid, WINDOW));
+  });
+
   it.each(['healthy_stop_event.py', 'healthy_bare_event.py', 'healthy_pool_work.py'])('%s', async (program) => {
     const { pid } = await startStanding(`${HERE}/${program}`);
     expectHealthy(await examine(pid, WINDOW));

@@ -32,6 +32,22 @@ describe('fires', () => {
   });
 });
 
+describe('native locks', () => {
+  it('fires on a mutex that a thread of the parent has', () => {
+    const finding = firingOn(cause, 'lock-across-fork/native');
+    expect(finding.confidence).toBe(0.93);
+    expect(finding.title).toMatch(
+      /^A forked worker waits in .*codec_pool\.py:\d+.* for a native lock that stayed behind/,
+    );
+    expect(finding.related).toHaveLength(1);
+  });
+
+  it('is clear of one that was not forked', () => {
+    clearOn(cause, 'thread-deadlock/native-mutexes');
+    clearOn(cause, 'lock-across-fork/native', ['children']);
+  });
+});
+
 it('cannot tell without Python stacks', () => {
   expect(cause.needs.map((probe) => probe.id)).toEqual(['py-stacks']);
   expect(sayOf(cause, 'lock-across-fork/rlock', ['py-stacks']).verdict).toBe('cannot-tell');

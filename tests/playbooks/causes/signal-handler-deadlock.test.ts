@@ -53,6 +53,19 @@ describe('fires', () => {
     expect(verdictOn(cause, without, probes)).toMatchObject({ verdict: 'clear' });
   });
 
+  it('on a native handler that wants the mutex which the code under it has', () => {
+    const finding = firingOn(cause, 'signal-handler-deadlock/native-mutex');
+    expect(finding.confidence).toBeGreaterThan(0.8);
+    expect(finding.title).toMatch(
+      /^A native handler of SIGUSR1 waits for the mutex at 0x[0-9a-f]+ in the main thread, which its own thread holds$/,
+    );
+    expect(finding.summary).toContain('The mutex notes this very thread as its owner');
+    const other = changedLook(loadLook('signal-handler-deadlock/native-mutex'), 'sample', (text) =>
+      text.replace(/which thread \d+ has/, 'which thread 1 has'),
+    );
+    expect(verdictOn(cause, other, probes).verdict).not.toBe('fires');
+  });
+
   it('on it when some samples of its deep stacks could not be read, and not when hardly any could', () => {
     const torn = (unread: number) =>
       verdictOn(

@@ -77,8 +77,46 @@ describe('fires', () => {
   });
 });
 
+describe('native locks', () => {
+  const mutexes = (from: RegExp, to: string) =>
+    sayOn(changedLook(loadLook('thread-deadlock/native-mutexes'), 'sample', (text) => text.replace(from, to)));
+
+  it('fires on two threads with a mutex each, also where no Python stack can be read', () => {
+    const finding = firingOn(cause, 'thread-deadlock/native-mutexes');
+    expect(finding.confidence).toBe(0.97);
+    expect(finding.title).toMatch(/^Deadlock: thread \d+ .*`Guarded\.lock`.* wait for each other's locks$/);
+    expect(quoted(finding).match(/waits for the lock at 0x[0-9a-f]+, which thread \d+ has/g)).toHaveLength(2);
+    const bare = firingOn(cause, 'thread-deadlock/native-mutexes', ['py-stacks']);
+    expect(bare.title).toMatch(/^Deadlock: .* wait for each other's locks$/);
+  });
+
+  it('fires on an extension that waits with the interpreter lock', () => {
+    const finding = firingOn(cause, 'thread-deadlock/native-and-gil');
+    expect(finding.confidence).toBe(0.9);
+    expect(finding.summary).toContain('for the interpreter lock (GIL), which ');
+    expect(finding.fixes[0]?.code).toContain('Py_BEGIN_ALLOW_THREADS');
+  });
+
+  it('fires on a thread that waits for itself, unless a handler does', () => {
+    const self = (blocked: string) =>
+      mutexes(
+        /^(thread (\d+) waits for the lock at 0x[0-9a-f]+), which thread \d+ has, and blocks signals that it handles: none$/m,
+        `$1, which thread $2 has, and blocks signals that it handles: ${blocked}`,
+      );
+    expect(self('none')).toMatchObject({ verdict: 'fires' });
+    expect(JSON.stringify(self('none'))).toContain('for a native lock that it has already');
+    expect(self('10').verdict).toBe('clear');
+  });
+
+  it('is clear of a wait that ended, and of an owner that goes on', () => {
+    expect(mutexes(/(thread \d+: .*)switches 0 voluntary/g, '$1switches 9 voluntary').verdict).toBe('clear');
+    expect(mutexes(/which thread \d+ has/, 'which thread 1 has').verdict).toBe('clear');
+    clearOn(cause, 'healthy/native_turns');
+  });
+});
+
 it('cannot tell without Python stacks', () => {
-  expect(cause.needs.map((probe) => probe.id)).toEqual(['py-stacks']);
+  expect(cause.needs.map((probe) => probe.id)).toEqual(['sample']);
   expect(sayOf(cause, 'thread-deadlock/two-accounts', ['py-stacks']).verdict).toBe('cannot-tell');
 });
 

@@ -111,6 +111,50 @@ describe('a pipe that a service has inherited', () => {
   });
 });
 
+describe('an event loop that nothing can wake', () => {
+  const changedIn = (probe: string, from: RegExp, to: string) =>
+    verdictOn(
+      cause,
+      changedLook(loadLook('waiting-forever/lost-answers'), probe, (text) => text.replace(from, to)),
+      probes,
+    );
+
+  it('fires with its tasks and what it watches', () => {
+    const finding = firingOn(cause, 'waiting-forever/lost-answers');
+    expect(finding.confidence).toBe(0.85);
+    expect(finding.title).toMatch(
+      /^7 tasks of the event loop wait in .*`ask` .*answer_broker\.py:15.*, and nothing is left that could wake them$/,
+    );
+    expect(finding.summary).toContain('There is no other thread.');
+    expect(quoted(finding)).toMatch(/epoll_wait\(0x3, .*0xffffffff.*[\s\S]*epoll 3: watches 1 descriptors, 4 socket:/);
+  });
+
+  it('fires beside threads that only wait for work', () => {
+    const finding = firingOn(cause, 'waiting-forever/async-locks');
+    expect(finding.confidence).toBe(0.85);
+    expect(finding.summary).toContain('Its other thread waits too, without a time limit.');
+    expect(finding.title).toContain('`book`');
+  });
+
+  it.each([
+    ['a timer is set', 'children', /(epoll_wait\(0x3, 0x[0-9a-f]+, 0x[0-9a-f]+), 0xffffffff/, '$1, 0x4e20'],
+    ['it watches a connection', 'children', /watches 1 descriptors/, 'watches 2 descriptors, 9 socket:[77]'],
+    ['it watches a pipe that a child writes', 'children', /4 socket:\[\d+\]/, '4 pipe:[77]'],
+    ['what it watches is not known', 'children', /^process \d+ epoll .*\n/m, ''],
+    ['it handles SIGTERM', 'children', /(process \d+ signals: caught )[0-9a-f]{16}/, '$10000000000004002'],
+    ['it woke', 'children', /woke 0 times, as before in epoll_wait/, 'woke 1 times, as before in epoll_wait'],
+    ['a task is about to run', 'py-stacks', /^( {2}6 of type \S+) waiting/m, '$1 ready'],
+    ['the other end of its socket is elsewhere', 'sockets', /^unix fd=\d+ .*\n/m, ''],
+  ])('is none when %s', (_, probe, from, to) => {
+    expect(changedIn(probe, from, to).verdict).toBe('clear');
+  });
+
+  it('is clear of programs that wait for a signal, or for what a thread receives', () => {
+    clearOn(cause, 'healthy/async_stop');
+    clearOn(cause, 'healthy/async_thread');
+  });
+});
+
 describe('is clear', () => {
   it('of a main thread that woke, and of one whose wait has a limit', () => {
     expect(

@@ -101,6 +101,38 @@ describe('children of a live process', () => {
     await expectUnhurt(family.pid, before);
   });
 
+  it('says what its epoll descriptors watch', async () => {
+    const live = await startPython(`
+import os, select
+reading, writing = os.pipe()
+again = os.dup(reading)
+watching, empty = select.epoll(), select.epoll()
+watching.register(reading, select.EPOLLIN)
+watching.register(again, select.EPOLLIN)
+os.dup2(os.open('/dev/null', os.O_RDONLY), again)
+print('ready', flush=True)
+print('numbers', watching.fileno(), empty.fileno(), reading, again, flush=True)
+watching.poll()
+`);
+    const [, watching, empty, reading, again] = (await live.line(/^numbers/)).split(' ').map(Number);
+    await untilState(live.pid, 'S');
+    const data = dataOf((await look(live.pid)).parsed);
+    const target = data.processes.find((each) => each.pid === live.pid);
+    const inode = target?.pipes.find((each) => each.fd === reading)?.inode;
+    expect(target?.epolls).toEqual([
+      // A number that has become another file is still watched as the pipe, as long as that is open elsewhere.
+      expect.objectContaining({
+        fd: watching,
+        watches: 2,
+        shown: [
+          { fd: reading, target: `pipe:[${inode}]` },
+          { fd: again, target: '/dev/null' },
+        ],
+      }),
+      expect.objectContaining({ fd: empty, watches: 0, shown: [] }),
+    ]);
+  });
+
   it('sees it from the child’s side too', async () => {
     const family = await startFamily();
     const data = dataOf((await look(family.filler)).parsed);

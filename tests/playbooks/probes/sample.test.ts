@@ -108,6 +108,7 @@ describe('sample on live processes', () => {
         'sample.py',
         'proc_watch.py',
         'libc_words.py',
+        'mutex_words.py',
         'cpu_groups.py',
         'proc_files.py',
         'syscall_table.py',
@@ -159,6 +160,46 @@ describe('sample on live processes', () => {
     const quoted = threadOf(data, live.tid('flock')).syscalls[0];
     expect(line[(quoted?.at ?? 0) - 1]).toContain(`thread ${live.tid('flock')} in flock `);
     await expectUnhurt(live.pid, before);
+  });
+
+  it('says whose mutex or read-write lock a thread waits for', async () => {
+    // PTHREAD_MUTEX_RECURSIVE and PTHREAD_PRIO_INHERIT are 1 in glibc's pthread.h.
+    const live = await startPython(`
+import ctypes, threading
+libc = ctypes.CDLL(None)
+libc.gettid.restype = ctypes.c_int
+plain, recursive, inheriting, rw, kind = [ctypes.create_string_buffer(128) for _ in range(5)]
+libc.pthread_mutexattr_init(kind); libc.pthread_mutexattr_settype(kind, 1); libc.pthread_mutex_init(recursive, kind)
+libc.pthread_mutexattr_init(kind); libc.pthread_mutexattr_setprotocol(kind, 1); libc.pthread_mutex_init(inheriting, kind)
+print('ready')
+tids, taken = {}, threading.Event()
+def own():
+    tids['owner'] = libc.gettid()
+    for mutex in (plain, recursive, recursive, inheriting): libc.pthread_mutex_lock(mutex)
+    libc.pthread_rwlock_wrlock(rw)
+    taken.set()
+    threading.Event().wait()
+def want(name, lock, what):
+    tids[name] = libc.gettid()
+    lock(what)
+threading.Thread(target=own, daemon=True).start()
+taken.wait()
+for name, lock, what in (('plain', libc.pthread_mutex_lock, plain), ('recursive', libc.pthread_mutex_lock, recursive),
+                         ('inheriting', libc.pthread_mutex_lock, inheriting), ('reader', libc.pthread_rwlock_rdlock, rw)):
+    threading.Thread(target=want, args=(name, lock, what), daemon=True).start()
+while len(tids) < 5: pass
+print('tids', *('%s=%d' % each for each in tids.items()), flush=True)
+threading.Event().wait()
+`);
+    const line = await live.line(/^tids/);
+    const tid = (name: string): number => Number(new RegExp(` ${name}=(\\d+)`).exec(line)?.[1]);
+    for (const name of ['plain', 'recursive', 'inheriting', 'reader', 'owner']) await untilState(tid(name), 'S');
+    const data = dataOf((await look(live.pid, { windowSeconds: 1.5 })).parsed);
+    for (const name of ['plain', 'recursive', 'inheriting', 'reader']) {
+      expect(threadOf(data, tid(name)).mutex, name).toMatchObject({ ownerTid: tid('owner'), blocked: [] });
+    }
+    expect(threadOf(data, tid('owner')).mutex).toBeUndefined();
+    expect(threadOf(data, live.pid).mutex).toBeUndefined();
   });
 
   it('sees memory, reading, writing and descriptors change', async () => {
