@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { addAbortSignal, PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Log } from '../log.ts';
+import { bounded, collected, isCutOff } from './bounded.ts';
 import { EvidenceUnavailable, type FarStore, isOurName, newName, type S3Place } from './far-store.ts';
 import { placeText, troubleOfS3 } from './s3-trouble.ts';
 
@@ -36,22 +37,6 @@ const MOST_ANSWER = 4 * 1024 * 1024;
 const PAGE = 1_000;
 const MIB = 1024 * 1024;
 
-/** What came is held against `most` on the way: a server of someone else's may send without end. */
-const bounded = (body: Readable, most: number, signal: AbortSignal | undefined): Readable => {
-  let seen = 0;
-  const passing = new PassThrough();
-  body.on('data', (chunk: Uint8Array) => {
-    seen += chunk.byteLength;
-    if (seen <= most) return;
-    passing.destroy(new Error(`more than ${most} bytes`));
-    body.destroy();
-  });
-  body.on('error', (error) => passing.destroy(error));
-  body.on('aborted', () => passing.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })));
-  if (signal !== undefined) addAbortSignal(signal, passing).on('error', () => body.destroy());
-  return body.pipe(passing);
-};
-
 /** The SDK reads every answer but an object's into memory, however long it is or takes. */
 class BoundedHandler extends NodeHttpHandler {
   override async handle(...[request, options]: Parameters<NodeHttpHandler['handle']>) {
@@ -67,25 +52,6 @@ class BoundedHandler extends NodeHttpHandler {
     return answered;
   }
 }
-
-/** Reads an object to its end or one byte more than `most`. Throws what cuts it off. */
-const collected = async (body: unknown, most: number, signal: AbortSignal): Promise<Uint8Array> => {
-  if (!(body instanceof Readable)) throw new Error('an answer without a body');
-  const stream = addAbortSignal(signal, body);
-  const chunks: Uint8Array[] = [];
-  let room = most + 1;
-  for await (const chunk of stream) {
-    const bytes = (chunk as Uint8Array).subarray(0, room);
-    chunks.push(bytes);
-    room -= bytes.byteLength;
-    if (room === 0) break;
-  }
-  return Buffer.concat(chunks);
-};
-
-const isCutOff = (error: unknown): boolean =>
-  error instanceof Error &&
-  /ECONNRESET|aborted|socket hang up|premature/i.test(`${'code' in error ? error.code : ''} ${error.message}`);
 
 /** Everything is said, so that the SDK looks for nothing in the environment or in ~/.aws beside what a role needs. */
 const clientConfig = (place: S3Place, silentMs: number): S3ClientConfig => ({
@@ -118,12 +84,13 @@ export const openS3 = (place: S3Place, options: S3Options): FarStore => {
   const well = `Evidence is kept in ${placeText(place)}.`;
   let trouble: { readonly why: string; readonly pause: number; readonly until: number } | null = null;
   let used = false;
-  const closing = new AbortController();
+  let closed = false;
+  const running = new Set<AbortController>();
 
   const failed = (error: unknown): EvidenceUnavailable => {
     const why = troubleOfS3(error, place);
     const pause = trouble === null ? pauseMs[0] : Math.min(trouble.pause * 2, pauseMs[1]);
-    if (trouble?.why !== why && !closing.signal.aborted) log.warn({ evidence: why }, 'evidence store: trouble');
+    if (trouble?.why !== why && !closed) log.warn({ evidence: why }, 'evidence store: trouble');
     trouble = { why, pause, until: performance.now() + pause };
     return new EvidenceUnavailable(why);
   };
@@ -136,12 +103,13 @@ export const openS3 = (place: S3Place, options: S3Options): FarStore => {
     anyway = false,
   ): Promise<T> => {
     if (trouble !== null && !anyway && performance.now() < trouble.until) throw new EvidenceUnavailable(trouble.why);
-    const late = new AbortController();
+    const ending = new AbortController();
+    const { signal } = ending;
+    running.add(ending);
     const timer = setTimeout(
-      () => late.abort(Object.assign(new Error('it took too long'), { name: 'TimeoutError' })),
+      () => ending.abort(Object.assign(new Error('it took too long'), { name: 'TimeoutError' })),
       withinMs + (bytes / MIB) * 1_000,
     );
-    const signal = AbortSignal.any([late.signal, closing.signal]);
     try {
       // What does not listen to the signal is left behind.
       const aborted = new Promise<never>((_resolve, reject) =>
@@ -155,9 +123,10 @@ export const openS3 = (place: S3Place, options: S3Options): FarStore => {
       return done;
     } catch (error) {
       count(operation, 'failed');
-      throw failed(late.signal.aborted ? late.signal.reason : error);
+      throw failed(signal.aborted ? signal.reason : error);
     } finally {
       clearTimeout(timer);
+      running.delete(ending);
     }
   };
 
@@ -267,7 +236,8 @@ export const openS3 = (place: S3Place, options: S3Options): FarStore => {
     state,
     probe,
     close: () => {
-      closing.abort(new Error('closed'));
+      closed = true;
+      for (const each of running) each.abort(new Error('closed'));
       client.destroy();
     },
   };
