@@ -80,7 +80,7 @@ class Trail(object):
 
     def __init__(self, pid, group, outputs, opened_by):
         self.pid, self.opened_by, self.open_ends = pid, opened_by, set(outputs)
-        self.notes, self.journal, self.logs = [], [], []
+        self.notes, self.journal, self.logs, self.hidden = [], [], [], False
         self.ancestors = ancestors_of(pid)
         self.container = Container(group, pid, self.ancestors, words_of)
         self.seen, self.texts = {pid, os.getpid()}, set()
@@ -103,6 +103,8 @@ class Trail(object):
         if self.open_ends and keeper is not None and not any(self.container.has(log.path) for log in self.logs):
             numbers = sorted(self.open_ends)
             self.readers_of(self.reader(keeper, dict.fromkeys([b'keeper'], (None, numbers)), True))
+        if self.open_ends and self.hidden and not self.notes:
+            self.notes.append('who reads it is not known (permission)')
         if self.open_ends and not self.journal:
             if self.container.id is not None and len(self.container.id) == 64:
                 self.journal = ['CONTAINER_ID_FULL=%s' % self.container.id]
@@ -119,7 +121,7 @@ class Trail(object):
 
     def readers_of(self, wanted):
         """Looks for who reads these pipes; answers with those that it is passed on by."""
-        onward, left, begun, hidden = {}, set(wanted), time.process_time(), False
+        onward, left, begun = {}, set(wanted), time.process_time()
         self.texts.update(wanted)
         for pid in self.people() if left else ():
             if time.process_time() - begun > MOST_SECONDS or len(self.seen) > READERS_MOST:
@@ -130,7 +132,7 @@ class Trail(object):
             read = dict((link, wanted[link]) for number, link in descriptors(pid)
                         if link in wanted and mode_of(pid, number) in (READ, BOTH)
                         and (wanted[link][0] is None or identity(pid, number) == wanted[link][0]))
-            hidden = hidden or not os.access('/proc/%d/fd' % pid, os.R_OK)
+            self.hidden = self.hidden or not os.access('/proc/%d/fd' % pid, os.R_OK) and os.path.exists('/proc/%d' % pid)
             if not read:
                 continue
             self.seen.add(pid)
@@ -142,8 +144,6 @@ class Trail(object):
                 left.difference_update(read)
                 if not left:
                     break
-        if left and hidden and not self.notes:
-            self.notes.append('who reads its output is not known (permission)')
         return onward
 
     def reader(self, pid, read, bound_only):
@@ -159,12 +159,14 @@ class Trail(object):
         if chosen:
             self.open_ends.difference_update(numbers)
             return {}
-        onward = {}
+        ends, fifos = {}, {}
         for number, link in descriptors(pid):
             is_pipe = number in (1, 2) and link.startswith(b'pipe:[')
             key = identity(pid, number) if not is_pipe and self.container.names(link) else None
             if (is_pipe or key) and link not in self.texts and mode_of(pid, number) in (WRITE, BOTH):
-                onward[link] = (key, numbers)
+                (ends if is_pipe else fifos)[link] = (key, numbers)
+        # What passes it on by a container's own pipes writes other things to its own output.
+        onward = fifos or ends
         if not onward and not bound_only:
             who = 'it is read by process %d (%s), which has ' % (pid, shown.decode('utf-8', 'replace'))
             if logs:
