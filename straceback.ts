@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { dryRun, ROUTE_USAGE, readRouteArguments } from './bot/alerts/dry-run.ts';
 import { routeFaults } from './bot/alerts/route.ts';
@@ -9,6 +8,7 @@ import { CONFIG_USAGE, readConfigArguments, runConfigCheck } from './infra/confi
 import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
+import { RedisNotStarted } from './infra/queue/redis-not-started.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
@@ -79,10 +79,8 @@ const serve = async (
     if (redisUrl === undefined) {
       if (!sides.ownRedis)
         throw new BadConfig(['REDIS_URL is not set: give the address of the Redis that bot and workers share']);
-      const folder = path.join(config.dataFolder, 'redis');
-      await mkdir(folder, { recursive: true });
       const { startRedis } = await import('./infra/queue/redis-server.ts');
-      const redis = await startRedis({ folder });
+      const redis = await startRedis({ folder: path.join(config.dataFolder, 'redis') });
       closers.unshift(redis.close);
       redisUrl = redis.url;
     }
@@ -266,6 +264,7 @@ main(process.argv.slice(2)).then(
       error instanceof UsageError ||
       error instanceof BadConfig ||
       error instanceof BadPlaybooks ||
+      error instanceof RedisNotStarted ||
       error instanceof LookFailed;
     const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
     process.stderr.write(`straceback: ${text}\n`);

@@ -26,6 +26,9 @@ export interface ConfigSource {
 export const placeIn = ({ file, lineOf }: ConfigSource, path: readonly PropertyKey[]): string =>
   `${file ?? 'configuration'}:${lineOf(path)}`;
 
+/** Who has made one mistake in each of a thousand hosts is helped by the first. */
+const MOST_TOLD = 200;
+
 /** The faults as people read them: those of the file in the order of its lines, then those of the environment. */
 export const faultLines = (faults: readonly ConfigFault[], source: ConfigSource): string[] => {
   const placed = faults.map(({ path, message }) => ({
@@ -36,5 +39,7 @@ export const faultLines = (faults: readonly ConfigFault[], source: ConfigSource)
         : `${placeIn(source, path)}: ${path.join('.') || 'file'}: ${message}`,
   }));
   const inOrder = placed.sort((one, other) => (one.line === other.line ? 0 : one.line - other.line));
-  return [...new Set(inOrder.map(({ text }) => text))];
+  const told = [...new Set(inOrder.map(({ text }) => text.replace(/\p{Cc}/gu, '?')))];
+  const rest = told.length - MOST_TOLD;
+  return rest <= 0 ? told : [...told.slice(0, MOST_TOLD), `and ${rest} faults more`];
 };

@@ -91,8 +91,8 @@ export const ConfigFile = z.strictObject({
   /** Where raw evidence is kept in place of Redis. */
   evidence: EvidenceSettings.prefault({}),
   worker: z.strictObject({ concurrency: z.number().int().min(1).max(500).default(10) }).prefault({}),
-  /** Folder on this machine for Redis data when REDIS_URL is not set. */
-  dataFolder: z.string().min(1).default('.straceback'),
+  /** Folder on this machine for what the program keeps; `.straceback` beside the file, or what systemd gives (systemd.exec(5), StateDirectory=), when left out. */
+  dataFolder: z.string().min(1).optional(),
   /** Where alerts come in and what is done with them. */
   alerts: z.strictObject({ ...alertIntake, ...alertRouting }).prefault({}),
   redaction: Redaction.prefault({}),

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { readYaml, type YamlText } from '../playbooks/model/index.ts';
 import { type AlertIntakeSettings, alertIntakeFaults, alertIntakeFrom } from './alert-intake.ts';
 import { type AlertRouting, unknownAlertHosts } from './alert-routes.ts';
 import { BadConfig, type ConfigFault, type ConfigSource, faultLines, placeIn } from './config-faults.ts';
 import { ConfigFile } from './config-file.ts';
 import { openHosts, type SiteHosts } from './config-hosts.ts';
+import { NO_CONFIG, readConfigFile } from './config-read.ts';
 import { soundPart } from './config-sound.ts';
 import type { S3Place } from './evidence/far-store.ts';
 import { type EvidenceFault, evidenceFrom } from './evidence-settings.ts';
@@ -73,23 +73,6 @@ export interface Config {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const NOTHING = { value: {}, lineOf: () => 1, lineOfKey: () => 1 };
-
-/** Reads the file; one that cannot be read is a fault, and so is each place in it that is no YAML. */
-const readFile = (file: string): { readonly read: YamlText; readonly faults: readonly string[] } => {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { read: NOTHING, faults: [`${file}: cannot be read (${why})`] };
-  }
-  const read = readYaml(text);
-  if ('faults' in read)
-    return { read: NOTHING, faults: read.faults.map(({ line, reason }) => `${file}:${line}: ${reason}`) };
-  return { read: { ...read, value: read.value ?? {} }, faults: [] };
-};
-
 /** A server that needs no key (one of the site's own) is given a word in its place. */
 const modelOf = ({ model, language }: ConfigFile, env: Environment, faults: ConfigFault[]): ModelConfig | undefined => {
   if (model === undefined) return undefined;
@@ -149,7 +132,7 @@ export interface ExaminedConfig {
 /** Reads the configuration as `readConfig` does, and keeps on where something is wrong. Throws nothing. */
 export const examineConfig = (given?: string, env: Environment = process.env): ExaminedConfig => {
   const file = given ?? env.STRACEBACK_CONFIG ?? (existsSync('straceback.yaml') ? 'straceback.yaml' : undefined);
-  const { read, faults: unread } = file === undefined ? { read: NOTHING, faults: [] } : readFile(file);
+  const { read, faults: unread } = file === undefined ? { read: NO_CONFIG, faults: [] } : readConfigFile(file);
   const { data, faults: schemaFaults, restored, explains } = soundPart(ConfigFile, read.value);
   const source: ConfigSource = { file, value: read.value, lineOf: (at) => read.lineOfKey(at) };
   const base = file === undefined ? '.' : path.dirname(file);
@@ -158,6 +141,9 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
   const within = (key: string, found: readonly ConfigFault[]) =>
     later.push(...found.map((fault) => ({ ...fault, path: [key, ...(fault.path ?? [])] })));
 
+  // Several folders are separated by colons; the first is the one of the unit itself.
+  const [ofUnit] = env.STATE_DIRECTORY?.split(':') ?? [];
+  const dataFolder = path.resolve(base, data.dataFolder ?? (ofUnit || '.straceback'));
   const hosts = openHosts(data, base, env);
   later.push(...hosts.faults);
   within('alerts', [...alertIntakeFaults(data.alerts), ...unknownAlertHosts(data.alerts, alertHostKnown(data, hosts))]);
@@ -170,7 +156,7 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
   const evidenceFaults: EvidenceFault[] = [];
   const evidence = evidenceFrom(data.evidence, env, base, evidenceFaults);
   within('evidence', evidenceFaults);
-  const history = historyOf(data.history, env, path.resolve(base, data.dataFolder, 'history'), ofEnvironment);
+  const history = historyOf(data.history, env, path.join(dataFolder, 'history'), ofEnvironment);
   const model = modelOf(data, env, ofEnvironment);
   const placeOf = (at: readonly PropertyKey[]): string => placeIn(source, restored(at));
 
@@ -194,7 +180,7 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
     hostPatterns: data.hostRules.map(({ match }) => match),
     playbooksFolder: data.playbooks === undefined ? undefined : path.resolve(base, data.playbooks),
     policy: data.policy,
-    audit: { folder: path.resolve(base, data.audit.folder ?? path.join(data.dataFolder, 'audit')) },
+    audit: { folder: path.resolve(base, data.audit.folder ?? path.join(dataFolder, 'audit')) },
     history,
     evidence,
     worker: data.worker,
@@ -204,7 +190,7 @@ export const examineConfig = (given?: string, env: Environment = process.env): E
       routes: data.alerts.routes.map((route, index) => ({ ...route, at: placeOf(['alerts', 'routes', index]) })),
     },
     alertIntake: alertIntakeFrom(data.alerts, env, (at) => placeOf(['alerts', ...at])),
-    dataFolder: path.resolve(base, data.dataFolder),
+    dataFolder,
     redaction: data.redaction,
     language: data.language,
     model,

@@ -82,7 +82,7 @@ export const checkConfig = async (
   env: Environment = process.env,
 ): Promise<CheckedConfig> => {
   const examined = examineConfig(file, env);
-  const { config, data, source, unread, base, restored } = examined;
+  const { config, data, source, unread, restored } = examined;
   const mask = withoutSecrets(
     env,
     Object.values(data.alerts.sources).flatMap(({ secrets }) => secrets),
@@ -90,7 +90,7 @@ export const checkConfig = async (
   if (unread.length > 0) return { faults: unread.map(mask), summary: '' };
   const further = [
     ...portFaults(data),
-    ...fileFaults(data, base, side !== 'bot'),
+    ...fileFaults(examined, side !== 'bot'),
     ...(await hostFaults(examined)),
     ...environmentFaults(data, env, side),
   ].map((fault) => ({ ...fault, path: fault.path && restored(fault.path) }));

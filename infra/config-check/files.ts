@@ -1,7 +1,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import type { ExaminedConfig } from '../config.ts';
 import type { ConfigFault } from '../config-faults.ts';
-import type { ConfigFile } from '../config-file.ts';
 
 interface Named {
   readonly path: readonly PropertyKey[];
@@ -69,7 +69,7 @@ const folderFault = (folder: string): string | null => {
 const HOW_MANY_TOLD = 200;
 
 /** Files that the configuration names and that are not there, not readable, or not private where they have to be. */
-export const fileFaults = (data: ConfigFile, base: string, reachesHosts: boolean): ConfigFault[] => {
+export const fileFaults = ({ data, base, config }: ExaminedConfig, reachesHosts: boolean): ConfigFault[] => {
   const ofHosts = reachesHosts
     ? [
         ...ofHost(data.hostDefaults, ['hostDefaults']),
@@ -83,7 +83,7 @@ export const fileFaults = (data: ConfigFile, base: string, reachesHosts: boolean
     return [{ path: ['redis', 'tls', key], file: path.resolve(base, file), kind: key === 'key' ? 'private' : 'file' }];
   });
   const folders = [
-    { path: ['dataFolder'], folder: path.resolve(base, data.dataFolder) },
+    { path: ['dataFolder'], folder: config.dataFolder },
     ...(data.audit.folder === undefined
       ? []
       : [{ path: ['audit', 'folder'], folder: path.resolve(base, data.audit.folder) }]),

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
+import { RedisNotStarted } from './redis-not-started.ts';
 
 /** A Redis of our own on the loopback interface. */
 export interface OwnRedis {
@@ -14,14 +15,6 @@ export interface OwnRedis {
   readonly pid: number;
   /** Ends it and waits for its end; its data stays in the folder. */
   readonly close: () => Promise<void>;
-}
-
-/** `redis-server` cannot be started. `message` is a sentence for a person. */
-export class RedisNotStarted extends Error {
-  constructor(sentence: string, cause?: unknown) {
-    super(sentence, { cause });
-    this.name = 'RedisNotStarted';
-  }
 }
 
 const CONFIG = 'redis.conf';
@@ -129,8 +122,15 @@ const untilReady = (child: ChildProcess): Promise<void> =>
  */
 export const startRedis = async (options: { folder: string; port?: number }): Promise<OwnRedis> => {
   const { folder } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, CONFIG);
+  const write = async (work: () => Promise<unknown>): Promise<void> => {
+    await work().catch((error: unknown) => {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      const what = `${folder}, where Redis is to keep its data, cannot be written (${code})`;
+      throw new RedisNotStarted(`${what}: give another dataFolder in the configuration, or set REDIS_URL.`, error);
+    });
+  };
+  await write(() => mkdir(folder, { recursive: true, mode: 0o700 }));
   const earlier = await readFile(file, 'utf8').catch(() => '');
   const password = setting(earlier, 'requirepass') ?? randomBytes(24).toString('hex');
   const earlierPort = setting(earlier, 'port');
@@ -138,8 +138,8 @@ export const startRedis = async (options: { folder: string; port?: number }): Pr
   // A port that was free a moment ago may be taken when the server binds it; then another one is tried.
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port || (await freePort());
-    await writeFile(file, configText(folder, port, password), { mode: 0o600 });
-    await chmod(file, 0o600);
+    await write(() => writeFile(file, configText(folder, port, password), { mode: 0o600 }));
+    await write(() => chmod(file, 0o600));
     // In its own process group: Ctrl-C in a terminal reaches us alone, and we end it after our own work.
     const child = spawn('redis-server', [file], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     try {

@@ -109,6 +109,18 @@ describe('the configuration', () => {
     await expect(config(text)).rejects.toThrow(BadConfig);
   });
 
+  it('keeps its data beside the file, where systemd says, or where the file says', async () => {
+    const folderOf = async (text: string, env: Record<string, string> = {}) => {
+      const read = await config(text, { ...ENV, ...env });
+      expect(read.audit.folder).toBe(path.join(read.dataFolder, 'audit'));
+      return read.dataFolder;
+    };
+    const given = { STATE_DIRECTORY: '/var/lib/straceback:/var/lib/more' };
+    expect(await folderOf('{}')).toBe(path.join(folder, '.straceback'));
+    expect(await folderOf('{}', given)).toBe('/var/lib/straceback');
+    expect(await folderOf('dataFolder: here', given)).toBe(path.join(folder, 'here'));
+  });
+
   it('says which file cannot be read', () => {
     expect(() => readConfig('/nowhere/straceback.yaml', ENV)).toThrow(/\/nowhere\/straceback\.yaml: cannot be read/);
   });

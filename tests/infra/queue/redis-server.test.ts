@@ -1,9 +1,10 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { RedisNotStarted, startRedis } from '../../../infra/queue/redis-server.ts';
+import { RedisNotStarted } from '../../../infra/queue/redis-not-started.ts';
+import { startRedis } from '../../../infra/queue/redis-server.ts';
 import { redisForTest } from '../../support/queue.ts';
 
 const ask = async <T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> => {
@@ -59,6 +60,17 @@ test('a machine without redis-server is told what to do', async () => {
   const starting = startRedis({ folder });
   await expect(starting).rejects.toBeInstanceOf(RedisNotStarted);
   await expect(starting).rejects.toThrow('apt-get install redis-server');
+});
+
+test('a folder that cannot be made is said, and what to do', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'straceback-redis-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'file'), '');
+  const starting = startRedis({ folder: join(folder, 'file', 'redis') });
+  await expect(starting).rejects.toBeInstanceOf(RedisNotStarted);
+  await expect(starting).rejects.toThrow(
+    `${join(folder, 'file', 'redis')}, where Redis is to keep its data, cannot be written (ENOTDIR): give another dataFolder`,
+  );
 });
 
 test('a port that is taken is said', async () => {
