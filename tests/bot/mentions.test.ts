@@ -1,47 +1,12 @@
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
-import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
-import type { Request } from '../../playbooks/model/index.ts';
-import {
-  botForTest,
-  finishedThread,
-  reportFor,
-  shown,
-  slackForTest,
-  threadsIn,
-  workerForTest,
-} from '../support/bot.ts';
-import { redisForTest } from '../support/queue.ts';
+import { botForTest, quiet, shown, threadsIn } from '../support/bot.ts';
 import { sickReport } from '../support/reports.ts';
+import { looksAsked, replyWith, reportedWithEvidence, threadForTest, toldTo } from '../support/site.ts';
 
 /** A bot, and a thread in which a look has ended. */
-const thread = async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const asked: Request[] = [];
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url, async (request) => {
-    asked.push(request);
-    return {
-      outcome: { kind: 'report', report: reportFor(request) },
-      files: [{ name: 'E1-identify.txt', evidenceId: 'E1', content: Buffer.from('pid 6325\n'), truncated: false }],
-    };
-  });
-  await slack.user('bob').slash('/diagnose', 'web-7 6325 strace 4', 'ops');
-  await finishedThread(slack, 'ops');
-  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
-  return { slack, redis, queue, ts, asked, place: { channel: 'ops', threadTs: ts } };
-};
-
-const reply = (slack: LocalSlack, channel: string, ts: string, words: string): Promise<SlackMessage> =>
-  slack.waitFor(
-    () => slack.thread(channel, ts).find((message) => message.bot_id !== undefined && shown(message).includes(words)),
-    {
-      timeoutMs: 30_000,
-      what: `a reply with ${words}`,
-    },
-  );
+const thread = () => threadForTest({ words: 'web-7 6325 strace 4', look: reportedWithEvidence });
 
 const filesIn = (slack: LocalSlack, ts: string) =>
   slack.thread('ops', ts).filter((message) => (message.files?.length ?? 0) > 0);
@@ -49,7 +14,7 @@ const filesIn = (slack: LocalSlack, ts: string) =>
 test('again looks at the same process in the same way, in the same thread', async () => {
   const { slack, ts, asked, place } = await thread();
   slack.user('alice').say('@straceback again', place);
-  await reply(slack, 'ops', ts, 'Looking again at process 6325 on web-7');
+  await replyWith(slack, 'ops', ts, 'Looking again at process 6325 on web-7');
   await slack.waitFor(() => filesIn(slack, ts).length === 2, {
     timeoutMs: 30_000,
     what: 'the files of the second look',
@@ -78,7 +43,7 @@ test('an event that comes twice, or whose acknowledgement is lost, is done once'
     timeoutMs: 30_000,
     what: 'the files of the second look',
   });
-  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  await quiet(queue);
   expect(asked).toHaveLength(2);
   const replies = slack.thread('ops', ts).map(shown);
   expect(replies.filter((text) => text.includes('Mention me in this thread'))).toHaveLength(1);
@@ -91,7 +56,7 @@ test('a tool is run on the thread’s process, shown by a message of its own, an
   slack.events.repeat(1);
   slack.user('alice').say('@straceback strace 7', place);
   await slack.waitFor(() => filesIn(slack, ts).length === 2, { timeoutMs: 30_000, what: 'the files of the trace' });
-  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  await quiet(queue);
   expect(asked).toHaveLength(2);
   expect(asked[1]).toMatchObject({ host: 'web-7', pid: 6325, playbook: 'strace', windowSeconds: 7 });
   const origin = asked[1]?.origin;
@@ -111,7 +76,7 @@ test.each([
 ])('%s looks at another process in the same thread', async (words, understood) => {
   const { slack, ts, asked, place } = await thread();
   slack.user('bob').say(`@straceback ${words}`, place);
-  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
+  await looksAsked(slack, asked, 2);
   expect(asked[1]).toMatchObject(understood);
   expect(asked[1]?.origin).toMatchObject({ threadTs: ts });
 });
@@ -127,17 +92,17 @@ test.each([
 ])('%s is answered with what to do, and nothing is run', async (words, answer) => {
   const { slack, ts, asked, place } = await thread();
   slack.user('bob').say(`@straceback ${words}`, place);
-  await reply(slack, 'ops', ts, answer);
+  await replyWith(slack, 'ops', ts, answer);
   expect(asked).toHaveLength(1);
 });
 
 test('outside of a thread a tool asks for a process, and runs on one that is named', async () => {
   const { slack, asked } = await thread();
   const bare = slack.user('bob').say('@straceback strace', { channel: 'ops' });
-  await reply(slack, 'ops', bare.ts, 'Which process?');
+  await replyWith(slack, 'ops', bare.ts, 'Which process?');
   const named = slack.user('bob').say('@straceback strace on web-8 77', { channel: 'ops' });
-  await reply(slack, 'ops', named.ts, '77 on web-8');
-  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
+  await replyWith(slack, 'ops', named.ts, '77 on web-8');
+  await looksAsked(slack, asked, 2);
   expect(asked[1]).toMatchObject({ host: 'web-8', pid: 77, origin: { threadTs: named.ts } });
 });
 
@@ -154,10 +119,10 @@ test('a reply in the thread that begins with a verb needs no mention; what peopl
   }
   slack.user('alice').say('strace 3', { channel: 'ops' });
   slack.user('bob').say('`Strace` 3', place);
-  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the trace' });
+  await looksAsked(slack, asked, 2);
   slack.user('bob').say('@straceback help', place);
-  await reply(slack, 'ops', ts, 'Mention me in this thread');
-  await expect.poll(() => queue.pending(), { timeout: 30_000 }).toEqual({ intake: 0, looks: 0, answers: 0 });
+  await replyWith(slack, 'ops', ts, 'Mention me in this thread');
+  await quiet(queue);
   expect(asked).toHaveLength(2);
   expect(asked[1]).toMatchObject({ playbook: 'strace', windowSeconds: 3, origin: { threadTs: ts } });
   expect(
@@ -190,9 +155,9 @@ test('why, fix and raw answer from the thread’s last look, without another one
     what: 'the evidence once more',
   });
   slack.user('bob').say('@straceback raw identfy', place);
-  await reply(slack, 'ops', ts, 'There is evidence of');
+  await replyWith(slack, 'ops', ts, 'There is evidence of');
   slack.user('bob').say('@straceback raw', place);
-  await reply(slack, 'ops', ts, 'The evidence of which probe?');
+  await replyWith(slack, 'ops', ts, 'The evidence of which probe?');
   expect(asked).toHaveLength(1);
 });
 
@@ -202,7 +167,7 @@ test.each(['why', 'fix', 'raw identify'])('%s is told that the look is kept no l
   await client.flushall();
   await client.quit();
   slack.user('bob').say(`@straceback ${words}`, place);
-  await reply(slack, 'ops', ts, words === 'raw identify' ? 'No look of this thread' : 'I have no finished look');
+  await replyWith(slack, 'ops', ts, words === 'raw identify' ? 'No look of this thread' : 'I have no finished look');
 });
 
 test.each([
@@ -214,14 +179,19 @@ test.each([
 ])('@straceback %s is answered in the thread', async (words, answer) => {
   const { slack, ts, place } = await thread();
   slack.user('bob').say(`@straceback ${words}`, place);
-  await reply(slack, 'ops', ts, answer);
+  await replyWith(slack, 'ops', ts, answer);
 });
 
 test('outside of a thread the bot says how to begin, in a thread under the mention', async () => {
   const { slack } = await thread();
   for (const words of ['hello', 'again']) {
     const said = slack.user('bob').say(`@straceback ${words}`, { channel: 'ops' });
-    await reply(slack, 'ops', said.ts, words === 'again' ? 'There is nothing to repeat here' : 'I do not know “hello”');
+    await replyWith(
+      slack,
+      'ops',
+      said.ts,
+      words === 'again' ? 'There is nothing to repeat here' : 'I do not know “hello”',
+    );
   }
 });
 
@@ -229,7 +199,7 @@ test('in a thread that somebody else opened there is nothing to repeat', async (
   const { slack } = await thread();
   const other = slack.user('alice').say('A thread of my own', { channel: 'ops' });
   slack.user('bob').say('@straceback again', { channel: 'ops', threadTs: other.ts });
-  await reply(slack, 'ops', other.ts, 'There is nothing to repeat here');
+  await replyWith(slack, 'ops', other.ts, 'There is nothing to repeat here');
 });
 
 test.each([['carol', 'I take no requests from guests']])(
@@ -237,10 +207,7 @@ test.each([['carol', 'I take no requests from guests']])(
   async (who, sentence) => {
     const { slack, place, asked } = await thread();
     slack.user(who).say('@straceback again', place);
-    const [told] = await slack.waitFor(() => (slack.ephemerals(who).length > 0 ? slack.ephemerals(who) : undefined), {
-      timeoutMs: 30_000,
-    });
-    expect(told?.text).toContain(sentence);
+    await toldTo(slack, who, sentence);
     expect(asked).toHaveLength(1);
   },
 );
@@ -248,25 +215,15 @@ test.each([['carol', 'I take no requests from guests']])(
 test('somebody of another workspace is told privately that they may not', async () => {
   const { slack } = await thread();
   slack.user('dana').say('@straceback help', { channel: 'shared' });
-  const [told] = await slack.waitFor(
-    () => (slack.ephemerals('dana').length > 0 ? slack.ephemerals('dana') : undefined),
-    {
-      timeoutMs: 30_000,
-    },
-  );
-  expect(told?.text).toContain('I only take requests from members of this workspace');
+  await toldTo(slack, 'dana', 'I only take requests from members of this workspace');
   expect(threadsIn(slack, 'shared')).toEqual([]);
 });
 
 test.each(['bot', 'Redis'])('a mention that comes while the %s is away is done when it is back', async (away) => {
-  const slack = await slackForTest({ retryDelaysMs: [500, 1_000, 2_000, 4_000, 8_000] });
-  const redis = await redisForTest();
-  const first = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
-  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  await finishedThread(slack, 'ops');
-  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
-  await (away === 'bot' ? first.close() : redis.close());
+  const { slack, redis, ts, close } = await threadForTest({
+    workspace: { retryDelaysMs: [500, 1_000, 2_000, 4_000, 8_000] },
+  });
+  await (away === 'bot' ? close() : redis.close());
   const refused = slack.waitFor(
     (change) => change?.kind === 'delivered' && change.type === 'events_api' && !change.acked,
     {
@@ -277,5 +234,5 @@ test.each(['bot', 'Redis'])('a mention that comes while the %s is away is done w
   slack.user('bob').say('@straceback help', { channel: 'ops', threadTs: ts });
   await refused;
   await (away === 'bot' ? botForTest(slack, redis.url) : redis.restart());
-  await reply(slack, 'ops', ts, 'Mention me in this thread');
+  await replyWith(slack, 'ops', ts, 'Mention me in this thread');
 });

@@ -1,36 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Request } from '../../playbooks/model/index.ts';
-import {
-  botForTest,
-  finishedThread,
-  PLAYBOOKS,
-  reportFor,
-  shown,
-  slackForTest,
-  threadsIn,
-  workerForTest,
-} from '../support/bot.ts';
-import { redisForTest } from '../support/queue.ts';
+import { PLAYBOOKS } from '../support/bot.ts';
+import { looksAsked, replyWith, threadForTest } from '../support/site.ts';
 
 const tool = (id: string) => ({ id, title: id, description: id, impacts: ['none' as const] });
 
 /** A bot with more tools, and a thread in which a look has ended. */
-const thread = async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const asked: Request[] = [];
-  const { queue } = await botForTest(slack, redis.url, {
-    playbooks: [...PLAYBOOKS, ...['lsof', 'log', 'locals'].map(tool)],
-  });
-  workerForTest(redis.url, async (request) => {
-    asked.push(request);
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
-  });
-  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  await finishedThread(slack, 'ops');
-  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
-  return { slack, queue, ts, asked, place: { channel: 'ops', threadTs: ts } };
-};
+const thread = () => threadForTest({ playbooks: [...PLAYBOOKS, ...['lsof', 'log', 'locals'].map(tool)] });
 
 test.each([
   ['lsof', { playbook: 'lsof', pid: 6325 }, undefined],
@@ -44,7 +19,7 @@ test.each([
 ])('%s asks with its options', async (words, understood, options) => {
   const { slack, asked, place } = await thread();
   slack.user('alice').say(`@straceback ${words}`, place);
-  await slack.waitFor(() => asked.length === 2, { timeoutMs: 30_000, what: 'the second look' });
+  await looksAsked(slack, asked, 2);
   expect(asked[1]).toMatchObject(understood);
   expect(asked[1]?.options).toEqual(options);
 });
@@ -52,9 +27,6 @@ test.each([
 test('a text that is too long to look for is told so', async () => {
   const { slack, asked, place, ts } = await thread();
   slack.user('alice').say(`@straceback lsof ${'x'.repeat(201)}`, place);
-  await slack.waitFor(
-    () => slack.thread('ops', ts).find((message) => shown(message).includes('a text of at most 200 characters')),
-    { timeoutMs: 30_000, what: 'the answer' },
-  );
+  await replyWith(slack, 'ops', ts, 'a text of at most 200 characters');
   expect(asked).toHaveLength(1);
 });

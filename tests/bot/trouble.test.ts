@@ -1,34 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { FaultKind } from '../../infra/sandbox/slack/faults.ts';
-import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
-import {
-  botForTest,
-  finishedThread,
-  quiet,
-  reportFor,
-  shown,
-  slackForTest,
-  threadsIn,
-  workerForTest,
-} from '../support/bot.ts';
-import { buttonsOf } from '../support/buttons.ts';
-import { arrival, keptLog, redisForTest } from '../support/queue.ts';
+import { botForTest, finishedThread, quiet, shown, slackForTest, threadsIn, workerForTest } from '../support/bot.ts';
+import { keptLog, redisForTest } from '../support/queue.ts';
+import { reported, reportedWithEvidence, siteForTest } from '../support/site.ts';
 import { until } from '../support/until.ts';
+import { expectWhole } from './trouble.parts.ts';
 
-/** What a thread of one look must hold, each once: first message, report, files, buttons. */
-const expectWhole = (slack: LocalSlack, channel: string, looks = 1) => {
-  const threads = threadsIn(slack, channel);
-  expect(threads).toHaveLength(looks);
-  for (const first of threads) {
-    expect(shown(first)).toContain('🔴');
-    const replies = slack.thread(channel, first.ts).slice(1);
-    const buttons = replies.filter((message) => buttonsOf(message).length > 0);
-    expect(buttons).toHaveLength(1);
-    const others = replies.filter((message) => !buttons.includes(message));
-    expect(others.filter((message) => message.files === undefined)).toHaveLength(1);
-    expect(replies.filter((message) => message.files !== undefined)).toHaveLength(1);
-  }
-};
+const WITH_EVIDENCE = { look: reportedWithEvidence };
 
 const POSTS = ['chat.postMessage', 'files.completeUploadExternal'] as const;
 const REPEATABLE = ['chat.update', 'users.info', 'files.getUploadURLExternal', 'upload'] as const;
@@ -36,10 +14,7 @@ const REPEATABLE = ['chat.update', 'users.info', 'files.getUploadURLExternal', '
 test.each<FaultKind>(['429', '500', 'drop', 'after-effect-500', 'after-effect-drop'])(
   'with one %s for every post, each is made exactly once',
   async (kind) => {
-    const slack = await slackForTest();
-    const redis = await redisForTest();
-    const { queue } = await botForTest(slack, redis.url);
-    workerForTest(redis.url);
+    const { slack, queue } = await siteForTest(WITH_EVIDENCE);
     for (const method of POSTS) slack.faults.add({ kind, method, retryAfter: 1 });
     // The report comes after the first message, whose post has used up the fault above.
     slack.faults.add({
@@ -58,10 +33,7 @@ test.each<FaultKind>(['429', '500', 'drop', 'after-effect-500', 'after-effect-dr
 test.each<FaultKind>(['timeout', 'after-effect-timeout'])(
   'with one %s for a post, it is made exactly once',
   async (kind) => {
-    const slack = await slackForTest();
-    const redis = await redisForTest();
-    const { queue } = await botForTest(slack, redis.url, { timeoutMs: 3_000 });
-    workerForTest(redis.url);
+    const { slack, queue } = await siteForTest({ ...WITH_EVIDENCE, timeoutMs: 3_000 });
     slack.faults.add({ kind, method: 'chat.postMessage', match: (args) => args.thread_ts !== undefined });
     await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
     await finishedThread(slack, 'ops');
@@ -71,10 +43,7 @@ test.each<FaultKind>(['timeout', 'after-effect-timeout'])(
 );
 
 test.each<FaultKind>(['429', '500', 'drop'])('with %s for all that may be repeated, it is repeated', async (kind) => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
+  const { slack, queue } = await siteForTest(WITH_EVIDENCE);
   for (const method of REPEATABLE) slack.faults.add({ kind, method, retryAfter: 1 });
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   await finishedThread(slack, 'ops');
@@ -83,10 +52,7 @@ test.each<FaultKind>(['429', '500', 'drop'])('with %s for all that may be repeat
 });
 
 test('a channel that Slack slows down holds up no other', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
+  const { slack, queue } = await siteForTest(WITH_EVIDENCE);
   const slow = slack.faults.add({
     kind: '429',
     method: 'chat.postMessage',
@@ -109,10 +75,10 @@ test('a channel that Slack slows down holds up no other', async () => {
 });
 
 test('many looks in one channel under Slack’s own limits: every one is answered once', async () => {
-  const slack = await slackForTest({ rateLimits: { postsPerSecond: 4, postBurst: 4, tiers: true } });
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
+  const { slack, queue } = await siteForTest({
+    ...WITH_EVIDENCE,
+    workspace: { rateLimits: { postsPerSecond: 4, postBurst: 4, tiers: true } },
+  });
   const pids = Array.from({ length: 8 }, (_, index) => 100 + index);
   await Promise.all(pids.map((pid) => slack.user('bob').slash('/diagnose', `web-7 ${pid}`, 'ops')));
   await finishedThread(slack, 'ops', pids.length);
@@ -123,10 +89,7 @@ test('many looks in one channel under Slack’s own limits: every one is answere
 });
 
 test('dropped sockets are opened again, and commands arrive', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
+  const { slack, queue } = await siteForTest(WITH_EVIDENCE);
   for (const cut of [() => slack.sockets.drop(), () => slack.sockets.disconnect('refresh_requested')]) {
     const gone = slack.waitFor((change) => change?.kind === 'sockets' && change.open === 0, { timeoutMs: 30_000 });
     cut();
@@ -145,89 +108,9 @@ test('dropped sockets are opened again, and commands arrive', async () => {
   expectWhole(slack, 'ops');
 });
 
-test('with Redis down the asker is told at once, and can ask again when it is back', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url);
-  await redis.close();
-  const bob = slack.user('bob');
-  for (const text of ['web-7 6325', 'status']) {
-    const { ack, responses } = await bob.slash('/diagnose', text, 'ops');
-    expect(ack.acked).toBe(true);
-    expect(responses[0]?.text).toContain('The queue (Redis) does not answer');
-  }
-  await redis.restart();
-  await expect
-    .poll(async () => (await bob.slash('/diagnose', 'status', 'ops')).responses[0]?.text, { timeout: 20_000 })
-    .toContain('0 waiting');
-  await bob.slash('/diagnose', 'web-7 6325', 'ops');
-  await finishedThread(slack, 'ops');
-  await quiet(queue);
-  expectWhole(slack, 'ops');
-});
-
-test('Redis restarts between request and answer: the thread gets its report', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  const [started, goOn] = [arrival<void>(), arrival<void>()];
-  workerForTest(redis.url, async (request) => {
-    started.arrive();
-    await goOn.promise;
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
-  });
-  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  await started.promise;
-  await redis.close();
-  goOn.arrive();
-  await redis.restart();
-  await finishedThread(slack, 'ops');
-  await quiet(queue);
-  expectWhole(slack, 'ops');
-});
-
-test('a bot that ends between request and answer leaves the thread to the next one', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const first = await botForTest(slack, redis.url);
-  const [started, goOn] = [arrival<void>(), arrival<void>()];
-  workerForTest(redis.url, async (request) => {
-    started.arrive();
-    await goOn.promise;
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
-  });
-  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  await started.promise;
-  await first.close();
-  goOn.arrive();
-  const { queue } = await botForTest(slack, redis.url);
-  await finishedThread(slack, 'ops');
-  await quiet(queue);
-  expectWhole(slack, 'ops');
-});
-
-test('two bots on one queue make every post once', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url);
-  await botForTest(slack, redis.url);
-  workerForTest(redis.url, async (request, { progress }) => {
-    progress({ requestId: request.id, doing: 'Sampling', probes: [], percent: 50, seconds: 1 });
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
-  });
-  for (const pid of [1, 2, 3, 4]) await slack.user('bob').slash('/diagnose', `web-7 ${pid}`, 'ops');
-  await finishedThread(slack, 'ops', 4);
-  await quiet(queue);
-  expectWhole(slack, 'ops', 4);
-});
-
 test('a first message that somebody deletes does not keep the report from the thread', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
   const log = keptLog();
-  await botForTest(slack, redis.url, { log });
-  workerForTest(redis.url);
+  const { slack } = await siteForTest({ ...WITH_EVIDENCE, log });
   slack.faults.add({
     kind: 'error',
     method: 'chat.update',
@@ -241,10 +124,7 @@ test('a first message that somebody deletes does not keep the report from the th
 });
 
 test('files that Slack refuses are said to be missing', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  await botForTest(slack, redis.url);
-  workerForTest(redis.url);
+  const { slack } = await siteForTest(WITH_EVIDENCE);
   slack.faults.add({
     kind: 'error',
     method: 'files.getUploadURLExternal',
@@ -261,10 +141,10 @@ test('while the token is taken back answers wait for a new one', async () => {
   const slack = await slackForTest();
   const redis = await redisForTest();
   const { queue } = await botForTest(slack, redis.url);
-  workerForTest(redis.url, async (request) => {
+  workerForTest(redis.url, async (request, tools) => {
     const methods = ['chat.update', 'chat.postMessage', 'files.getUploadURLExternal'];
     for (const method of methods) slack.faults.add({ kind: 'error', method, error: 'token_revoked', times: 4 });
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+    return await reported(request, tools);
   });
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
   await finishedThread(slack, 'ops');
@@ -277,11 +157,11 @@ test('an answer for a channel that was archived meanwhile is given up and logged
   const redis = await redisForTest();
   const log = keptLog();
   await botForTest(slack, redis.url, { log });
-  workerForTest(redis.url, async (request) => {
+  workerForTest(redis.url, async (request, tools) => {
     for (const method of ['chat.update', 'chat.postMessage', 'files.completeUploadExternal']) {
       slack.faults.add({ kind: 'error', method, error: 'is_archived', times: Number.POSITIVE_INFINITY });
     }
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
+    return await reported(request, tools);
   });
   onTestFinished(() => slack.faults.clear());
   await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');

@@ -1,79 +1,9 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { loadWatch, runningWatches, saveWatch } from '../../bot/watches/state.ts';
-import type { BotQueue } from '../../infra/queue/bot-side.ts';
-import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
-import { LookFailed, type Report, type Request } from '../../playbooks/model/index.ts';
-import {
-  botForTest,
-  finishedThread,
-  quiet,
-  reportFor,
-  shown,
-  slackForTest,
-  threadsIn,
-  workerForTest,
-} from '../support/bot.ts';
-import { arrival, redisForTest } from '../support/queue.ts';
+import { botForTest, shown, slackForTest } from '../support/bot.ts';
+import { redisForTest } from '../support/queue.ts';
 import { healthyReport, sickReport } from '../support/reports.ts';
-
-/** How the process of a test is. Looks find it so; those of a watch are counted. */
-interface Process {
-  report: Report;
-  gone: boolean;
-  readonly looks: Request[];
-}
-
-const EVERY = { watchEveryMs: 150 };
-
-const workOn = (redisUrl: string, process: Process) =>
-  workerForTest(redisUrl, async (request) => {
-    if (request.playbook === 'watch') process.looks.push(request);
-    if (process.gone) throw new LookFailed('no-such-process', `There is no process ${request.pid} on ${request.host}.`);
-    const rssKib = (100 + process.looks.length) * 1024;
-    const figures = { cpuPercent: 10 * process.looks.length, rssKib, threads: 8, fds: 40 };
-    return {
-      outcome: { kind: 'report', report: { ...reportFor(request, process.report), figures } },
-      files: [{ name: 'E1-identify.txt', evidenceId: 'E1', content: Buffer.from('pid 6325\n'), truncated: false }],
-    };
-  });
-
-/** A bot, a worker, and a thread in which a look has ended that found nothing. */
-const thread = async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const process: Process = { report: healthyReport, gone: false, looks: [] };
-  const first = await botForTest(slack, redis.url, EVERY);
-  const worker = workOn(redis.url, process);
-  await slack.user('bob').slash('/diagnose', 'web-7 6325', 'ops');
-  await finishedThread(slack, 'ops');
-  await quiet(first.queue);
-  const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
-  const { queue } = first;
-  // Its looks go on until it is ended, and the test with them.
-  onTestFinished(async () => {
-    process.gone = true;
-  });
-  return { slack, redis, process, ts, queue, first, worker, place: { channel: 'ops', threadTs: ts } };
-};
-
-const replies = (slack: LocalSlack, ts: string, words: string) =>
-  slack.thread('ops', ts).filter((message) => message.bot_id !== undefined && shown(message).includes(words));
-
-const reply = (slack: LocalSlack, ts: string, words: string) =>
-  slack.waitFor(() => replies(slack, ts, words)[0], { timeoutMs: 60_000, what: `a reply with ${words}` });
-
-/** Waits for so many more looks of the watch. */
-const looks = (process: Process, more: number) => {
-  const wanted = process.looks.length + more;
-  return expect.poll(() => process.looks.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(wanted);
-};
-
-const only = async (queue: BotQueue) => {
-  const [watch, ...more] = await runningWatches(queue, () => true);
-  expect(more).toEqual([]);
-  if (watch === undefined) throw new Error('nothing is watched');
-  return watch;
-};
+import { EVERY, looks, only, replies, reply, thread } from './watch.parts.ts';
 
 test('watch shows how the figures move in one message, from looks that do nothing to the process', async () => {
   const { slack, ts, place, process, queue } = await thread();
@@ -175,79 +105,6 @@ test('it ends by itself when its time is over, and goes on when it got more time
     what: 'a new watch',
   });
   await expect.poll(() => process.looks.length, { timeout: 30_000 }).toBeGreaterThan(length);
-});
-
-test('two bots, repeated events, and posts that Slack made and denied: one message, each word once', async () => {
-  const { slack, redis, ts, place, process } = await thread();
-  await botForTest(slack, redis.url, EVERY);
-  slack.events.repeat(2);
-  slack.faults.add({
-    kind: 'after-effect-500',
-    method: 'chat.postMessage',
-    match: ({ thread_ts }) => thread_ts === ts,
-  });
-  slack.user('bob').say('watch 5', place);
-  await reply(slack, ts, 'Watching process 6325 on web-7');
-  await looks(process, 2);
-  slack.faults.add({
-    kind: 'after-effect-drop',
-    method: 'chat.postMessage',
-    match: ({ thread_ts }) => thread_ts === ts,
-  });
-  slack.faults.add({ kind: '500', method: 'chat.update', times: 3 });
-  slack.faults.add({ kind: '429', method: 'chat.update', retryAfter: 1 });
-  process.report = { ...sickReport, findings: sickReport.findings.slice(0, 1) };
-  await reply(slack, ts, 'While watching process 6325 on web-7');
-  await looks(process, 4);
-  expect(replies(slack, ts, 'Watching process 6325')).toHaveLength(1);
-  expect(replies(slack, ts, 'While watching')).toHaveLength(1);
-  expect(new Set(process.looks.map(({ id }) => id)).size).toBe(process.looks.length);
-});
-
-test('it goes on after restarts of bot, worker and Redis in the middle', async () => {
-  const { slack, redis, ts, place, process, first, worker } = await thread();
-  slack.user('bob').say('watch 5', place);
-  await reply(slack, ts, 'Watching process 6325 on web-7');
-  await looks(process, 2);
-  await first.close();
-  const { queue } = await botForTest(slack, redis.url, EVERY);
-  await looks(process, 2);
-  await worker.close();
-  const next = workOn(redis.url, process);
-  await looks(process, 2);
-  await redis.close();
-  await redis.restart();
-  await looks(process, 3);
-  process.report = { ...sickReport, findings: sickReport.findings.slice(0, 1) };
-  await reply(slack, ts, 'While watching process 6325 on web-7');
-  expect(replies(slack, ts, 'Watching process 6325')).toHaveLength(1);
-  expect((await only(queue)).round).toBeGreaterThan(6);
-  await next.close();
-});
-
-test('cancelled while a look of it runs: the look ends too, and nothing more comes', async () => {
-  const slack = await slackForTest();
-  const redis = await redisForTest();
-  const { queue } = await botForTest(slack, redis.url, EVERY);
-  const started = arrival<Request>();
-  const ended = arrival<unknown>();
-  workerForTest(redis.url, async (request, { signal }) => {
-    started.arrive(request);
-    return await new Promise((_resolve, reject) =>
-      signal.addEventListener('abort', () => {
-        ended.arrive(signal.reason);
-        reject(signal.reason);
-      }),
-    );
-  });
-  const { ts } = slack.user('bob').say('@straceback watch 5 on web-7 6325', { channel: 'ops' });
-  await started.promise;
-  slack.user('bob').say('@straceback cancel', { channel: 'ops', threadTs: ts });
-  await reply(slack, ts, 'The watch of process 6325 on web-7 has ended.');
-  expect(await ended.promise).toMatchObject({ code: 'cancelled' });
-  await expect.poll(() => queue.pending().then(({ looks, answers }) => looks + answers), { timeout: 30_000 }).toBe(0);
-  expect(replies(slack, ts, 'cancelled')).toEqual([]);
-  expect(await runningWatches(queue, () => true)).toEqual([]);
 });
 
 test.each([

@@ -3,11 +3,12 @@ import { type BotOptions, type RunningBot, startBot } from '../../bot/bot.ts';
 import { silentLog } from '../../infra/log.ts';
 import { type BotQueue, openBotQueue } from '../../infra/queue/bot-side.ts';
 import type { RedisAddress } from '../../infra/queue/place.ts';
-import { type LookHandler, openWorkerQueue } from '../../infra/queue/worker-side.ts';
+import type { LookHandler } from '../../infra/queue/worker-side.ts';
 import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
 import { type LocalSlack, startLocalSlack } from '../../infra/sandbox/slack/server.ts';
 import type { SlackMessage } from '../../infra/sandbox/slack/types.ts';
 import type { Report, Request } from '../../playbooks/model/index.ts';
+import { workerQueueForTest } from './queue.ts';
 import { sickReport } from './reports.ts';
 
 export const PLAYBOOKS: BotOptions['playbooks'] = [
@@ -84,15 +85,7 @@ export const reportFor = (request: Request, report: Report = sickReport): Report
 
 /** A worker whose looks are what the test says; without a handler each gives the sick report and one file. */
 export const workerForTest = (redisUrl: RedisAddress, handler?: LookHandler) => {
-  const worker = openWorkerQueue({
-    redisUrl,
-    concurrency: 8,
-    log: silentLog,
-    leaseMs: 5_000,
-    stalledCheckMs: 200,
-    graceMs: 500,
-  });
-  onTestFinished(() => worker.close());
+  const worker = workerQueueForTest(redisUrl, { concurrency: 8 });
   worker.work(
     handler ??
       (async (request) => ({

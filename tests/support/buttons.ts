@@ -35,10 +35,13 @@ export const messageWithButton = (
     { timeoutMs: 60_000, what: `a button ${label}` },
   );
 
+/** A message as it stands in its thread now; undefined when it was deleted. */
+export const messageNow = (slack: LocalSlack, message: SlackMessage): SlackMessage | undefined =>
+  slack.thread(message.channel, message.thread_ts ?? message.ts).find(({ ts }) => ts === message.ts);
+
 /** Presses the button with this label, as that person sees the message now. */
 export const pressButton = (slack: LocalSlack, who: string, message: SlackMessage, label: string) => {
-  const now = slack.thread(message.channel, message.thread_ts ?? message.ts).find(({ ts }) => ts === message.ts);
-  const button = buttonsOf(now).find((each) => each.label === label);
+  const button = buttonsOf(messageNow(slack, message)).find((each) => each.label === label);
   if (button === undefined) throw new Error(`there is no button ${label}`);
   return slack.user(who).press({ channel: message.channel, ts: message.ts }, button.actionId, button.value);
 };

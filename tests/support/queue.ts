@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
-import type { Log } from '../../infra/log.ts';
+import { expect, onTestFinished } from 'vitest';
+import { type Log, silentLog } from '../../infra/log.ts';
+import { type BotQueue, openBotQueue } from '../../infra/queue/bot-side.ts';
+import type { RedisAddress } from '../../infra/queue/place.ts';
 import { type OwnRedis, startRedis } from '../../infra/queue/redis-server.ts';
+import { openWorkerQueue, type WorkerQueue, type WorkerQueueOptions } from '../../infra/queue/worker-side.ts';
 import type { Request } from '../../playbooks/model/index.ts';
 
 /** A real Redis of this test's own, ended and removed after it. */
@@ -30,6 +33,35 @@ export const redisForTest = async (): Promise<OwnRedis & { folder: string; resta
       redis = await startRedis({ folder, port });
     },
   };
+};
+
+/** The bot's side of a queue, which notices soon that a worker is gone; closed after the test. */
+export const botQueueForTest = (redisUrl: RedisAddress, log = silentLog): BotQueue => {
+  const bot = openBotQueue({ redisUrl, log, leaseMs: 5_000, stalledCheckMs: 200 });
+  onTestFinished(() => bot.close());
+  return bot;
+};
+
+/** The same, once Redis has answered it: what a test asks first is not refused because the machine is slow. */
+export const readyBotQueue = async (redisUrl: RedisAddress, log = silentLog): Promise<BotQueue> => {
+  const bot = botQueueForTest(redisUrl, log);
+  await expect.poll(() => bot.healthy(), { timeout: 60_000 }).toBe(true);
+  return bot;
+};
+
+/** A worker's side of a queue, which notices soon that another is gone; closed after the test. */
+export const workerQueueForTest = (redisUrl: RedisAddress, change: Partial<WorkerQueueOptions> = {}): WorkerQueue => {
+  const worker = openWorkerQueue({
+    redisUrl,
+    concurrency: 4,
+    log: silentLog,
+    leaseMs: 5_000,
+    stalledCheckMs: 200,
+    graceMs: 500,
+    ...change,
+  });
+  onTestFinished(() => worker.close());
+  return worker;
 };
 
 let last = 0;

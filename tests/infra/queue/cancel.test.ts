@@ -3,40 +3,34 @@ import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
-import { openBotQueue } from '../../../infra/queue/bot-side.ts';
 import { cancelLook, cancelWatch } from '../../../infra/queue/cancel.ts';
 import { openPatient, patientOptions } from '../../../infra/queue/connection.ts';
 import type { Answer } from '../../../infra/queue/messages.ts';
 import { ANSWERS, key, LOOKS, PREFIX } from '../../../infra/queue/names.ts';
-import { openWorkerQueue, type WorkerQueueOptions } from '../../../infra/queue/worker-side.ts';
+import type { WorkerQueueOptions } from '../../../infra/queue/worker-side.ts';
 import { LookFailed, type Request } from '../../../playbooks/model/index.ts';
-import { arrival, redisForTest, requestForTest, startProcess } from '../../support/queue.ts';
+import {
+  arrival,
+  readyBotQueue,
+  redisForTest,
+  requestForTest,
+  startProcess,
+  workerQueueForTest,
+} from '../../support/queue.ts';
 
 const WORKER = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
 const opened = async () => {
   const redis = await redisForTest();
-  const bot = openBotQueue({ redisUrl: redis.url, log: silentLog, leaseMs: 5_000, stalledCheckMs: 200 });
-  onTestFinished(() => bot.close());
+  const bot = await readyBotQueue(redis.url);
   const answers: Answer[] = [];
   const answered = arrival<Answer>();
   bot.onAnswer(async (answer) => {
     answers.push(answer);
     answered.arrive(answer);
   });
-  const worker = (change: Partial<WorkerQueueOptions> = {}) => {
-    const queue = openWorkerQueue({
-      redisUrl: redis.url,
-      concurrency: 2,
-      log: silentLog,
-      leaseMs: 5_000,
-      stalledCheckMs: 200,
-      graceMs: 500,
-      ...change,
-    });
-    onTestFinished(() => queue.close());
-    return queue;
-  };
+  const worker = (change: Partial<WorkerQueueOptions> = {}) =>
+    workerQueueForTest(redis.url, { concurrency: 2, ...change });
   return { redis, bot, answers, answered: answered.promise, worker };
 };
 
