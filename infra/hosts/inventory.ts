@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -54,27 +54,75 @@ interface Known {
 }
 
 const MOST_BYTES = 16 << 20;
+const TOO_MUCH = `it holds more than ${MOST_BYTES >> 20} MiB`;
 const FAULTS_TOLD = 3;
+const NOT_RUN: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such program',
+  EACCES: 'it may not be run; see its mode (chmod +x) and owner',
+};
+
+const readText = async (file: string): Promise<string> => {
+  const handle = await open(file);
+  try {
+    const chunks: Buffer[] = [];
+    // One byte more says that there is more.
+    for await (const chunk of handle.createReadStream({ end: MOST_BYTES, autoClose: false })) chunks.push(chunk);
+    const bytes = Buffer.concat(chunks);
+    if (bytes.length > MOST_BYTES) throw new Error(TOO_MUCH);
+    return bytes.toString('utf8');
+  } finally {
+    await handle.close();
+  }
+};
 
 const nameOf = (source: Source): string =>
   'file' in source ? source.file : 'sshConfig' in source ? source.sshConfig : `the command ${source.command[0]}`;
 
+/** Its standard output. It is ended together with all that it started: one that hangs would leave something behind at each refresh. */
 const runCommand = (command: readonly string[], seconds: number, environment: readonly string[]): Promise<string> =>
   new Promise((resolve, reject) => {
     const [program = '', ...args] = command;
-    const options = { timeout: seconds * 1000, killSignal: 'SIGKILL', maxBuffer: MOST_BYTES } as const;
-    execFile(program, args, { ...options, env: environmentForPrograms(environment) }, (error, stdout, stderr) => {
-      if (error === null) return resolve(stdout);
-      if (error.killed === true) return reject(new Error(`it did not end within ${seconds} s or said too much`));
-      const said = stderr.trim().split('\n').at(-1)?.replace(/\p{C}/gu, ' ').slice(0, 200);
-      const how = error.code === 'ENOENT' ? 'there is no such program' : `it ended with ${error.code ?? 'a signal'}`;
+    const env = environmentForPrograms(environment);
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const stdout: Buffer[] = [];
+    let size = 0;
+    let complaint = '';
+    let why: string | null = null;
+    const end = (reason: string) => {
+      why ??= reason;
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // All of it has ended.
+      }
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
+    const timer = setTimeout(() => end(`it did not end within ${seconds} s`), seconds * 1000);
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > MOST_BYTES) end(TOO_MUCH);
+      else stdout.push(chunk);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaint = (complaint + text).slice(-2_000);
+    });
+    child.on('error', (error) => {
+      const code = 'code' in error ? String(error.code) : error.message;
+      why ??= NOT_RUN[code] ?? `it could not be run (${code})`;
+    });
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      if (why === null && code === 0) return resolve(Buffer.concat(stdout).toString('utf8'));
+      const said = complaint.trim().split('\n').at(-1)?.replace(/\p{C}/gu, ' ').slice(0, 200);
+      const how = why ?? `it ended with ${code ?? 'a signal'}`;
       reject(new Error(said ? `${how} (${said})` : how));
     });
   });
 
 const entriesOf = async (source: Source): Promise<readonly HostEntry[]> => {
   if ('file' in source) {
-    return parseHostList(await readFile(source.file, 'utf8'), /\.ya?ml$/.test(source.file));
+    return parseHostList(await readText(source.file), /\.ya?ml$/.test(source.file));
   }
   if ('command' in source) {
     return parseHostList(await runCommand(source.command, source.timeoutSeconds, source.environment));

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, type YAMLError } from 'yaml';
 
 /** Why a text is no YAML, and the line where. */
 export interface YamlFault {
@@ -34,14 +34,20 @@ export const readYaml = (text: string): YamlText | { readonly faults: readonly Y
   }
 };
 
+/** Without the place, which is told apart, and without advice to programmers. */
+const reasonOf = ({ code, message }: YAMLError): string => {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins (---); there can be one only';
+  return (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+};
+
 const read = (text: string): YamlText | { readonly faults: readonly YamlFault[] } => {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error' });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: 'error', merge: true });
   if (document.errors.length > 0) {
     return {
       faults: document.errors.map((error) => ({
         line: lines.linePos(error.pos[0]).line,
-        reason: error.message.split('\n')[0] ?? 'not YAML',
+        reason: reasonOf(error),
       })),
     };
   }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../infra/config.ts';
 import { parseHostList, readSshConfigNames } from '../../infra/hosts/host-lists.ts';
 import { silentLog } from '../../infra/log.ts';
+import { until } from '../support/until.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -18,6 +19,15 @@ const file = (name: string, text: string, mode = 0o600): string => {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
+};
+
+/** An ended process may wait for its parent to hear of it. */
+const isGone = (pid: number): boolean => {
+  try {
+    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
 };
 
 const ENV = { HOME: '/home/op', USER: 'op', SSH_AUTH_SOCK: '/run/agent' };
@@ -142,6 +152,31 @@ inventory:
     expect(hosts('ok')?.name).toBe('ok');
     expect(inventory.names()).toEqual(['ok']);
   });
+});
+
+test('a source that hangs, never ends, fails, or is no program is told in words that say what to do', async () => {
+  const pids = join(folder, 'pids');
+  const plain = file('not-run.sh', 'echo a\n', 0o600);
+  const sources: readonly [string, string][] = [
+    [
+      `command: [sh, -c, "sleep 300 & echo $! >> ${pids}; wait"], timeoutSeconds: 1`,
+      'it did not end within 1 s; it has no hosts',
+    ],
+    ['command: [sh, -c, "yes aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]', 'it holds more than 16 MiB; it has no hosts'],
+    ['command: [sh, -c, "echo oops >&2; exit 7"]', 'it ended with 7 (oops); it has no hosts'],
+    ['command: [/nowhere/at/all]', 'there is no such program; it has no hosts'],
+    [`command: [${plain}]`, 'it may not be run; see its mode (chmod +x) and owner; it has no hosts'],
+    ['file: /dev/zero', 'it holds more than 16 MiB; it has no hosts'],
+    [`file: ${folder}`, 'EISDIR: illegal operation on a directory, read; it has no hosts'],
+  ];
+  for (const [source, said] of sources) {
+    const { inventory } = config(`inventory: {sources: [{${source}}]}\n`);
+    const faults = await inventory.refresh();
+    expect(faults, source).toEqual([expect.stringContaining(`could not be read: ${said}.`)]);
+    expect(inventory.state().ok).toBe(false);
+  }
+  const [left] = readFileSync(pids, 'utf8').trim().split('\n');
+  await until('what the command had started has ended', () => isGone(Number(left)));
 });
 
 test('a default transport is for all hosts that say no other', () => {
