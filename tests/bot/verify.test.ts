@@ -1,10 +1,8 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { silentLog } from '../../infra/log.ts';
+import { expect, test } from 'vitest';
 import type { FindHandler } from '../../infra/queue/finds.ts';
-import { openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { Candidate, Report, Request } from '../../playbooks/model/index.ts';
 import { botForTest, finishedThread, quiet, reportFor, shown, slackForTest, threadsIn } from '../support/bot.ts';
-import { redisForTest } from '../support/queue.ts';
+import { redisForTest, workerQueueForTest } from '../support/queue.ts';
 import { healthyReport, sickReport } from '../support/reports.ts';
 
 const SUCCESSOR: Candidate = {
@@ -31,14 +29,7 @@ const thread = async (pick: Candidate | null, after: Partial<Report>) => {
   const redis = await redisForTest();
   const { queue } = await botForTest(slack, redis.url);
   const asked: Request[] = [];
-  const worker = openWorkerQueue({
-    redisUrl: redis.url,
-    concurrency: 4,
-    log: silentLog,
-    leaseMs: 5_000,
-    stalledCheckMs: 200,
-  });
-  onTestFinished(() => worker.close());
+  const worker = workerQueueForTest(redis.url);
   worker.work(async (request) => {
     asked.push(request);
     const sick = reportFor(request);

@@ -1,11 +1,8 @@
-import { onTestFinished } from 'vitest';
-import { silentLog } from '../../infra/log.ts';
 import type { FindHandler } from '../../infra/queue/finds.ts';
-import { openWorkerQueue } from '../../infra/queue/worker-side.ts';
 import type { LocalSlackOptions } from '../../infra/sandbox/slack/options.ts';
 import { type Candidate, type Found, type Request, selectorText } from '../../playbooks/model/index.ts';
 import { botForTest, reportFor, slackForTest } from './bot.ts';
-import { redisForTest } from './queue.ts';
+import { redisForTest, workerQueueForTest } from './queue.ts';
 
 /** A worker of a shop, as a find tells of it. */
 export const candidate = (pid: number, change: Partial<Candidate> = {}): Candidate => ({
@@ -52,14 +49,7 @@ export const site = async (find: FindHandler, options: LocalSlackOptions = {}) =
   const redis = await redisForTest();
   const { queue, close } = await botForTest(slack, redis.url);
   const asked: Request[] = [];
-  const worker = openWorkerQueue({
-    redisUrl: redis.url,
-    concurrency: 4,
-    log: silentLog,
-    leaseMs: 5_000,
-    stalledCheckMs: 200,
-  });
-  onTestFinished(() => worker.close());
+  const worker = workerQueueForTest(redis.url);
   worker.work(async (request) => {
     asked.push(request);
     return {
