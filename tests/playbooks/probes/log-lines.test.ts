@@ -120,6 +120,22 @@ describe('recorded outputs', () => {
       ['/srv/shop/app.log', 2],
       ['shop.service', 1],
     ]);
+    const docker = parseFixture(logLines, 'docker');
+    expect(docker).toMatchObject({ ok: true, partly: [], data: { elsewhere: false } });
+    expect(docker.ok && docker.data.logs[0]).toMatchObject({
+      through: { command: expect.stringMatching(/^dockerd /), format: 'json-file' },
+      found: 4,
+      shown: [
+        { stream: 'stderr', time: expect.stringMatching(/^2026-11-22T09:59:56\./) },
+        {},
+        {},
+        { stream: 'stdout' },
+      ],
+    });
+    const podman = parseFixture(logLines, 'podman');
+    expect(podman.ok && podman.data.logs).toMatchObject([{ through: { format: 'cri' }, shown: [{}, {}, {}, {}] }]);
+    const lines = podman.ok ? logLines.preview?.(podman.data, nothingElse) : [];
+    expect(lines?.at(-1)).toMatch(/^ {2}2026-11-22T10:00:02\.\d{3}\+00:00 stdout till-\w+ ready$/);
     expect(parseFixture(logLines, 'denied')).toMatchObject({ ok: false, reason: 'no-permission' });
   });
 

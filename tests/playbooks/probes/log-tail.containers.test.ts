@@ -50,6 +50,7 @@ const tailOf = async (pid: number, more: Partial<RunProbeOptions> = {}): Promise
   const { parsed, evidence } = await runProbe(logTail, { pid, ...more });
   await expectUnhurt(pid, before);
   if (!parsed.ok) throw new Error(`${parsed.reason}: ${parsed.why} ${Buffer.from(evidence.stderr)}`);
+  expect(parsed.partly).toEqual([]);
   return LogTailData.parse(parsed.data);
 };
 
