@@ -1,16 +1,8 @@
-import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { BotNotStarted } from '../../bot/reach-slack.ts';
+import { BotNotStarted } from '../../bot/not-started.ts';
+import { freePort } from '../../infra/sandbox/sshd.ts';
 import { botForTest, finishedThread, shown, slackForTest, threadsIn, workerForTest } from '../support/bot.ts';
 import { redisForTest } from '../support/queue.ts';
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 test('over HTTP commands and mentions arrive, and only with Slack’s signature', async () => {
   const slack = await slackForTest();

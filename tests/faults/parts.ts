@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { type OwnRedis, startRedis } from '../../infra/queue/redis-server.ts';
 import { type LocalSlack, startLocalSlack } from '../../infra/sandbox/slack/server.ts';
+import { freePort } from '../../infra/sandbox/sshd.ts';
 import { canPostgres, type Postgres, startPostgres } from '../support/postgres.ts';
 import { type Host, startHost } from './hosts.ts';
 import { type Side, startSide } from './processes.ts';
@@ -43,15 +42,6 @@ export interface Parts {
 
 const SECRET = 'what-alerts-are-signed-with';
 const DATA_SIZE = '8m';
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-};
 
 const portIn = (text: string): number => Number(/port=(\d+)/.exec(text)?.[1]);
 

@@ -2,11 +2,11 @@
  * `npm run screenshots`: makes the pictures of the README in docs/images. A real bot and worker, a real sshd, Redis, sick
  * programs and alerts; the local Slack's page in Chromium, where two people click.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium, type Page } from 'playwright-core';
@@ -14,7 +14,7 @@ import { stringify } from 'yaml';
 import { startRedis } from '../../infra/queue/redis-server.ts';
 import { PROGRAM_FOLDER, PROGRAMS, startProgram } from '../../infra/sandbox/programs.ts';
 import { type LocalSlack, startLocalSlack } from '../../infra/sandbox/slack/server.ts';
-import { startSshd } from '../../infra/sandbox/sshd.ts';
+import { freePort, startSshd } from '../../infra/sandbox/sshd.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const IMAGES = path.join(ROOT, 'docs/images');
@@ -28,16 +28,6 @@ const programFolder = async (): Promise<{ folder: string; remove: () => Promise<
   await mkdir(folder);
   await cp(PROGRAM_FOLDER, folder, { recursive: true });
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-};
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 };
 
 const startUp = async (config: string, slack: LocalSlack, redisUrl: string): Promise<ChildProcess> => {

@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../infra/sandbox/sshd.ts';
 import type { Finding } from '../../../playbooks/model/index.ts';
 import { compileExtension, coresInFolder, removeExtensions, whyNoExtensions } from '../../support/extension.ts';
 import { canRun, examine, expectFinding, pythons, startStanding } from '../../support/incident.ts';
@@ -10,16 +10,6 @@ const withRowcache = (python?: string) => ({
   ...(python === undefined ? {} : { python }),
   env: { PYTHONPATH: compileExtension('refcount-corruption/native/rowcache.c', python) },
 });
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 
 /** Programs that crash several times a second need no longer one. */
 const WINDOW = { windowSeconds: 2 };

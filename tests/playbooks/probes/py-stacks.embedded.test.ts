@@ -1,22 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../../infra/sandbox/sshd.ts';
 import { endProcesses, startProcess } from '../../support/live-process.ts';
 import { look, own, TARGETS } from '../../support/py-stacks.ts';
 
 afterEach(endProcesses);
 
 const servesPython = spawnSync('uwsgi', ['--plugins', 'python3', '--version'], { stdio: 'ignore' }).status === 0;
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-};
 
 /** Starts uWSGI in one process, asks it as often, and waits until all requests are inside of the application. */
 const serve = async (args: string[], asks: string[]) => {
