@@ -2,13 +2,16 @@
 import path from 'node:path';
 import { dryRun, ROUTE_USAGE, readRouteArguments } from './bot/alerts/dry-run.ts';
 import { routeFaults } from './bot/alerts/route.ts';
+import { BotNotStarted } from './bot/not-started.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, readConfig } from './infra/config.ts';
 import { CONFIG_USAGE, readConfigArguments, runConfigCheck } from './infra/config-check/command.ts';
+import { HistoryUnavailable } from './infra/history/trouble.ts';
 import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
 import { RedisNotStarted } from './infra/queue/redis-not-started.ts';
+import { stopSignal } from './infra/stop-signal.ts';
 import { BadPlaybooks } from './playbooks/catalog.ts';
 import { summaryOf } from './playbooks/harm.ts';
 import { LookFailed } from './playbooks/model/index.ts';
@@ -33,22 +36,16 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   ${ROUTE_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
+Exit codes: 0 done, 2 wrong usage or configuration, 3 the host, process or history could not be reached or read.
 `;
 
 /** The longest that stopping may take: running looks are given half a minute to end. */
 const LONGEST_STOP_MS = 60_000;
 
-/** Aborted by Ctrl-C or a polite kill; a second one ends the program at once. */
-const stopSignal = (): AbortSignal => {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      controller.abort();
-      process.once(signal, () => process.exit(130));
-    });
-  }
-  return controller.signal;
+/** Where a command says what it has to say. */
+const PRINT = {
+  out: (text: string): void => void process.stdout.write(text),
+  err: (text: string): void => void process.stderr.write(text),
 };
 
 /**
@@ -152,10 +149,7 @@ const sandbox = async (words: readonly string[]): Promise<number> => {
 const audit = async (words: readonly string[]): Promise<number> => {
   const asked = readAuditArguments(words);
   if (typeof asked === 'string') throw new UsageError(asked);
-  await printAudit(readConfig(asked.config).audit.folder, asked, {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-  });
+  await printAudit(readConfig(asked.config).audit.folder, asked, PRINT);
   return 0;
 };
 
@@ -174,10 +168,7 @@ const config = async (words: readonly string[]): Promise<number> => {
       return sourceFaults(intake, await loadAlertSources());
     },
   };
-  return runConfigCheck(asked, judges, {
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
-  });
+  return runConfigCheck(asked, judges, PRINT);
 };
 
 /** Checks all that the bot needs of Slack. */
@@ -265,9 +256,12 @@ main(process.argv.slice(2)).then(
       error instanceof BadConfig ||
       error instanceof BadPlaybooks ||
       error instanceof RedisNotStarted ||
+      error instanceof BotNotStarted ||
+      error instanceof HistoryUnavailable ||
       error instanceof LookFailed;
     const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
     process.stderr.write(`straceback: ${text}\n`);
-    process.exitCode = error instanceof LookFailed ? 3 : known ? 2 : 1;
+    const away = error instanceof LookFailed || error instanceof HistoryUnavailable;
+    process.exitCode = away ? 3 : known ? 2 : 1;
   },
 );
