@@ -4,7 +4,7 @@ import { locks } from '../probes/locks.ts';
 import { lsof } from '../probes/lsof.ts';
 import { sample } from '../probes/sample.ts';
 import { strace } from '../probes/strace.ts';
-import { className, inModule, lastName, steadyInnermost, waitsForEvent } from '../reading/lock-frames.ts';
+import { className, steadyInnermost, waitsForEvent } from '../reading/lock-frames.ts';
 import {
   type EvidenceLine,
   FEW_WAKES,
@@ -19,6 +19,7 @@ import { handlerRuns, inHandler } from '../reading/signals.ts';
 import { waitLimit } from '../reading/syscalls.ts';
 import { code, duration } from '../reading/text.ts';
 import { judgeStandstill } from './signal-handler-deadlock.events.ts';
+import { ALONE, judgeShared } from './signal-handler-deadlock.shared.ts';
 import {
   frameLine,
   gaveBack,
@@ -104,9 +105,7 @@ const judgeMemory = (scene: Scene, waitsFor: NonNullable<PythonThreadView['waits
   }
   const site = likelyHolder(run);
   if (scene.alone) {
-    const inferred =
-      'which frame took the lock cannot be seen, but there is no other thread that could hold it or give it back';
-    return selfWait(scene, lock, { confidence: site === null ? 0.8 : 0.88, inferred, holder: site, lines });
+    return selfWait(scene, lock, { confidence: site === null ? 0.8 : 0.88, inferred: ALONE, holder: site, lines });
   }
   // Somebody may have it and give it back: then the handler would have had its turn, and woken.
   if (scene.runs.length === 1 && (wakes(scene.look, thread.tid) ?? 0) > FEW_WAKES) {
@@ -143,31 +142,6 @@ const judgeEvent = (scene: Scene): Opinion => {
 };
 
 const NO_LOCK_CALLS = /^(wait4|waitid|read|readv|write|writev|recv\w*|send\w*|accept4?|connect|p?poll|epoll_\w+)$/;
-const HOLDABLE = /(^|\.)(Lock|RLock|Semaphore|BoundedSemaphore|Condition|SemLock)$/;
-
-/** Locks whose address is not readable: multiprocessing's, and semaphores of threading. */
-const judgeShared = (scene: Scene): Opinion | null => {
-  const { run, thread, look, stack } = scene;
-  const module = run.inside.some((frame) => inModule(frame, 'multiprocessing/synchronize.py'));
-  const semaphore = run.inside.find(
-    (frame) => inModule(frame, 'threading.py') && /^(acquire|__enter__)$/.test(lastName(frame)),
-  );
-  if ((!module && semaphore === undefined) || !steadyInnermost(thread, stack)) return null;
-  const sampled = look.see(sample);
-  const waits = sampled.seen ? sampled.data.threads.find((each) => each.tid === thread.tid) : undefined;
-  const call = waits?.syscalls.find((each) => each.name.startsWith('futex') && each.count >= INSIDE * waits.samples);
-  const holder = run.interrupted.find((frame) => frame.holds.some((held) => HOLDABLE.test(held.type)));
-  if (!sampled.seen || call === undefined || holder === undefined) return null;
-  const type = holder.holds.find((held) => HOLDABLE.test(held.type))?.type ?? 'Lock';
-  const inferred = `the handler waits for a lock of this kind (\`${type}\`) and the interrupted code has one; that both are the same one is inferred`;
-  const lines = [{ evidenceId: sampled.evidenceId, at: call.at }];
-  return selfWait(
-    scene,
-    { kind: 'shared', type },
-    { confidence: likelyHolder(run) === holder ? 0.85 : 0.78, inferred, holder, lines },
-  );
-};
-
 /** It sleeps and wakes inside the handler: only a trace tells what it tries. */
 const judgePolling = (scene: Scene): Opinion => {
   const { look, thread } = scene;

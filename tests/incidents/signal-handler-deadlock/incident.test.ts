@@ -129,6 +129,12 @@ it.each([[], ['queue']])('is a handler that waits for what only the interrupted 
   expect(finding.title).toMatch(args.length === 0 ? /waits for an event/ : /waits for room in a full queue/);
 });
 
+it('ticket_book.py waits in a handler for a lock between processes that nobody else has', async () => {
+  const { pid } = await startStanding(`${HERE}/ticket_book.py`);
+  await untilState(pid, 'S');
+  expect(expectFinding(await examine(pid), 'signal-handler-deadlock', 0.7).title).toContain('reload');
+});
+
 describe('healthy handlers', () => {
   it('set a flag for the main loop', async () => {
     const live = await startProgram(`${HERE}/healthy_stop.py`, { args: ['flag'] });

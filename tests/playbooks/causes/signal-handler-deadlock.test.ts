@@ -66,6 +66,21 @@ describe('fires', () => {
     expect(verdictOn(cause, other, probes).verdict).not.toBe('fires');
   });
 
+  it('on a lock between processes that nobody else has', () => {
+    const finding = firingOn(cause, 'signal-handler-deadlock/shared-alone');
+    expect(finding.confidence).toBe(0.78);
+    expect(finding.title).toContain('`main.<locals>.reload`');
+    expect(finding.summary).toContain('there is no other thread that could hold it or give it back');
+    const family = (from: RegExp, to: string) =>
+      verdictOn(
+        cause,
+        changedLook(loadLook('signal-handler-deadlock/shared-alone'), 'children', (text) => text.replace(from, to)),
+        probes,
+      ).verdict;
+    expect(family(/ sibling, /, ' descendant, ')).not.toBe('fires');
+    expect(family(/(: target, .*) executed, /, '$1 forked, ')).not.toBe('fires');
+  });
+
   it('on it when some samples of its deep stacks could not be read, and not when hardly any could', () => {
     const torn = (unread: number) =>
       verdictOn(
