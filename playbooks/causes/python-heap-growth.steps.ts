@@ -15,7 +15,7 @@ const LEAST_PROCESS_KIB = 256;
 const LEAST_BYTES = 64 * 1024;
 /** Share of its growth that the process may give back in between. */
 const FALL_MOST = 0.3;
-/** Share of the process's rate that the container's has to come to; what its items refer to is not followed to the end. */
+/** Share of the process's rate from which on the container's explains it: what its items refer to is not followed to the end. */
 const SHARE_LEAST = 0.1;
 /** What a container had before, as a multiple of what came: it did not only begin just now. */
 const BEFORE = 2;
@@ -38,11 +38,13 @@ const fits = (look: Look, container: HeapContainer, growth: Growth): boolean => 
   const seconds = container.sizes.at(-1)?.seconds ?? 0;
   if (grown < 1 || grown >= MANY_ITEMS || container.holder === null || before < BEFORE * grown) return false;
   if (grown * each < LEAST_BYTES) return false;
-  if (grown >= 2) return (grown * each) / seconds >= SHARE_LEAST * ((growth.kib * 1024) / growth.seconds);
-  // One came, and one in the window before: so many of what the process grew by then have to be what it is made of.
+  const rate = growth.kib / growth.seconds;
+  if (grown >= 2 && (grown * each) / 1024 / seconds >= SHARE_LEAST * rate) return true;
+  // What its items refer to was not followed so far: so many of what the process grew by have to be what it is made of.
   const seen = look.see(memory);
   const own = seen.seen ? lastReading(seen.data).counters.anonymousKib : null;
-  const all = container.items * Math.max(growth.kib, each / 1024);
+  const came = grown === 1 ? 1 : (grown / seconds) * growth.seconds;
+  const all = container.items * Math.max(growth.kib / came, each / 1024);
   return before >= ITEMS_LEAST && own !== null && all >= own * 0.5 && all <= own * 3;
 };
 
@@ -56,7 +58,9 @@ export const steppersIn = (look: Look, heap: SeenHeap): Grower[] => {
     .map((container): Grower => {
       const seconds = container.sizes.at(-1)?.seconds ?? 1;
       const itemsPerSecond = stepsOf(container) / seconds;
-      const bytesPerSecond = itemsPerSecond * placeBytes(container);
+      const own = itemsPerSecond * placeBytes(container);
+      const process = (growth.kib * 1024) / growth.seconds;
+      const bytesPerSecond = own < SHARE_LEAST * process ? process : own;
       return { container, itemsPerSecond, bytesPerSecond, seconds, uses: container.uses ?? [], outsideEach: null };
     })
     .toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond);

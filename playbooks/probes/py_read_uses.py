@@ -70,28 +70,42 @@ def uses(pid, holder, files, family):
             elif binds.search(text) and 'import ' not in text:
                 bound.append(use)
         # To bind the name again, elsewhere than where the object is made or in a loop there, lets go of what was there.
+        adds = [use.line for use in found if use.kind == 'adds' and use.file == path]
         for index, use in enumerate(bound):
             elsewhere = use.function not in MAKERS or bool(use.loop)
-            if index if holder.kind == 'local' else len(bound) > 1 and elsewhere:
+            again = made_anew(lines, use.line, adds)
+            if again or (index if holder.kind == 'local' else len(bound) > 1 and elsewhere):
                 use.kind = 'empties'
                 found.append(use)
     found = [use for at, use in enumerate(found) if sum(1 for other in found[:at] if other.kind == use.kind) < LINES_MOST]
     return found if read else None
 
 
-def loop_around(lines, number):
-    """Whether the outermost loop around line `number` in its function is `endless` or `finite`, '' for none."""
-    margin, found = indentation(lines[number - 1]) + 1, ''  # the line itself may be the loop
+def loops_around(lines, number):
+    """The loops around line `number` in its function, innermost first: (line, `endless` or `finite` as far as its text says)."""
+    margin, found = indentation(lines[number - 1]) + 1, []  # the line itself may be the loop
     for at in range(number, 0, -1):
         text = lines[at - 1]
         if text.strip() and indentation(text) < margin and not text.lstrip().startswith(('#', ')', ']', '}')):
             margin = indentation(text)
             if DEFINITION.match(text):
                 break
-            match = LOOP.match(text)
-            if match:
-                found = 'endless' if ENDLESS.match(text.strip().replace('async ', '')) else 'finite'
+            if LOOP.match(text):
+                found.append((at, 'endless' if ENDLESS.match(text.strip().replace('async ', '')) else 'finite'))
     return found
+
+
+def loop_around(lines, number):
+    """Whether the outermost loop around line `number` in its function is `endless` or `finite`, '' for none."""
+    loops = loops_around(lines, number)
+    return loops[-1][1] if loops else ''
+
+
+def made_anew(lines, bound, adds):
+    """Whether each round of a loop binds the name anew, and no line that adds to it goes on for ever within one round."""
+    rounds = loops_around(lines, bound)
+    return bool(rounds) and bool(adds) and all(
+        loop in rounds or loop[1] != 'endless' for line in adds for loop in loops_around(lines, line))
 
 
 def collector_settings(pid, files):

@@ -79,6 +79,7 @@ describe('what looks alike', () => {
     'healthy_warming',
     'healthy_shards',
     'healthy_last_frames',
+    'healthy_parts',
   ])('%s is given no fault', async (program) => {
     const { pid } = await startStanding(`${HERE}/${program}.py`);
     expectHealthy(await examine(pid));

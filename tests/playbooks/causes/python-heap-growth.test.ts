@@ -83,6 +83,9 @@ describe('a heap that grows', () => {
     const one = firstFinding(verdictOn(pythonHeapGrowth, once, probes));
     expect(one.confidence).toBe(0.6);
     expect(one.summary).toContain('one item came while it was looked at');
+    const deep = (bytes: number) => ifHeapSaid(frames, /819273 bytes an item/, `${bytes} bytes an item`);
+    expect(firstFinding(deep(20_000)).title).toMatch(/grows by .* items a minute, \d\d MiB a minute/);
+    expect(deep(2_000).verdict).toBe('clear');
     const falls = changedLook(loadLook(frames), 'memory', (text) =>
       text.replace(/^(at [01]\.\d+ s: resident \d+, anonymous) \d+/gm, '$1 90000'),
     );
