@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, expect, onTestFinished } from 'vitest';
 import { type Database, type OpenDatabase, openDatabase } from '../../infra/history/database.ts';
 import type { History } from '../../infra/history/history.ts';
 import type { KeptLook } from '../../infra/history/rows.ts';
@@ -141,3 +141,16 @@ export const inThread = (channel: string, threadTs: string): Pick<Request, 'orig
 /** All that a channel may see, newest first. */
 export const listed = (history: History, channel = 'C1', about: string | null = null) =>
   history.list({ about, channel, page: 1, size: 100 });
+
+/** Waits until a history lists so many looks of a channel; one that does not answer yet is asked again. */
+export const untilListed = (history: History, count: number, channel = 'C1'): Promise<void> =>
+  expect
+    .poll(
+      () =>
+        listed(history, channel).then(
+          ({ total }) => total,
+          () => -1,
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe(count);

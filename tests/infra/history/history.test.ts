@@ -6,7 +6,7 @@ import { type History, type HistoryOptions, openHistory } from '../../../infra/h
 import { silentLog } from '../../../infra/log.ts';
 import type { StoredFile } from '../../../infra/queue/messages.ts';
 import { openOutboxes } from '../../../infra/queue/outbox.ts';
-import { inThread, KINDS, listed, lookForTest, sharedDatabase } from '../../support/history.ts';
+import { inThread, KINDS, listed, lookForTest, sharedDatabase, untilListed } from '../../support/history.ts';
 import { redisForTest } from '../../support/queue.ts';
 import { hostileReport, sickReport } from '../../support/reports.ts';
 
@@ -59,21 +59,12 @@ describe.each(KINDS)('history in %s', (kind) => {
     const files = [file('E1.txt', 'k1', 9), file('big.bin', 'k2', 3_000_000), file('lost.txt', 'k3', 7)];
     const look = lookForTest({}, sickReport, { files });
     await history.keepLook(look);
-    await expect
-      .poll(
-        () =>
-          listed(history).then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(1);
+    await untilListed(history, 1);
     expect(history.state()).toEqual({ ok: true, why: null });
     // The same answer once more, as after a crash.
     await history.keepLook(look);
     await history.keepLook(lookForTest({ host: 'web-8' }));
-    await expect.poll(() => listed(history).then(({ total }) => total), soon).toBe(2);
+    await untilListed(history, 2);
     await close();
     await database.use(async (own) => {
       const rows = await own.selectFrom('evidence').selectAll().orderBy('position').execute();
@@ -116,16 +107,7 @@ describe.each(KINDS)('history in %s', (kind) => {
       user: 'U\0',
       note: nasty,
     });
-    await expect
-      .poll(
-        () =>
-          listed(history).then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(1);
+    await untilListed(history, 1);
     const { looks } = await listed(history);
     expect(looks[0]?.headline).toBe('a␀b \ufffd \ufffd c\\u0000 \u202e');
     // LIKE's own characters are not special in what people look for.
@@ -139,16 +121,7 @@ describe.each(KINDS)('history in %s', (kind) => {
     const { history } = await open(database);
     const looks = Array.from({ length: 20 }, (_, index) => lookForTest({ host: `web-${index % 4}` }));
     await Promise.all([...looks, ...looks].map((look) => history.keepLook(look)));
-    await expect
-      .poll(
-        () =>
-          listed(history).then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(20);
+    await untilListed(history, 20);
     expect((await listed(history, 'C1', 'web-1')).total).toBe(5);
     expect((await listed(history, 'C1', 'signal-storm')).total).toBe(20);
     const page = await history.list({ about: null, channel: 'C1', page: 2, size: 8 });
@@ -207,16 +180,7 @@ describe.each(KINDS)('history in %s', (kind) => {
       cause: 'busy-loop',
       words: null,
     });
-    await expect
-      .poll(
-        () =>
-          listed(history, 'G1').then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(4);
+    await untilListed(history, 4, 'G1');
     const asked = {
       target: { ...sickReport.target, pid: 99 },
       finding,
@@ -271,16 +235,7 @@ describe.each(KINDS)('history in %s', (kind) => {
     onTestFinished(outboxes.close);
     await outboxes.looks.put({ id: 'bad', at: 0, data: { from: 'another version' } });
     await history.keepLook(lookForTest());
-    await expect
-      .poll(
-        () =>
-          listed(history).then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(1);
+    await untilListed(history, 1);
     await expect.poll(() => outboxes.looks.size(), soon).toBe(0);
   });
 });

@@ -11,7 +11,15 @@ import { HistoryUnavailable, placeName, troubleOf } from '../../../infra/history
 import { silentLog } from '../../../infra/log.ts';
 import { openOutboxes } from '../../../infra/queue/outbox.ts';
 import { processFigures } from '../../bench/process-figures.ts';
-import { asAdmin, KINDS, listed, lookForTest, placeForTest, postgresForFile, urlOf } from '../../support/history.ts';
+import {
+  asAdmin,
+  KINDS,
+  lookForTest,
+  placeForTest,
+  postgresForFile,
+  untilListed,
+  urlOf,
+} from '../../support/history.ts';
 import { keptLog, redisForTest, startProcess } from '../../support/queue.ts';
 
 const soon = { timeout: 60_000 };
@@ -72,16 +80,7 @@ describe.skipIf(!KINDS.some((kind) => kind === 'postgresql'))('a PostgreSQL', ()
       process.kill(rows[0].pid, 'SIGKILL');
       killed += 1;
     }
-    await expect
-      .poll(
-        () =>
-          listed(history).then(
-            ({ total }) => total,
-            () => -1,
-          ),
-        soon,
-      )
-      .toBe(looks.length);
+    await untilListed(history, looks.length);
     expect(killed).toBeGreaterThan(0);
     await expect.poll(() => outboxes.looks.size(), soon).toBe(0);
   });
