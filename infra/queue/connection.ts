@@ -4,6 +4,7 @@ import { type Log, withoutSecrets } from '../log.ts';
 import { placeOf, type RedisAddress } from './place.ts';
 import { clusterOn, identity, whereabouts } from './redis-options.ts';
 import { troubleOf } from './tls.ts';
+import { sendTogether } from './together.ts';
 import { endsWithin } from './within.ts';
 
 /** A connection to one server, or to a cluster: both take the same commands, and all keys of ours are in one slot. */
@@ -128,6 +129,7 @@ export const openHurried = (address: RedisAddress, log: Log): RedisClient => {
       : new Redis({ ...whereabouts(place, retry), ...identity(place), ...HURRIED });
   // As many wait for it to be ready as ask while it is away, each for half a second.
   redis.setMaxListeners(10_000);
+  sendTogether(redis);
   watchErrors(redis, 'hurried', log);
   return redis;
 };
@@ -147,6 +149,7 @@ export const openPatient = (address: RedisAddress, log: Log, commandTimeout?: nu
           retryStrategy: retry,
           ...within,
         });
+  sendTogether(redis);
   watchErrors(redis, 'patient', log);
   return redis;
 };
