@@ -99,7 +99,13 @@ rm -rf "$root"/etc/systemd/system/*.wants "$root/etc/fstab"
 mkdir -p "$root/etc/systemd/system"
 for each in $LEFT_OUT; do ln -sf /dev/null "$root/etc/systemd/system/$each"; done
 cp "$here/straceback-test.target" "$root/etc/systemd/system/"
-exec unshare --root "$root" env -i container=other TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
+# A root by chroot(2) alone would keep units from having users of their own (user_namespaces(7)).
+cd "$root"
+mkdir .before
+pivot_root . .before
+umount -l .before
+rmdir .before
+exec env -i container=other TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
   ${SYSTEMD} --system --unit=straceback-test.target --log-target=journal
 `;
 
