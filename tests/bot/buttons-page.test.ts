@@ -1,73 +1,29 @@
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import type { LookHandler } from '../../infra/queue/worker-side.ts';
 import type { LocalSlack } from '../../infra/sandbox/slack/server.ts';
-import type { Request } from '../../playbooks/model/index.ts';
 import { LookFailed } from '../../playbooks/model/index.ts';
-import {
-  botForTest,
-  finishedThread,
-  quiet,
-  reportFor,
-  slackForTest,
-  threadsIn,
-  workerForTest,
-} from '../support/bot.ts';
+import { finishedThread, quiet, threadsIn } from '../support/bot.ts';
+import { browserForFile, hasBrowser } from '../support/browser.ts';
 import { messageWithButton } from '../support/buttons.ts';
-import { redisForTest } from '../support/queue.ts';
+import { siteForTest } from '../support/site.ts';
 
 const CAUSES = [
   { id: 'signal-handler-deadlock', title: 'A signal handler waits for what it interrupted' },
   { id: 'thread-deadlock', title: 'Threads wait for each other' },
 ];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
+const clicked = test.skipIf(!hasBrowser);
+const browser = browserForFile();
 
-const CHROMIUM = '/usr/bin/chromium';
-const clicked = test.skipIf(!existsSync(CHROMIUM));
-
-let browser: Browser;
-
-beforeAll(async () => {
-  if (!existsSync(CHROMIUM)) return;
-  browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-/** The page as a person sees it, with its own storage. What it complains of fails the test. */
+/** The page as a person sees it. */
 const openPage = async (slack: LocalSlack, who = 'bob'): Promise<Page> => {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  onTestFinished(async () => {
-    await context.close();
-    expect(complaints).toEqual([]);
-  });
-  await page.goto(`${slack.pageUrl}?user=${slack.user(who).id}`);
+  const page = await browser.open(`${slack.pageUrl}?user=${slack.user(who).id}`);
   await page.getByText('Straceback is connected').waitFor();
   return page;
 };
 
-const setUp = async (handler?: LookHandler) => {
-  const slack = await slackForTest({ ackTimeoutMs: 30_000, triggerLifetimeMs: 60_000 });
-  const redis = await redisForTest();
-  const asked: Request[] = [];
-  const { queue } = await botForTest(slack, redis.url, { causes: CAUSES });
-  workerForTest(redis.url, async (request, tools) => {
-    asked.push(request);
-    if (handler !== undefined) return await handler(request, tools);
-    return { outcome: { kind: 'report', report: reportFor(request) }, files: [] };
-  });
-  return { slack, redis, queue, asked };
-};
+const setUp = (look?: LookHandler) =>
+  siteForTest({ workspace: { ackTimeoutMs: 30_000, triggerLifetimeMs: 60_000 }, causes: CAUSES, look });
 
 /** Opens the thread of the channel's newest look. */
 const openThread = async (page: Page, slack: LocalSlack): Promise<string> => {
