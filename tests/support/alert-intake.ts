@@ -8,8 +8,9 @@ import { type AlertServer, type AlertServerOptions, startAlertServer } from '../
 import { loadAlertSources } from '../../bot/registry.ts';
 import type { AlertIntakeSettings } from '../../infra/alert-intake.ts';
 import { silentLog } from '../../infra/log.ts';
-import { type BotQueue, openBotQueue } from '../../infra/queue/bot-side.ts';
+import type { BotQueue } from '../../infra/queue/bot-side.ts';
 import type { Errand } from '../../infra/queue/messages.ts';
+import { botQueueForTest, redisForTest } from './queue.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/alerts/', import.meta.url));
 
@@ -120,8 +121,7 @@ export const ALL_SOURCES: Readonly<Record<string, undefined>> = Object.fromEntri
 
 /** The bot's side of a queue whose errands are kept here; ended after the test. */
 export const collectingQueue = (redisUrl: string): { queue: BotQueue; errands: Errand[] } => {
-  const queue = openBotQueue({ redisUrl, log: silentLog, leaseMs: 5_000, stalledCheckMs: 200 });
-  onTestFinished(() => queue.close());
+  const queue = botQueueForTest(redisUrl);
   const errands: Errand[] = [];
   queue.onIntake(async (intake) => {
     if (intake.kind === 'errand') errands.push(intake);
@@ -142,6 +142,22 @@ export const alertServerForTest = async (
   });
   onTestFinished(() => server.close());
   return { ...server, url: (source) => `http://127.0.0.1:${server.port}/alerts/${source}` };
+};
+
+/** A Redis, the bot's side of its queue and the server for alerts before it; all end after the test. */
+export const alertIntakeForTest = async (options: Partial<AlertServerOptions> = {}) => {
+  const redis = await redisForTest();
+  const { queue, errands } = collectingQueue(redis.url);
+  // What is sent first is not refused because the machine is slow.
+  await expect.poll(() => queue.healthy(), { timeout: 60_000 }).toBe(true);
+  const server = await alertServerForTest({ queue, ...options, limits: { queueMs: 15_000, ...options.limits } });
+  return { redis, queue, errands, server, url: server.url };
+};
+
+/** The body of a firing alert of a generic sender with this changed, and the headers that prove it. */
+export const genericAlert = (change: object = {}): { body: string; headers: Record<string, string> } => {
+  const body = JSON.stringify({ ...alertPayload('generic', 'firing'), ...change });
+  return { body, headers: proof('generic', 'hmac', body) };
 };
 
 export interface Sent {

@@ -3,20 +3,17 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import { silentLog } from '../../../infra/log.ts';
-import { openBotQueue } from '../../../infra/queue/bot-side.ts';
-import { QueueUnavailable } from '../../../infra/queue/connection.ts';
 import {
-  alertPayload,
+  alertIntakeForTest,
   alertServerForTest,
-  collectingQueue,
+  genericAlert,
   intakeSettings,
   post,
   proof,
   SECRET,
   untilErrands,
 } from '../../support/alert-intake.ts';
-import { arrival, keptLog, redisForTest } from '../../support/queue.ts';
+import { keptLog } from '../../support/queue.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -33,20 +30,9 @@ const raw = async (port: number, pieces: readonly (string | Uint8Array)[], end =
   return Buffer.concat(chunks).toString('latin1');
 };
 
-const generic = (change: object = {}) => {
-  const body = JSON.stringify({ ...alertPayload('generic', 'firing'), ...change });
-  return { body, headers: proof('generic', 'hmac', body) };
-};
-
-const served = async (options: Partial<Parameters<typeof alertServerForTest>[0]> = {}) => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  return { redis, queue, errands, server: await alertServerForTest({ queue, ...options }) };
-};
-
 test('only what is an alert is taken: address, method, type, coding', async () => {
-  const { server, queue, errands } = await served({ settings: intakeSettings({ generic: undefined }) });
-  const { body, headers } = generic();
+  const { server, queue, errands } = await alertIntakeForTest({ settings: intakeSettings({ generic: undefined }) });
+  const { body, headers } = genericAlert();
   const url = server.url('generic');
   const ask = async (method: string, to: string, more: Record<string, string> = {}, content?: string) => {
     const response = await fetch(to, {
@@ -92,7 +78,7 @@ test('only what is an alert is taken: address, method, type, coding', async () =
 });
 
 test('ten megabytes are refused with a sentence, announced or not, and held nowhere', async () => {
-  const { server, queue, errands } = await served();
+  const { server, queue, errands } = await alertIntakeForTest();
   const large = Buffer.alloc(10 * MEBIBYTE, 'x');
   const headers = proof('generic', 'hmac', large);
   const announced = await post(server.url('generic'), large, headers);
@@ -122,8 +108,8 @@ test('ten megabytes are refused with a sentence, announced or not, and held nowh
 });
 
 test('a body of one mebibyte less a little is taken, and what it says is bounded', async () => {
-  const { server, queue, errands } = await served();
-  const { body, headers } = generic({
+  const { server, queue, errands } = await alertIntakeForTest();
+  const { body, headers } = genericAlert({
     title: 't'.repeat(9_000),
     labels: Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`label${index}`, 'v'.repeat(1_000)])),
   });
@@ -136,14 +122,14 @@ test('a body of one mebibyte less a little is taken, and what it says is bounded
 });
 
 test('labels with commands and control characters arrive as the text that they are', async () => {
-  const { server, queue, errands } = await served();
+  const { server, queue, errands } = await alertIntakeForTest();
   const labels = {
     host: 'web-7; rm -rf / #',
     'a b`$(id)`': '<!channel> <@U1|x> *bold* ```',
     control: '\u0000\u001b]0;x\u0007\r\n\u202e\u2028',
     '{{ .x }}': '%s %n ../../etc/passwd',
   };
-  const { body, headers } = generic({ labels, group: '\r\nX-Injected: 1' });
+  const { body, headers } = genericAlert({ labels, group: '\r\nX-Injected: 1' });
   expect((await post(server.url('generic'), body, headers)).status).toBe(202);
   const [notice] = await untilErrands(queue, errands, 1);
   expect(notice?.labels).toEqual(labels);
@@ -151,10 +137,10 @@ test('labels with commands and control characters arrive as the text that they a
 });
 
 test('a sender that dawdles is cut off, others are served meanwhile, and its place is free again', async () => {
-  const { server } = await served({ limits: { requestMs: 800, inFlight: 2 } });
+  const { server } = await alertIntakeForTest({ limits: { requestMs: 800, inFlight: 2 } });
   const slowHeaders = raw(server.port, ['POST /alerts/generic HTTP/1.1\r\nHost: x\r\n'], false);
   for (const group of ['a', 'b', 'c']) {
-    const { body, headers } = generic({ group });
+    const { body, headers } = genericAlert({ group });
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = `POST /alerts/generic HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${lines.join('')}`;
     const slowBody = raw(server.port, [`${head}Content-Length: 500\r\n\r\n{`], false);
@@ -165,7 +151,7 @@ test('a sender that dawdles is cut off, others are served meanwhile, and its pla
 });
 
 test('what is no HTTP, or has huge headers, is answered and cut', async () => {
-  const { server } = await served();
+  const { server } = await alertIntakeForTest();
   expect(await raw(server.port, ['\u0016\u0003\u0001 hello\r\n\r\n'], false)).toMatch(/^HTTP\/1\.1 400 /);
   expect(await raw(server.port, [`POST / HTTP/1.1\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`], false)).toMatch(
     /^HTTP\/1\.1 431 /,
@@ -175,119 +161,10 @@ test('what is no HTTP, or has huge headers, is answered and cut', async () => {
   expect(await raw(server.port, [smuggled], false)).toMatch(/^HTTP\/1\.1 400 /);
 });
 
-test('more at once than it takes are told to come again, and nothing of them is held', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const gate = arrival<void>();
-  const held: string[] = [];
-  const slow = {
-    pending: queue.pending,
-    notes: queue.notes,
-    accept: async (...args: Parameters<typeof queue.accept>) => {
-      held.push(args[0].id);
-      await gate.promise;
-      return queue.accept(...args);
-    },
-  };
-  const server = await alertServerForTest({ queue: slow, limits: { inFlight: 5, queueMs: 60_000 } });
-  const sending = Array.from({ length: 5 }, (_, index) => {
-    const { body, headers } = generic({ group: `g${index}` });
-    return post(server.url('generic'), body, headers);
-  });
-  await expect.poll(() => held.length).toBe(5);
-  for (let index = 0; index < 50; index++) {
-    const { body, headers } = generic({ group: `more${index}` });
-    const answer = await post(server.url('generic'), body, headers);
-    expect(answer.status).toBe(503);
-    expect(answer.headers.get('retry-after')).toBe('2');
-  }
-  gate.arrive();
-  for (const { status } of await Promise.all(sending)) expect(status).toBe(202);
-  const { body, headers } = generic({ group: 'more0' });
-  expect((await post(server.url('generic'), body, headers)).status).toBe(202);
-  await untilErrands(queue, errands, 6);
-});
-
-test('bodies that together are more than there is room for are refused, and the room is given back', async () => {
-  const { server, queue, errands } = await served({ limits: { bytes: 300_000 } });
-  const part = (size: number) => generic({ annotations: { text: 'x'.repeat(size) }, group: `g${size}` });
-  const big = part(400_000);
-  expect((await post(server.url('generic'), big.body, big.headers)).status).toBe(503);
-  for (let index = 0; index < 10; index++) {
-    const { body, headers } = part(200_000 + index);
-    expect((await post(server.url('generic'), body, headers)).status).toBe(202);
-  }
-  await untilErrands(queue, errands, 10);
-});
-
-test('a queue that has its fill takes no more until it has been worked on', async () => {
-  const redis = await redisForTest();
-  // Nobody works on it.
-  const queue = openBotQueue({ redisUrl: redis.url, log: silentLog });
-  onTestFinished(() => queue.close());
-  const server = await alertServerForTest({ queue, limits: { backlog: 3 } });
-  const send = async (group: string) => {
-    const { body, headers } = generic({ group });
-    return post(server.url('generic'), body, headers);
-  };
-  for (const group of ['a', 'b', 'c']) expect((await send(group)).status).toBe(202);
-  await expect.poll(async () => (await send('d')).headers.get('retry-after'), { timeout: 10_000 }).toBe('30');
-  expect((await queue.pending()).intake).toBeGreaterThanOrEqual(3);
-});
-
-test('without Redis it says so within a second, and takes the same alert once when Redis is back', async () => {
-  const { redis, server, queue, errands } = await served();
-  const { body, headers } = generic();
-  expect(
-    (await post(server.url('generic'), generic({ group: 'before' }).body, generic({ group: 'before' }).headers)).status,
-  ).toBe(202);
-  await redis.close();
-  const answers = await Promise.all(Array.from({ length: 20 }, () => post(server.url('generic'), body, headers)));
-  for (const answer of answers) {
-    expect(answer).toMatchObject({ status: 503, body: { error: 'The queue does not take it now; send it again.' } });
-    expect(answer.headers.get('retry-after')).toBe('5');
-  }
-  await redis.restart();
-  await expect
-    .poll(async () => (await post(server.url('generic'), body, headers)).status, { timeout: 30_000, interval: 200 })
-    .toBe(202);
-  await untilErrands(queue, errands, 2);
-});
-
-test('a queue that hangs is given up in time', async () => {
-  const { queue } = await served();
-  const hanging = {
-    pending: () => new Promise<never>(() => undefined),
-    notes: { ...queue.notes, claim: () => new Promise<never>(() => undefined) },
-    accept: queue.accept,
-  };
-  const server = await alertServerForTest({ queue: hanging, limits: { queueMs: 50 } });
-  const { body, headers } = generic();
-  expect((await post(server.url('generic'), body, headers)).status).toBe(503);
-});
-
-test('when it dies between remembering and queueing, the next delivery is queued', async () => {
-  const { queue, errands } = await served();
-  let failing = true;
-  const server = await alertServerForTest({
-    queue: {
-      pending: queue.pending,
-      notes: queue.notes,
-      accept: (...args) => (failing ? Promise.reject(new QueueUnavailable()) : queue.accept(...args)),
-    },
-  });
-  const { body, headers } = generic();
-  expect((await post(server.url('generic'), body, headers)).status).toBe(503);
-  failing = false;
-  expect((await post(server.url('generic'), body, headers)).body.message).toBe('Queued.');
-  expect((await post(server.url('generic'), body, headers)).body.message).toBe('Taken before.');
-  await untilErrands(queue, errands, 1);
-});
-
 test('the log has neither secrets nor what alerts say, and few lines however many are refused', async () => {
   const log = keptLog();
-  const { server, queue, errands } = await served({ log });
-  const { body, headers } = generic({
+  const { server, queue, errands } = await alertIntakeForTest({ log });
+  const { body, headers } = genericAlert({
     group: 'group\n\u001b[31m',
     title: 'PRIVATE-TITLE',
     labels: { PRIVATELABEL: 'PRIVATE' },
@@ -308,38 +185,8 @@ test('the log has neither secrets nor what alerts say, and few lines however man
   expect(log.lines.filter(({ message }) => message === 'alert refused')).toHaveLength(2);
 });
 
-test('closing lets what was taken end and refuses the rest', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const gate = arrival<void>();
-  const begun = arrival<void>();
-  const server = await alertServerForTest({
-    queue: {
-      pending: queue.pending,
-      notes: queue.notes,
-      accept: async (...args) => {
-        begun.arrive();
-        await gate.promise;
-        return queue.accept(...args);
-      },
-    },
-    limits: { queueMs: 60_000 },
-  });
-  const { body, headers } = generic();
-  const sending = post(server.url('generic'), body, headers);
-  await begun.promise;
-  const closed = server.close();
-  await expect(fetch(server.url('generic'), { method: 'POST' })).rejects.toThrow();
-  gate.arrive();
-  const answer = await sending;
-  expect(answer.status).toBe(202);
-  expect(answer.headers.get('connection')).toBe('close');
-  await closed;
-  await untilErrands(queue, errands, 1);
-});
-
 test('a port that is taken is said at start', async () => {
-  const { server, queue } = await served();
+  const { server, queue } = await alertIntakeForTest();
   const settings = { ...intakeSettings({ generic: undefined }), port: server.port };
   await expect(alertServerForTest({ queue, settings })).rejects.toThrow(
     /^Cannot listen for alerts at 127\.0\.0\.1, port \d+: .*EADDRINUSE/,

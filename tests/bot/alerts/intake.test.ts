@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { takeAlert } from '../../../bot/alerts/intake.ts';
 import { readySources } from '../../../bot/alerts/ready.ts';
 import { loadAlertSources } from '../../../bot/registry.ts';
-import { BadConfig } from '../../../infra/config.ts';
 import {
   ALL_SOURCES,
   alertFixtures,
+  alertIntakeForTest,
   alertPayload,
   alertServerForTest,
   collectingQueue,
@@ -32,10 +32,8 @@ const MINUTE = 60_000;
 
 describe.each(ways)('%s by %s', (source, way) => {
   test('is taken with either secret, once, and queued before it is acknowledged', async () => {
-    const redis = await redisForTest();
-    const { queue, errands } = collectingQueue(redis.url);
     const settings = intakeSettings({ [source]: way }, [SECRET, OLD_SECRET]);
-    const { url } = await alertServerForTest({ queue, settings });
+    const { queue, errands, url } = await alertIntakeForTest({ settings });
     const body = firing(source);
     const first = await post(url(source), body, proof(source, way, body));
     expect(first).toMatchObject({ status: 202, body: { ok: true, message: 'Queued.' } });
@@ -49,9 +47,7 @@ describe.each(ways)('%s by %s', (source, way) => {
   });
 
   test('is refused when it proves nothing or the wrong thing', async () => {
-    const redis = await redisForTest();
-    const { queue, errands } = collectingQueue(redis.url);
-    const { url } = await alertServerForTest({ queue, settings: intakeSettings({ [source]: way }) });
+    const { queue, errands, url } = await alertIntakeForTest({ settings: intakeSettings({ [source]: way }) });
     const body = firing(source);
     const none = await post(url(source), body);
     expect(none.status).toBe(401);
@@ -69,13 +65,14 @@ describe.each(ways)('%s by %s', (source, way) => {
   });
 
   test('is told in one sentence what is wrong with what it sends', async () => {
-    const redis = await redisForTest();
-    const { queue, errands } = collectingQueue(redis.url);
-    const { url } = await alertServerForTest({ queue, settings: intakeSettings({ [source]: way }) });
+    const { queue, errands, url } = await alertIntakeForTest({ settings: intakeSettings({ [source]: way }) });
     const send = (body: string) => post(url(source), body, proof(source, way, body));
     expect(await send('{"group": ')).toMatchObject({ status: 400, body: { error: 'The body is not JSON.' } });
     expect(await send('')).toMatchObject({ status: 400, body: { error: 'The body is empty; it has to be JSON.' } });
-    expect(await send('['.repeat(200_000))).toMatchObject({ status: 400, body: { error: /nested deeper/ } });
+    expect(await send('['.repeat(200_000))).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining('nested deeper') },
+    });
     for (const odd of ['{}', '[]', 'null', '"text"', '{"event":{}}', '{"data":{"event":{}},"action":"triggered"}']) {
       const answer = await send(odd);
       expect(answer.status, odd).toBe(422);
@@ -95,9 +92,7 @@ const timed = [
 test.each(timed)(
   '%s: a time that is old or in the future is refused, whatever the signature',
   async (source, header) => {
-    const redis = await redisForTest();
-    const { queue, errands } = collectingQueue(redis.url);
-    const { url } = await alertServerForTest({ queue, settings: intakeSettings({ [source]: 'hmac' }) });
+    const { queue, errands, url } = await alertIntakeForTest({ settings: intakeSettings({ [source]: 'hmac' }) });
     const body = firing(source);
     const at = (ms: number) => post(url(source), body, proof(source, 'hmac', body, SECRET, NOW + ms));
     const old = await at(-6 * MINUTE);
@@ -117,9 +112,7 @@ test.each(timed)(
 );
 
 test('PagerDuty: events older than a day or from the future are refused, their time is in the signed body', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const { url } = await alertServerForTest({ queue });
+  const { queue, errands, url } = await alertIntakeForTest();
   const at = (ms: number) => {
     const payload = alertPayload('pagerduty', 'triggered') as { event: Record<string, unknown> };
     payload.event.occurred_at = new Date(NOW + ms).toISOString();
@@ -127,17 +120,20 @@ test('PagerDuty: events older than a day or from the future are refused, their t
     const body = JSON.stringify(payload);
     return post(url('pagerduty'), body, proof('pagerduty', 'hmac', body));
   };
-  expect(await at(-25 * 60 * MINUTE)).toMatchObject({ status: 403, body: { error: /older than a day/ } });
-  expect(await at(6 * MINUTE)).toMatchObject({ status: 403, body: { error: /in the future/ } });
+  expect(await at(-25 * 60 * MINUTE)).toMatchObject({
+    status: 403,
+    body: { error: expect.stringContaining('older than a day') },
+  });
+  expect(await at(6 * MINUTE)).toMatchObject({
+    status: 403,
+    body: { error: expect.stringContaining('in the future') },
+  });
   expect(await at(-60 * MINUTE)).toMatchObject({ status: 202 });
   await untilErrands(queue, errands, 1);
 });
 
 test('PagerDuty: one of several signatures is enough, as while its secret is changed', async () => {
-  const redis = await redisForTest();
-  const { queue } = collectingQueue(redis.url);
-  const { url } = await alertServerForTest({
-    queue,
+  const { queue, errands, url } = await alertIntakeForTest({
     settings: intakeSettings({ pagerduty: undefined }, [OLD_SECRET, SECRET]),
   });
   const body = firing('pagerduty');
@@ -148,12 +144,11 @@ test('PagerDuty: one of several signatures is enough, as while its secret is cha
   expect((await send(`${wrong}, ${wrong}`)).status).toBe(403);
   expect((await send(right.replace('v1=', 'v2='))).status).toBe(401);
   expect((await send(`${Array.from({ length: 12 }, () => wrong).join(',')},${right}`)).status).toBe(403);
+  await untilErrands(queue, errands, 1);
 });
 
 test('an event of PagerDuty that is delivered again in other bytes is one errand', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const { url } = await alertServerForTest({ queue });
+  const { queue, errands, url } = await alertIntakeForTest();
   const payload = alertPayload('pagerduty', 'triggered');
   for (const body of [JSON.stringify(payload), JSON.stringify(payload, null, 1)]) {
     expect((await post(url('pagerduty'), body, proof('pagerduty', 'hmac', body))).status).toBe(202);
@@ -162,10 +157,8 @@ test('an event of PagerDuty that is delivered again in other bytes is one errand
 });
 
 test('a captured issue alert of Sentry is told once, though its time is not signed', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
   let now = NOW;
-  const { url } = await alertServerForTest({ queue, now: () => now });
+  const { queue, errands, url } = await alertIntakeForTest({ now: () => now });
   const body = firing('sentry');
   expect((await post(url('sentry'), body, proof('sentry', 'hmac', body))).status).toBe(202);
   now += 60 * MINUTE;
@@ -175,9 +168,7 @@ test('a captured issue alert of Sentry is told once, though its time is not sign
 });
 
 test('the same words of a generic sender said again later are another alert, a repeated request is not', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const { url } = await alertServerForTest({ queue });
+  const { queue, errands, url } = await alertIntakeForTest();
   const body = firing('generic');
   const send = (at: number) => post(url('generic'), body, proof('generic', 'hmac', body, SECRET, at));
   await send(NOW);
@@ -211,7 +202,11 @@ test('a delivery that comes to many bots at once is one errand', async () => {
   const redis = await redisForTest();
   const first = collectingQueue(redis.url);
   const second = collectingQueue(redis.url);
-  const servers = [await alertServerForTest(first), await alertServerForTest(second)];
+  const limits = { queueMs: 15_000 };
+  const servers = [
+    await alertServerForTest({ queue: first.queue, limits }),
+    await alertServerForTest({ queue: second.queue, limits }),
+  ];
   const body = firing('alertmanager');
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
@@ -219,15 +214,13 @@ test('a delivery that comes to many bots at once is one errand', async () => {
     ),
   );
   for (const { status } of answers) expect(status).toBe(202);
-  await expect.poll(() => first.errands.length + second.errands.length).toBe(1);
-  await expect.poll(async () => (await first.queue.pending()).intake).toBe(0);
+  await expect.poll(() => first.errands.length + second.errands.length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(async () => (await first.queue.pending()).intake, { timeout: 30_000 }).toBe(0);
   expect(first.errands.length + second.errands.length).toBe(1);
 });
 
 test('events that say nothing about an alert are acknowledged and not queued', async () => {
-  const redis = await redisForTest();
-  const { queue, errands } = collectingQueue(redis.url);
-  const { url } = await alertServerForTest({ queue });
+  const { queue, errands, url } = await alertIntakeForTest();
   for (const source of Object.keys(ALL_SOURCES)) {
     for (const [name, fixture] of alertFixtures(source)) {
       if (fixture.expect.length > 0) continue;
@@ -241,36 +234,4 @@ test('events that say nothing about an alert are acknowledged and not queued', a
     }
   }
   await untilErrands(queue, errands, 0);
-});
-
-describe('settings that cannot work are told with file and line', () => {
-  const start = async (...args: Parameters<typeof intakeSettings>) => {
-    const redis = await redisForTest();
-    const { queue } = collectingQueue(redis.url);
-    return alertServerForTest({ queue, settings: intakeSettings(...args) });
-  };
-
-  test.each([
-    [
-      'an unknown source',
-      [{ nagios: undefined }],
-      'straceback.yaml:1: alerts.sources.nagios: there is no such source; there are alertmanager,',
-    ],
-    ['an unknown way', [{ pagerduty: 'bearer' }], 'straceback.yaml:1: alerts.sources.pagerduty: auth has to be hmac'],
-    [
-      'a secret that is not set',
-      [{ generic: 'hmac' }, ['']],
-      'alerts.sources.generic: the environment has no SECRET_0',
-    ],
-    ['a short secret', [{ generic: 'hmac' }, ['short']], 'SECRET_0 is shorter than 16 characters'],
-    [
-      'a line’s end in a secret',
-      [{ generic: 'hmac' }, [SECRET, `${SECRET}\n`]],
-      'SECRET_1 begins or ends with a space',
-    ],
-  ] as [string, Parameters<typeof intakeSettings>, string][])('%s', async (_, settings, sentence) => {
-    const starting = start(...settings);
-    await expect(starting).rejects.toBeInstanceOf(BadConfig);
-    await expect(starting).rejects.toThrow(sentence);
-  });
 });
