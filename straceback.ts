@@ -6,7 +6,6 @@ import { BotNotStarted } from './bot/not-started.ts';
 import { AUDIT_USAGE, printAudit, readAuditArguments } from './infra/audit-command.ts';
 import { BadConfig, type Config, readConfig } from './infra/config.ts';
 import { CONFIG_USAGE, readConfigArguments, runConfigCheck } from './infra/config-check/command.ts';
-import { HistoryUnavailable } from './infra/history/trouble.ts';
 import { EXPORT_USAGE, PURGE_USAGE } from './infra/history/usage.ts';
 import { openLog } from './infra/log.ts';
 import type { RedisAddress } from './infra/queue/place.ts';
@@ -36,7 +35,7 @@ const HELP = `Straceback, a process doctor that lives in a chat channel.
   ${ROUTE_USAGE}
   straceback sandbox [--once]          a local Slack, sshd and a few sick programs to try it on
 
-Exit codes: 0 done, 2 wrong usage or configuration, 3 the host, process or history could not be reached or read.
+Exit codes: 0 done, 2 wrong usage or configuration, 3 the host or process could not be reached or read.
 `;
 
 /** The longest that stopping may take: running looks are given half a minute to end. */
@@ -257,11 +256,9 @@ main(process.argv.slice(2)).then(
       error instanceof BadPlaybooks ||
       error instanceof RedisNotStarted ||
       error instanceof BotNotStarted ||
-      error instanceof HistoryUnavailable ||
       error instanceof LookFailed;
     const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
     process.stderr.write(`straceback: ${text}\n`);
-    const away = error instanceof LookFailed || error instanceof HistoryUnavailable;
-    process.exitCode = away ? 3 : known ? 2 : 1;
+    process.exitCode = error instanceof LookFailed ? 3 : known ? 2 : 1;
   },
 );

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../infra/log.ts';
+import { BotNotStarted } from './not-started.ts';
 import type { SlackApi } from './slack/api.ts';
 import { SlackRefused } from './slack/errors.ts';
 import { type Entrance, httpEntrance, socketEntrance, type TellState } from './slack/receivers.ts';
@@ -17,14 +18,6 @@ export interface SlackSettings {
   readonly apiUrl?: string | undefined;
   /** How long one request to Slack may take, ms. Default 10,000. */
   readonly timeoutMs?: number | undefined;
-}
-
-/** The bot cannot start. `message` is a sentence that says what to set right. */
-export class BotNotStarted extends Error {
-  constructor(sentence: string, cause?: unknown) {
-    super(sentence, { cause });
-    this.name = 'BotNotStarted';
-  }
 }
 
 /** A setting that has to be there. Throws BotNotStarted, which says `what` it is. */
