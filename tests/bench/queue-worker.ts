@@ -1,12 +1,13 @@
 /**
  * One worker process of the bench `queue`: node queue-worker.js KIND REDIS_URL CONCURRENCY. `looks` is our side of the queue with
  * looks that do nothing; `plain` is a BullMQ worker that does nothing; `hop` is one that does nothing but put
- * an answer, kept as every look's is. Says `ready`, begins when it is told something, and ends when its input does.
+ * an answer, tried as often and kept as long as every look's is. Says `ready`, begins when it is told something, and ends when its input does.
  */
 import { once } from 'node:events';
 import { Queue, Worker } from 'bullmq';
 import { silentLog } from '../../infra/log.ts';
 import { patientOptions } from '../../infra/queue/connection.ts';
+import { KEPT, UNTIL_DONE } from '../../infra/queue/keep.ts';
 import { type LookHandler, openWorkerQueue } from '../../infra/queue/worker-side.ts';
 
 const [kind, redisUrl = '', words = '100'] = process.argv.slice(2);
@@ -17,13 +18,6 @@ const NOTHING = {
   kind: 'failure',
   failure: { code: 'no-such-process', sentence: 'Nothing was looked at.' },
 } as const;
-/** As long as ours are kept and as often as ours are tried: who puts an answer that must arrive once asks BullMQ for the same. */
-const KEEP = {
-  attempts: 3_000,
-  backoff: { type: 'custom' },
-  removeOnComplete: { age: 24 * 3600, count: 2_000 },
-  removeOnFail: { age: 7 * 24 * 3600, count: 2_000 },
-};
 let go: () => void;
 if (kind === 'looks') {
   const queue = openWorkerQueue({ redisUrl, concurrency, log: silentLog });
@@ -46,9 +40,9 @@ if (kind === 'looks') {
     async (job) => {
       if (kind !== 'hop') return;
       const answer = { requestId: job.id, request: job.data, outcome: NOTHING, files: [] };
-      await answers.add('answer', { kind: 'answer', answer }, { ...KEEP, jobId: `answer-${job.id}` });
+      await answers.add('answer', { kind: 'answer', answer }, { ...UNTIL_DONE, jobId: `answer-${job.id}` });
     },
-    { connection, concurrency, autorun: false, removeOnComplete: KEEP.removeOnComplete },
+    { connection, concurrency, autorun: false, ...KEPT },
   );
   closers.push(
     () => worker.close(),

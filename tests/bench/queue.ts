@@ -7,6 +7,7 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import { silentLog } from '../../infra/log.ts';
 import { openBotQueue } from '../../infra/queue/bot-side.ts';
 import { openPatient, patientOptions } from '../../infra/queue/connection.ts';
+import { KEPT } from '../../infra/queue/keep.ts';
 import { startRedis } from '../../infra/queue/redis-server.ts';
 import type { Request } from '../../playbooks/model/index.ts';
 import { processFigures } from './process-figures.ts';
@@ -133,7 +134,7 @@ const plainSide = async (kind: Exclude<Kind, 'looks'>, url: string, looks: numbe
       ? new Worker('plain-answers', async () => count(), {
           connection,
           concurrency: 20,
-          removeOnComplete: { count: 0 },
+          ...KEPT,
         })
       : new QueueEvents('plain', { connection }).on('completed', count);
   await counting.waitUntilReady();
