@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { type AuditEntry, openAudit } from '../../infra/audit.ts';
 import { readAudit } from '../../infra/audit-read.ts';
@@ -12,12 +11,12 @@ import { summaryOf } from '../../playbooks/harm.ts';
 import { loadKnowledge } from '../../workers/knowledge.ts';
 import { startWorker } from '../../workers/worker.ts';
 import { botForTest, finishedThread, shown, slackForTest, threadsIn } from '../support/bot.ts';
+import { browserForFile, hasBrowser } from '../support/browser.ts';
 import { endProcesses, startPython } from '../support/live-process.ts';
 import { redisForTest } from '../support/queue.ts';
 import { expectUnhurt, processState } from '../support/unhurt.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync'];
+const browser = browserForFile();
 
 /** A small service: a pool of threads that wait for work, and the main thread that waits for its clients. */
 const SERVICE = `
@@ -70,7 +69,7 @@ const coresIn = async (folder: string): Promise<string[]> => {
   return sizes.filter(({ info }) => info.isFile() && info.size > 1_000_000).map(({ name }) => name);
 };
 
-test.skipIf(!existsSync('/usr/bin/gdb') || !existsSync(CHROMIUM))(
+test.skipIf(!existsSync('/usr/bin/gdb') || !hasBrowser)(
   'somebody on call clicks Approve on the page; a core of a real process is taken, and the process goes on',
   async () => {
     const { slack, keep, written } = await program();
@@ -81,11 +80,7 @@ test.skipIf(!existsSync('/usr/bin/gdb') || !existsSync(CHROMIUM))(
     const ts = threadsIn(slack, 'ops')[0]?.ts ?? '';
     slack.user('bob').say('gcore', { channel: 'ops', threadTs: ts });
 
-    const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
-    onTestFinished(() => browser.close());
-    const page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
-    page.setDefaultTimeout(60_000);
-    await page.goto(`${slack.pageUrl}?user=${slack.user('alice').id}#${slack.channel('ops')}/${ts}`);
+    const page = await browser.open(`${slack.pageUrl}?user=${slack.user('alice').id}#${slack.channel('ops')}/${ts}`);
     const question = page
       .getByRole('log', { name: 'Replies' })
       .getByRole('article')
