@@ -142,10 +142,12 @@ test('a look whose request another worker may take ends without an answer of its
     await (await looks.getBackend().client).del(`${looks.toKey(jobId('look', request.id))}:lock`);
     await looks.close();
     return await new Promise((_resolve, reject) => {
-      signal.addEventListener('abort', () => {
+      const end = () => {
         aborted.arrive(signal.reason);
         reject(signal.reason);
-      });
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end);
     });
   });
   await bot.enqueue(request);

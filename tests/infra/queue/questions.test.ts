@@ -1,13 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { silentLog } from '../../../infra/log.ts';
-import { openBotQueue } from '../../../infra/queue/bot-side.ts';
 import type { Intake } from '../../../infra/queue/messages.ts';
 import { StoredFile } from '../../../infra/queue/messages.ts';
 import type { QuestionHandler } from '../../../infra/queue/questions.ts';
 import { openWorkerQueue } from '../../../infra/queue/worker-side.ts';
 import type { Reply } from '../../../playbooks/model/index.ts';
-import { arrival, redisForTest, startProcess } from '../../support/queue.ts';
+import { arrival, readyBotQueue, redisForTest, startProcess } from '../../support/queue.ts';
 
 const QUESTION_PROCESS = fileURLToPath(new URL('./question-process.ts', import.meta.url));
 const QUESTION = {
@@ -33,8 +32,7 @@ const FILE = { name: 'model.txt', evidenceId: 'model', content: Buffer.from('all
 /** A bot that remembers the errands which come, on a Redis of this test's own. */
 const world = async () => {
   const redis = await redisForTest();
-  const bot = openBotQueue({ redisUrl: redis.url, log: silentLog, leaseMs: 5_000, stalledCheckMs: 200 });
-  onTestFinished(() => bot.close());
+  const bot = await readyBotQueue(redis.url);
   const all: Intake[] = [];
   const first = arrival<Intake>();
   bot.onIntake(async (intake) => {
