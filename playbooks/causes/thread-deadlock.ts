@@ -241,7 +241,9 @@ const judge = (look: Look): Verdict => {
 export const threadDeadlock = defineCause({
   id: 'thread-deadlock',
   title: 'Threads wait for each other in a ring',
-  needs: [sample],
+  needs: [],
+  // Native locks are seen by the one, Python's by the other.
+  needsOneOf: [sample, pyStacks],
   explains: ['event-loop-blocked', 'signal-storm', 'waiting-forever'],
   judge,
 });

@@ -44,6 +44,8 @@ export interface Cause {
   readonly title: string;
   /** Probes without which it can only say `cannot tell`. The judge enforces it. */
   readonly needs: readonly Probe[];
+  /** Probes of which it needs one, whichever. The judge enforces it, too. */
+  readonly needsOneOf?: readonly Probe[];
   /** Ids of causes that this one explains when both fire: it comes first, they become "also seen". */
   readonly explains: readonly string[];
   /** Pure. Fires, is clear, or cannot tell. */

@@ -54,14 +54,24 @@ export const lookAt = (seen: SeenSoFar): Look => {
   };
 };
 
+/** What a cause needs to be asked: of each list, one probe is enough. */
+const needsOf = ({ needs, needsOneOf }: Cause): (readonly Probe[])[] => [
+  ...needs.map((probe) => [probe]),
+  ...(needsOneOf === undefined ? [] : [needsOneOf]),
+];
+
 /** A cause without its needed observations cannot tell, whatever its rule would say. */
 const judgeCause = (cause: Cause, look: Look): Verdict => {
-  for (const probe of cause.needs) {
-    const observation = look.see(probe);
-    if (!observation.seen) {
-      const open = observation.reason === 'not-run' || observation.reason === 'not-needed';
-      return { verdict: 'cannot-tell', why: `${probe.id}: ${observation.why}`, ...(open ? { wants: [probe.id] } : {}) };
-    }
+  for (const need of needsOf(cause)) {
+    const missing = need.flatMap((probe) => {
+      const observation = look.see(probe);
+      return observation.seen ? [] : [{ id: probe.id, ...observation }];
+    });
+    const [first] = missing;
+    if (first === undefined || missing.length < need.length) continue;
+    const open = missing.find(({ reason }) => reason === 'not-run' || reason === 'not-needed');
+    const why = `${first.id}: ${first.why}`;
+    return { verdict: 'cannot-tell', why, ...(open === undefined ? {} : { wants: [open.id] }) };
   }
   try {
     return cause.judge(look);
@@ -108,7 +118,9 @@ export const judge = (
   probesOfPlaybook: ReadonlySet<string>,
 ): Judgement => {
   const look = lookAt(seen);
-  const asked = [...causes.values()].filter((cause) => cause.needs.every((probe) => probesOfPlaybook.has(probe.id)));
+  const asked = [...causes.values()].filter((cause) =>
+    needsOf(cause).every((need) => need.some(({ id }) => probesOfPlaybook.has(id))),
+  );
   const verdicts = asked.map((cause) => ({ cause, verdict: judgeCause(cause, look) }));
   const findings = verdicts.flatMap(({ cause, verdict }) =>
     verdict.verdict === 'fires'

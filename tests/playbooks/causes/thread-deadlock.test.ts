@@ -116,8 +116,13 @@ describe('native locks', () => {
 });
 
 it('cannot tell without Python stacks', () => {
-  expect(cause.needs.map((probe) => probe.id)).toEqual(['sample']);
   expect(sayOf(cause, 'thread-deadlock/two-accounts', ['py-stacks']).verdict).toBe('cannot-tell');
+  expect(sayOf(cause, 'thread-deadlock/two-accounts', ['py-stacks', 'sample']).verdict).toBe('cannot-tell');
+});
+
+it('is asked wherever one of its two probes runs, and fires without samples', () => {
+  expect([cause.needs, cause.needsOneOf?.map((probe) => probe.id)]).toEqual([[], ['sample', 'py-stacks']]);
+  expect(sayOf(cause, 'thread-deadlock/two-accounts', ['sample']).verdict).toBe('fires');
 });
 
 describe('is clear', () => {

@@ -86,6 +86,24 @@ describe('judge', () => {
     expect(circle.findings.map((each) => each.cause).sort()).toEqual(['a', 'b']);
   });
 
+  it('with one of the probes that it needs one of is asked, without all of them it cannot tell', () => {
+    const either = cause('x', fires(1), { needs: [], needsOneOf: [alpha, beta] });
+    const gone: Observation<unknown> = { seen: false, reason: 'no-permission', why: 'not permitted' };
+    const idle: Observation<unknown> = { seen: false, reason: 'not-needed', why: 'not needed' };
+    expect(ask([either], seen([['alpha', seenAlpha]]), ['alpha']).findings).toHaveLength(1);
+    expect(ask([either], seen(), ['gamma'])).toMatchObject({ findings: [], cannotTell: [] });
+    const neither = ask(
+      [either],
+      seen([
+        ['alpha', gone],
+        ['beta', idle],
+      ]),
+    );
+    expect(neither.findings).toEqual([]);
+    expect(neither.cannotTell).toEqual([{ cause: 'x', why: 'alpha: not permitted' }]);
+    expect([...neither.wanted]).toEqual(['beta']);
+  });
+
   it('says cannot tell for a cause whose observation is missing, and wants the probe only if it was not run', () => {
     const needsBeta = cause('x', fires(1), { needs: [beta] });
     const open = ask([needsBeta], seen([['beta', { seen: false, reason: 'not-needed', why: 'not needed' }]]));
