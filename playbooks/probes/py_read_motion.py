@@ -56,6 +56,9 @@ class Motion(object):
         self.samples[thread] = self.samples.get(thread, 0) + 1
         self.objects.fresh()
         count = len(frames)
+        # Where a frame stood costs nothing to keep: a loop may be around calls that reach deep.
+        for depth, frame in enumerate(frames):
+            self.seen_lines.setdefault((thread, depth, frame[2], frame[3], frame[5]), []).append(frame[4])
         # What is far out moves slowly, if at all: looking at it now and then is enough.
         seldom = self.samples[thread] % SELDOM != 1
         chosen = [depth for depth in range(count) if depth >= count - (OFTEN_FRAMES if seldom else INNER_FRAMES)
@@ -75,7 +78,6 @@ class Motion(object):
         try:
             for depth, frame, code in reversed(parts):
                 where = (thread, depth, frame[2], frame[3], frame[5])
-                self.seen_lines.setdefault(where, []).append(frame[4])
                 self._frame(where, frame[0], code, wanted, depth >= count - NEAR_FRAMES, depth == count - 1)
         except StopIteration:
             self.cut.add(thread)
