@@ -1,9 +1,12 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Motion } from '../../../playbooks/probes/py-stacks.motion.ts';
 import { pyStacks } from '../../../playbooks/probes/py-stacks.ts';
 import { courseOf } from '../../../playbooks/reading/motion.ts';
 import { everyInterpreter, sayWhatIsMissing } from '../../support/every-interpreter.ts';
-import { endProcesses, startPython } from '../../support/live-process.ts';
+import { endProcesses, startProcess, startPython } from '../../support/live-process.ts';
 import { versionOf } from '../../support/py-stacks.ts';
 import { runProbe } from '../../support/run-probe.ts';
 
@@ -90,5 +93,25 @@ describe.each(everyInterpreter)('%s', (python) => {
     // A number may be read while its place is lent to another one for a moment: such looks do not fit into its course.
     expect(number?.rising ?? 0).toBeGreaterThan((number?.looks ?? 0) * 0.5);
     expect(number?.rising ?? 0).toBeGreaterThan((number?.falling ?? 0) * 2);
+  });
+
+  it('shows the source of a loop that stands far outside of where a library spends the time', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'straceback-deep-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    mkdirSync(path.join(folder, 'site-packages'));
+    const calls = Array.from({ length: 12 }, (_, depth) => `def step${depth}():\n    return step${depth + 1}()\n`);
+    const inmost = 'def step12():\n    return sum(i % 7 for i in range(20000))\n';
+    writeFileSync(path.join(folder, 'site-packages', 'steps.py'), calls.join('') + inmost);
+    const program = path.join(folder, 'retry.py');
+    const loop = 'def retry():\n    while True:\n        steps.step0()\n';
+    const ready = "sys.stdout.write('ready\\n')\nsys.stdout.flush()\n";
+    const head = `import sys\nsys.path.insert(0, ${JSON.stringify(path.join(folder, 'site-packages'))})\nimport steps\n`;
+    writeFileSync(program, `${head}${loop}${ready}retry()\n`);
+    const live = await startProcess(python, ['-B', program]);
+    await live.line(/^ready$/);
+    const { parsed } = await runProbe(pyStacks, { pid: live.pid, windowSeconds: 2 });
+    if (!parsed.ok) throw new Error(parsed.why);
+    const shown = pyStacks.data.parse(parsed.data).source.map(({ text }) => text.trim());
+    expect(shown).toContain('while True:');
   });
 });
