@@ -193,7 +193,7 @@ export const systemdHost = async (same: readonly string[] = []): Promise<Systemd
     };
     await until('systemd listens', () => existsSync(`${root}/run/systemd/private`), 60);
     // Not all of its units can be had everywhere; what matters is that it has gone through them.
-    await inside('systemctl', 'is-system-running', '--wait').catch(() => null);
+    await inside('timeout', '60', 'systemctl', 'is-system-running', '--wait').catch(() => null);
     const property: SystemdHost['property'] = async (unit, wanted) =>
       (await inside('systemctl', 'show', '--value', '-p', wanted, unit)).trim();
     return {
