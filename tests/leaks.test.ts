@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,10 +12,9 @@ import { endProcesses, startProcess } from './support/live-process.ts';
 import { modelServerForTest } from './support/model-server.ts';
 import { canPostgres } from './support/postgres.ts';
 import { redisForTest } from './support/queue.ts';
+import { upForTest } from './support/up.ts';
 
 afterEach(endProcesses);
-
-const ROOT = path.resolve(import.meta.dirname, '..');
 
 test.skipIf(!canPostgres())(
   'no secret of a process, a host or an alert reaches Slack, Redis, the database, the model, logs, metrics or traces',
@@ -52,43 +49,16 @@ test.skipIf(!canPostgres())(
         log: { level: 'debug' },
       }),
     );
-    const program = spawn(
-      process.execPath,
-      [
-        '--import',
-        path.join(ROOT, 'tests/support/typescript-loader.mjs'),
-        path.join(ROOT, 'straceback.ts'),
-        'up',
-        '--config',
-        file,
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          ...process.env,
-          SLACK_BOT_TOKEN: slack.botToken,
-          SLACK_APP_TOKEN: slack.appToken,
-          SLACK_API_URL: slack.apiUrl,
-          REDIS_URL: redis.url,
-          DATABASE_URL: database,
-          OPENAI_API_KEY: model.apiKey,
-          OPENAI_BASE_URL: model.baseUrl,
-          ALERT_SECRET: 'alerts-are-signed-with-this',
-        },
-      },
-    );
-    let log = '';
-    for (const stream of [program.stdout, program.stderr]) {
-      stream.on('data', (piece: Buffer) => {
-        log += piece.toString();
-      });
-    }
-    const ended = once(program, 'close');
-    onTestFinished(async () => {
-      if (program.exitCode === null) program.kill('SIGTERM');
-      await ended;
+    const program = await upForTest(file, {
+      SLACK_BOT_TOKEN: slack.botToken,
+      SLACK_APP_TOKEN: slack.appToken,
+      SLACK_API_URL: slack.apiUrl,
+      REDIS_URL: redis.url,
+      DATABASE_URL: database,
+      OPENAI_API_KEY: model.apiKey,
+      OPENAI_BASE_URL: model.baseUrl,
+      ALERT_SECRET: 'alerts-are-signed-with-this',
     });
-    await expect.poll(() => log, { timeout: 60_000 }).toContain('straceback is up');
 
     const shop = path.join(folder, 'shop.py');
     const shopLog = path.join(folder, 'shop.log');
@@ -148,8 +118,7 @@ test.skipIf(!canPostgres())(
 
     const metrics = await (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
     // What history is still to write is written before the program ends, traces are sent.
-    program.kill('SIGTERM');
-    await ended;
+    await program.end();
     const places = {
       Slack: slackText(slack),
       'files in Slack': slack
@@ -159,7 +128,7 @@ test.skipIf(!canPostgres())(
       Redis: bytesIn(redis.folder),
       database: await databaseText(database),
       model: JSON.stringify(model.requests),
-      log,
+      log: program.log(),
       metrics,
       traces: collector.bodies.join('\n'),
       'files of the program': bytesIn(path.join(folder, 'data')),

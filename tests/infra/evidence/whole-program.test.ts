@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,10 +8,10 @@ import { finishedThread, slackForTest } from '../../support/bot.ts';
 import { endProcesses, startProcess } from '../../support/live-process.ts';
 import { redisForTest } from '../../support/queue.ts';
 import { s3ForTest } from '../../support/s3-server.ts';
+import { upForTest } from '../../support/up.ts';
 
 afterEach(endProcesses);
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
 const SPINS = `
 import threading
 def settle(password='local-Mm1Jj8Uu3Yy9'):
@@ -38,34 +36,14 @@ test('the program itself, with a bucket in its configuration: what it puts there
       evidence: { s3: { bucket, region, endpoint, prefix: 'of/this-site/' } },
     }),
   );
-  const loader = path.join(ROOT, 'tests/support/typescript-loader.mjs');
-  const program = spawn(
-    process.execPath,
-    ['--import', loader, path.join(ROOT, 'straceback.ts'), 'up', '--config', file],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        SLACK_BOT_TOKEN: slack.botToken,
-        SLACK_APP_TOKEN: slack.appToken,
-        SLACK_API_URL: slack.apiUrl,
-        REDIS_URL: redis.url,
-        AWS_ACCESS_KEY_ID: key.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-      },
-    },
-  );
-  let log = '';
-  for (const stream of [program.stdout, program.stderr])
-    stream.on('data', (piece: Buffer) => {
-      log += piece.toString();
-    });
-  const ended = once(program, 'close');
-  onTestFinished(async () => {
-    if (program.exitCode === null) program.kill('SIGTERM');
-    await ended;
+  const program = await upForTest(file, {
+    SLACK_BOT_TOKEN: slack.botToken,
+    SLACK_APP_TOKEN: slack.appToken,
+    SLACK_API_URL: slack.apiUrl,
+    REDIS_URL: redis.url,
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
   });
-  await expect.poll(() => log, { timeout: 120_000 }).toContain('straceback is up');
 
   const sick = path.join(folder, 'shop.py');
   await writeFile(sick, SPINS);
@@ -74,14 +52,13 @@ test('the program itself, with a bucket in its configuration: what it puts there
   await slack.user('bob').slash('/diagnose', `local ${pid}`, 'ops');
   await finishedThread(slack, 'ops');
 
-  program.kill('SIGTERM');
-  await ended;
+  await program.end();
   const objects = [...server.objects].filter(([, { bytes }]) => bytes.toString() !== 'probe');
   expect(objects.map(([name]) => name)).toEqual([expect.stringMatching(/^of\/this-site\/\d{8}T\d\d-[0-9a-f-]{36}$/)]);
   // The parts of an object are deflated one after the other; the first says enough.
   const first = inflateSync(objects[0]?.[1].bytes ?? Buffer.alloc(0)).toString();
   expect(first).toContain(`${pid}`);
   expect(first).not.toContain('argv-Hh3Tn8Rc5Yd1Xw');
-  expect(log).not.toContain(key.secretAccessKey);
-  expect(log).toContain('look done');
+  expect(program.log()).not.toContain(key.secretAccessKey);
+  expect(program.log()).toContain('look done');
 });
