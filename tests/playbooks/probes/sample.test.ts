@@ -11,12 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Parsed } from '../../../playbooks/model/index.ts';
-import { SampleData, type SampledThread, sample } from '../../../playbooks/probes/sample.ts';
+import { SampleData, sample } from '../../../playbooks/probes/sample.ts';
 import { endProcesses, startPython, untilState } from '../../support/live-process.ts';
 import { expectNeverThrows, fixture, fixtureFolder, fixtureNames } from '../../support/parser-safety.ts';
-import { evidenceFrom, type RunProbeOptions, runProbe, stepFor } from '../../support/run-probe.ts';
+import { evidenceFrom, stepFor } from '../../support/run-probe.ts';
 import { expectUnhurt, processState } from '../../support/unhurt.ts';
+import { dataOf, look, partly, threadOf } from './sample.parts.ts';
 
 const root = process.getuid?.() === 0;
 const undo: (() => void)[] = [];
@@ -25,31 +25,6 @@ afterEach(async () => {
   await endProcesses();
   for (const step of undo.splice(0).reverse()) step();
 });
-
-const dataOf = (parsed: Parsed<SampleData>): SampleData => {
-  if (!parsed.ok) throw new Error(`${parsed.reason}: ${parsed.why}`);
-  return SampleData.parse(parsed.data);
-};
-
-const partly = (parsed: Parsed<SampleData>): string => (parsed.ok ? (parsed.partly ?? []).join('; ') : parsed.why);
-
-const threadOf = (data: SampleData, tid: number): SampledThread => {
-  const thread = data.threads.find((one) => one.tid === tid);
-  if (thread === undefined) throw new Error(`thread ${tid} was not sampled`);
-  return thread;
-};
-
-const look = (pid: number, more: Partial<RunProbeOptions> = {}) =>
-  runProbe(sample, { pid, windowSeconds: 0.6, ...more });
-
-/** Resolves when the sampler sleeps between two looks, so that it has looked at least once. */
-const untilItLooked = async (sampler: number | undefined): Promise<void> => {
-  for (;;) {
-    const where = readFileSync(`/proc/${sampler}/wchan`, 'latin1');
-    if (where.includes('nanosleep')) return;
-    await new Promise((resolve) => setTimeout(resolve, 3));
-  }
-};
 
 /** A main thread that spins once it has said so, one in recv, one in flock, one that sleeps, one that waits for a lock. */
 const MANY_WAITS = `
@@ -227,88 +202,6 @@ while True:
     await untilState(live.pid, 'T');
     const thread = threadOf(dataOf((await look(live.pid)).parsed), live.pid);
     expect(thread.states).toEqual({ T: thread.samples });
-  });
-
-  it('says so when the process ends in the window', async () => {
-    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
-    const { parsed } = await look(live.pid, {
-      windowSeconds: 30,
-      onStart: (child) => void untilItLooked(child.pid).then(() => process.kill(live.pid, 'SIGKILL')),
-    });
-    expect(threadOf(dataOf(parsed), live.pid).syscalls[0]?.count).toBeGreaterThan(0);
-    expect(partly(parsed)).toMatch(/process \d+ ended after \d+\.\d+ s/);
-  });
-
-  it('prints what it has seen when it is told to end', async () => {
-    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
-    const { parsed } = await look(live.pid, {
-      windowSeconds: 30,
-      onStart: (child) => void untilItLooked(child.pid).then(() => child.kill('SIGTERM')),
-    });
-    expect(dataOf(parsed).threads).toHaveLength(1);
-    expect(partly(parsed)).toContain('told to end before the window was over');
-  });
-
-  it.each([
-    ['python', {}],
-    ['sh', { known: { python: null } }],
-  ])('does not mistake a successor for the process (%s)', async (_, known) => {
-    const live = await startPython('import time; print("ready", flush=True); time.sleep(1000)');
-    const other = await look(live.pid, { startTime: '17', ...known });
-    expect(other.parsed).toMatchObject({ ok: false, reason: 'target-gone' });
-    await endProcesses();
-    const gone = await look(live.pid, { startTime: '17', ...known });
-    expect(gone.parsed).toMatchObject({ ok: false, reason: 'target-gone' });
-  });
-
-  it('says so when the process executes another program in the window', async () => {
-    const live = await startPython(
-      'import os, sys; print("ready", flush=True); sys.stdin.readline(); os.execv("/bin/sleep", ["sleep", "1000"])',
-    );
-    const { parsed } = await look(live.pid, {
-      windowSeconds: 2,
-      onStart: (child) => void untilItLooked(child.pid).then(() => live.say('now')),
-    });
-    expect(dataOf(parsed).threads.length).toBeGreaterThan(0);
-    expect(partly(parsed)).toMatch(/executed another program: \S*(sleep|coreutils|busybox)\S*, before \S*python/);
-  });
-
-  it('looks at 512 threads of 600, and at those that come and go', async () => {
-    const live = await startPython(
-      `import threading, time, sys
-threading.stack_size(65536)
-for _ in range(599): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
-print('ready', flush=True)
-while True:
-    short = threading.Thread(target=time.sleep, args=(0.001,)); short.start(); short.join()`,
-    );
-    const data = dataOf((await look(live.pid, { windowSeconds: 1.5 })).parsed);
-    expect(data.threads.length).toBeGreaterThanOrEqual(512);
-    expect(data.threadsNotSampled).toBeGreaterThanOrEqual(88);
-    expect(data.threads.map((thread) => thread.tid)).toContain(live.pid);
-    const few = await startPython(
-      `import threading, time
-print('ready', flush=True)
-while True:
-    short = threading.Thread(target=time.sleep, args=(0.05,)); short.start(); short.join()`,
-    );
-    const come = dataOf((await look(few.pid)).parsed);
-    expect(come.threadsStarted).toBeGreaterThan(0);
-    expect(come.threadsEnded).toBeGreaterThan(0);
-  });
-
-  it('keeps hostile thread names from forging lines', async () => {
-    const name = 'x": 1\n\x1b) R \\';
-    const live = await startPython(
-      `import ctypes, time; ctypes.CDLL(None).prctl(15, ${JSON.stringify(name)}.encode(), 0, 0, 0)
-print("ready", flush=True); time.sleep(1000)`,
-    );
-    for (const known of [{}, { known: { python: null } }]) {
-      const data = dataOf((await look(live.pid, known)).parsed);
-      expect(data.threads.map((thread) => [thread.comm, thread.states])).toEqual([
-        ['x": 1\\n\\x1b) R \\\\', { S: data.samples }],
-      ]);
-    }
   });
 
   it.skipIf(!root).each([
